@@ -1,0 +1,79 @@
+"""The relay's text frames: JSON objects told apart by their keys.
+
+    agent  -> server   {"hello": {...}}   {"id", "err_code", "err_msg", "data"}   {"event", "seq", "data"}
+    server -> agent    {"sync": {...}}    {"id", "cmd", "rev", "data"}
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from agent.wire.models import Answer, Command, EventFrame, Hello, Sync
+
+MAX_FRAME = 4 << 20
+"""Bytes; a full sync of a school with 100 channels and 10,000 courses is below this."""
+
+
+class FrameError(ValueError):
+    """A text frame that is none of this protocol; `id` is set when it names a command that can be answered."""
+
+    def __init__(self, message: str, command_id: str = "") -> None:
+        super().__init__(message)
+        self.command_id = command_id
+
+
+def from_server(text: str | bytes) -> Sync | Command:
+    """What a server's frame says; `FrameError` otherwise."""
+    frame = _object(text)
+    command_id = str(frame.get("id", ""))
+    try:
+        if "sync" in frame:
+            return Sync.model_validate(frame["sync"])
+        if "cmd" in frame:
+            return Command.model_validate({**frame, "id": command_id, "data": frame.get("data") or {}})
+    except ValidationError as error:
+        raise FrameError(_first(error), command_id) from error
+    raise FrameError("neither sync nor command", command_id)
+
+
+def from_agent(text: str | bytes) -> Hello | Answer | EventFrame:
+    """What an agent's frame says; `FrameError` otherwise."""
+    frame = _object(text)
+    try:
+        if "hello" in frame:
+            return Hello.model_validate(frame["hello"])
+        if "event" in frame:
+            return EventFrame.model_validate(frame)
+        if "err_code" in frame:
+            return Answer.model_validate({**frame, "id": str(frame.get("id", ""))})
+    except ValidationError as error:
+        raise FrameError(_first(error)) from error
+    raise FrameError("neither hello, answer nor event")
+
+
+def to_text(frame: Sync | Command | Hello | Answer | EventFrame) -> str:
+    """The frame as it goes on the wire."""
+    body: dict[str, Any] = frame.model_dump(mode="json")
+    if isinstance(frame, Sync):
+        body = {"sync": body}
+    elif isinstance(frame, Hello):
+        body = {"hello": body}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def _object(text: str | bytes) -> dict[str, Any]:
+    try:
+        frame = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FrameError("not JSON") from error
+    if not isinstance(frame, dict):
+        raise FrameError("not a JSON object")
+    return frame
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

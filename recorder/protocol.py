@@ -1,0 +1,371 @@
+"""What the daemon and a recorder process say to each other: one JSON object a line over a socket pair.
+
+`{"kind": "<snake_case class name>", ...fields}`.  The daemon sends orders, the recorder sends events.  The first order is always
+`OpenChannel`.  When the socket ends, the recorder closes its files and exits: a recorder never outlives its daemon.
+
+Times named `*_at` and `since`/`until` are wall clock, Unix seconds as float; lengths named `*_sec` are seconds as float.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
+
+from recorder.errors import ProtocolError
+
+Cause = Literal[
+    "unreachable",  # name does not resolve, port closed, no route
+    "unauthorized",  # the camera refuses user or password
+    "not_found",  # the camera knows no such stream; the file does not exist
+    "timeout",  # connected, but no answer in time
+    "stalled",  # was playing and fell silent
+    "ended",  # the camera closed the stream
+    "unusable",  # answers, but with nothing that can be recorded
+    "refused_url",  # an address that this program never opens
+    "disk",  # the disk did not take what was received
+    "overflow",  # the disk was too slow and the queue ran over
+    "packet_loss",  # the network lost packets
+    "restart",  # the recorder process was down
+    "late",  # recording began after the lesson did
+    "no_key_frame",  # packets came, but none to begin with
+    "stopped",  # stopped by hand
+]
+LinkState = Literal["connecting", "online", "waiting", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """Where packets come from.
+
+    `kind` "file" plays `location` (a path) as a looped camera in real time; "stream" opens `location` (a URL without user and
+    password, which stand apart and are percent-encoded when the URL is built).
+    """
+
+    kind: Literal["file", "stream"]
+    location: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+    transport: Literal["tcp", "udp"] = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What may change while recording. 0 switches slicing, overlap or snapshots off; `inter_val` counts key frames."""
+
+    slice_sec: float = 0.0
+    inter_val: int = 0
+    snap_sec: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one recorder process; the defaults are those of the design."""
+
+    connect_sec: float = 10.0
+    stall_sec: float = 5.0
+    ring_sec: float = 30.0
+    ring_bytes: int = 64 << 20
+    queue_bytes: int = 64 << 20
+    fragment_sec: float = 1.0
+    sync_sec: float = 2.0
+    preroll_sec: float = 0.0
+    retry_min_sec: float = 1.0
+    retry_max_sec: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSpec:
+    """One recording: a lesson's occurrence or one by hand (`course_id` 0).
+
+    `slice_id` groups its slices and survives restarts of recorder and daemon; `next_inx` is the index of the next slice.
+    """
+
+    slice_id: int
+    course_id: int
+    next_inx: int = 1
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceFacts:
+    """A finished slice on disk: closed, synced, renamed.
+
+    `path` and `thumbnail` are absolute paths (`thumbnail` None where no picture could be made).  `started_at` is the wall clock of
+    its first packet; `media_sec` its media length; `overlap_sec` how much of its beginning stands in the slice before it, packet
+    for packet; `sha256` in hex over the whole file.  `repaired` marks a slice that a crash left open.
+    """
+
+    stem: str
+    path: str
+    thumbnail: str | None
+    camera_id: int
+    course_id: int
+    slice_id: int
+    slice_inx: int
+    started_at: float
+    media_sec: float
+    overlap_sec: float
+    size: int
+    sha256: str
+    video: str = ""
+    audio: str = ""
+    packets: int = 0
+    repaired: bool = False
+
+
+# -- orders: daemon to recorder --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OpenChannel:
+    """Be this channel: connect, keep the ring, write finished slices into `folder`, the channel's picture to `snapshot_path`."""
+
+    camera_id: int
+    name: str
+    main: SourceSpec
+    folder: str
+    snapshot_path: str
+    sub: SourceSpec | None = None
+    tuning: Tuning = Tuning()
+    limits: Limits = Limits()
+    reconnect: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BeginRecording:
+    """Record from the last key frame at or before `begin_at`, and end by itself with the last packet before `end_at` (None: open end)."""
+
+    recording: RecordingSpec
+    begin_at: float
+    end_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveEnd:
+    """The recording ends at another time now."""
+
+    slice_id: int
+    end_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndRecording:
+    """End now."""
+
+    slice_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retune:
+    """New slicing, overlap and snapshot settings, from the next packet on."""
+
+    tuning: Tuning
+
+
+@dataclass(frozen=True, slots=True)
+class SetReconnect:
+    """Whether a lost source is opened again outside recordings (`auto_dvr`); a recording always reconnects."""
+
+    reconnect: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """Take the channel's picture now; answered by `SnapshotTaken` with the same `request`."""
+
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseChannel:
+    """Close files, exit."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepairFolder:
+    """Sent instead of `OpenChannel`: repair every slice in `folder` that no living recorder holds, then `RepairDone` and exit."""
+
+    folder: str
+
+
+# -- events: recorder to daemon --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The source's state. `cause` and `detail` (for people, without secrets) say why it is not online; `retry_sec` when it is tried again."""
+
+    state: LinkState
+    cause: str = ""
+    detail: str = ""
+    retry_sec: float = 0.0
+    video: str = ""
+    audio: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingBegan:
+    """The first packet of a recording was taken; `first_at` is its wall clock."""
+
+    slice_id: int
+    first_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SliceOpened:
+    """A slice file was created."""
+
+    slice_id: int
+    slice_inx: int
+    path: str
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SliceClosed:
+    """A slice is finished. `reason`: "limit", "end", "lost", "codec", "close", "repair", "disk"."""
+
+    facts: SliceFacts
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEnded:
+    """Nothing more will come for this recording. `last_at` is the wall clock of the end of its last packet, None when it had none."""
+
+    slice_id: int
+    last_at: float | None
+    media_sec: float
+
+
+@dataclass(frozen=True, slots=True)
+class GapFound:
+    """What could not be recorded, and why (`Cause`). `slice_id` names the recording that misses it."""
+
+    slice_id: int
+    since: float
+    until: float
+    cause: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """The channel's picture was replaced, or (`error` not empty) could not be."""
+
+    path: str
+    width: int = 0
+    height: int = 0
+    taken_at: float = 0.0
+    request: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """Once a second: the recorder lives and this is how it goes. `packet_age_sec` is None before the first packet."""
+
+    packets: int
+    received_bytes: int
+    packet_age_sec: float | None
+    queued_bytes: int
+    recording: list[int] = field(default_factory=list)
+    recorded_sec: float = 0.0
+    repaired_stamps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something a person should know that stops nothing. `kind` is one word, `detail` a sentence."""
+
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepairDone:
+    """The end of a repair run. `unusable` names files in which nothing could be saved, with the reason; they are set aside, not deleted."""
+
+    repaired: int
+    unusable: list[str] = field(default_factory=list)
+
+
+Order = (
+    OpenChannel
+    | BeginRecording
+    | MoveEnd
+    | EndRecording
+    | Retune
+    | SetReconnect
+    | TakeSnapshot
+    | CloseChannel
+    | RepairFolder
+)
+Event = (
+    LinkChanged
+    | RecordingBegan
+    | SliceOpened
+    | SliceClosed
+    | RecordingEnded
+    | GapFound
+    | SnapshotTaken
+    | Pulse
+    | Trouble
+    | RepairDone
+)
+
+_T = TypeVar("_T")
+
+
+class _Codec:
+    nested: ClassVar[tuple[type, ...]] = (SourceSpec, Tuning, Limits, RecordingSpec, SliceFacts)
+
+    def __init__(self) -> None:
+        self.by_kind = {_kind(cls): cls for cls in (*get_args(Order), *get_args(Event))}
+        self.hints = {cls: get_type_hints(cls) for cls in (*self.by_kind.values(), *self.nested)}
+
+    def build(self, cls: type[_T], values: dict[str, Any]) -> _T:
+        hints = self.hints[cls]
+        unknown = values.keys() - hints.keys()
+        if unknown:
+            raise ProtocolError(f"{cls.__name__} has no field {sorted(unknown)[0]!r}")
+        built = {name: self._value(hints[name], value) for name, value in values.items()}
+        try:
+            return cls(**built)
+        except TypeError as error:
+            raise ProtocolError(f"{cls.__name__}: {error}") from error
+
+    def _value(self, hint: Any, value: Any) -> Any:
+        if isinstance(value, dict):
+            for cls in (hint, *get_args(hint)):
+                if cls in self.nested:
+                    return self.build(cls, value)
+        return value
+
+
+def _kind(cls: type) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+def encode(message: Order | Event) -> bytes:
+    """One line, newline included."""
+    return json.dumps({"kind": _kind(type(message)), **asdict(message)}, ensure_ascii=False).encode() + b"\n"
+
+
+_codec = _Codec()
+
+
+def decode(line: bytes) -> Order | Event:
+    """The message of one line; `ProtocolError` when it is none."""
+    try:
+        values = json.loads(line)
+        cls = _codec.by_kind[values.pop("kind")]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ProtocolError(f"not a message: {line[:80]!r}") from error
+    message: Order | Event = _codec.build(cls, values)
+    return message
+
+
+assert all(is_dataclass(cls) and fields(cls) is not None for cls in _codec.by_kind.values())
