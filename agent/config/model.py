@@ -1,0 +1,248 @@
+"""What can be configured: every key, its type, bounds and default.
+
+`config.toml` in the project's root explains each key to people; a test holds the two together.  Values are strict
+(`port = "8480"` is an error, not a number), paths and secrets take plain texts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from agent.config import zones
+from agent.config.paths import default_media, default_runtime, default_standalone_folder, default_state
+
+AnyPath = Annotated[Path, Field(strict=False)]
+Secret = Annotated[SecretStr, Field(strict=False)]
+
+
+def misfit(what: str, instead: str) -> PydanticCustomError:
+    """A validator's error: what is wrong and what to write instead."""
+    return PydanticCustomError("misfit", "{what}", {"what": what, "instead": instead})
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Two keys of a section that cannot both be meant: the key to point at, what is wrong, what to write instead."""
+
+    key: str
+    what: str
+    instead: str
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, strict, unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """What does not go together in this section."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if found := list(self.contradictions()):
+            what = "; ".join(one.what for one in found)
+            raise PydanticCustomError("contradiction", "{what}", {"what": what, "contradictions": found})
+        return self
+
+
+class AgentSection(Section):
+    """Who this agent is. `name` is what the server shows until somebody names it there; empty = the machine's name."""
+
+    name: str = Field(default="", max_length=100)
+
+
+class PathsSection(Section):
+    """Where things lie on disk.
+
+    `state`: identity and journal. `media`: recordings until they are confirmed. `runtime`: the control socket.
+    """
+
+    state: AnyPath
+    media: AnyPath
+    runtime: AnyPath
+
+
+class ServerSection(Section):
+    """The server this agent belongs to. `url` empty = it records what it knows and waits.
+
+    `enrol_key` is needed for the first registration only. `timeout_sec` bounds each request, not an upload as a whole.
+    """
+
+    url: str = ""
+    enrol_key: Secret = SecretStr("")
+    enrol_key_file: AnyPath | None = None
+    ca_file: AnyPath | None = None
+    timeout_sec: float = Field(default=10.0, ge=1, le=120)
+
+    @field_validator("url")
+    @classmethod
+    def _plain_url(cls, url: str) -> str:
+        return _http_url(url)
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        if self.ca_file is not None and self.url.startswith("http:"):
+            yield Contradiction(
+                "ca_file",
+                "url begins with http: nothing would be encrypted and no certificate checked",
+                'url = "https://...", or no ca_file',
+            )
+
+
+class TimeSection(Section):
+    """The zone that the timetable's times of day are meant in. Empty = the server's answer, else the machine's zone."""
+
+    zone: str = ""
+
+    @field_validator("zone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        if zone and not zones.known(zone):
+            near = zones.nearest(zone)
+            raise misfit(
+                f"{zone!r} is no time zone of the IANA database",
+                f'"{near}"' if near else '"Asia/Shanghai", "Europe/Berlin" and so on, or ""',
+            )
+        return zone
+
+
+class RecordSection(Section):
+    """How cameras are read and slices written: the `Limits` of recorder processes, in seconds and MiB."""
+
+    transport: Literal["tcp", "udp"] = "tcp"
+    connect_sec: float = Field(default=10.0, ge=1, le=120)
+    stall_sec: float = Field(default=5.0, ge=1, le=120)
+    ring_sec: float = Field(default=30.0, ge=1, le=600)
+    ring_mb: int = Field(default=64, ge=4, le=4096)
+    queue_mb: int = Field(default=64, ge=4, le=4096)
+    fragment_sec: float = Field(default=1.0, ge=0.1, le=10)
+    sync_sec: float = Field(default=2.0, ge=0.1, le=60)
+    preroll_sec: float = Field(default=0.0, ge=0, le=300)
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        if self.sync_sec < self.fragment_sec:
+            yield Contradiction(
+                "sync_sec",
+                f"shorter than fragment_sec = {self.fragment_sec:g}: between fragments there is nothing new to sync",
+                f"{self.fragment_sec:g} or more, or a shorter fragment_sec",
+            )
+        if self.preroll_sec > self.ring_sec:
+            yield Contradiction(
+                "preroll_sec",
+                f"longer than ring_sec = {self.ring_sec:g}: the ring does not reach back that far",
+                f"{self.ring_sec:g} or less, or a longer ring_sec",
+            )
+
+
+class SpoolSection(Section):
+    """How much disk recordings may take, in GiB: `reserve_gb` stays free, `quota_gb` bounds what lies there."""
+
+    reserve_gb: float = Field(default=2.0, ge=0, le=100_000)
+    quota_gb: float = Field(default=50.0, ge=0.1, le=1_000_000)
+
+
+class UploadSection(Section):
+    """How recordings travel. `rate_kbit` (kbit/s over all uploads) 0 = as fast as the line allows."""
+
+    parallel: int = Field(default=2, ge=1, le=16)
+    rate_kbit: int = Field(default=0, ge=0, le=10_000_000)
+    retry_max_sec: float = Field(default=300.0, ge=5, le=86_400)
+
+
+class LogSection(Section):
+    """What is logged. `format` "auto" = journal under systemd, text otherwise."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json", "journal"] = "auto"
+
+
+class StandaloneSection(Section):
+    """The embedded server (`gather-agent serve`, `gather-agent standalone`).
+
+    `public_url`: what browsers and agents are told, empty = `http://host:port`.  `database` empty = SQLite in `folder`.
+    """
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8480, ge=0, le=65535)
+    public_url: str = ""
+    folder: AnyPath
+    database: str = Field(default="", repr=False)
+    name: str = Field(default="云录播", min_length=1, max_length=100)
+
+    @field_validator("public_url")
+    @classmethod
+    def _plain_url(cls, url: str) -> str:
+        return _http_url(url)
+
+    @field_validator("database")
+    @classmethod
+    def _database_url(cls, url: str) -> str:
+        if url and "://" not in url:
+            raise misfit("not a database URL", '"sqlite:////folder/file.sqlite" or "" for SQLite in the folder')
+        return url
+
+
+class Config(BaseModel):
+    """The whole configuration. `Config()` has every default; the folders among them come from the environment.
+
+    The environment is `os.environ`, or the mapping passed as validation context `{"env": ...}`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    agent: AgentSection = AgentSection()
+    paths: PathsSection
+    server: ServerSection = ServerSection()
+    time: TimeSection = TimeSection()
+    record: RecordSection = RecordSection()
+    spool: SpoolSection = SpoolSection()
+    upload: UploadSection = UploadSection()
+    log: LogSection = LogSection()
+    standalone: StandaloneSection
+
+    if TYPE_CHECKING:  # pydantic's own, told to the type checker: every section may be left out or given as a dict
+
+        def __init__(self, **sections: Any) -> None: ...
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_folders(cls, values: Any, info: ValidationInfo) -> Any:
+        if not isinstance(values, dict):
+            return values
+        env: Mapping[str, str] = (info.context or {}).get("env", os.environ)
+        paths, standalone = values.get("paths", {}), values.get("standalone", {})
+        if isinstance(paths, dict):
+            state = paths.get("state") or default_state(env)
+            folders = {"state": state}
+            if isinstance(state, str | Path):
+                folders |= {"media": default_media(Path(state)), "runtime": default_runtime(Path(state), env)}
+                if isinstance(standalone, dict):
+                    standalone = {"folder": default_standalone_folder(Path(state)), **standalone}
+            paths = {**folders, **paths}
+        return {**values, "paths": paths, "standalone": standalone}
+
+
+def _http_url(url: str) -> str:
+    if not url:
+        return url
+    example = '"https://recorder.example.org" or "http://192.168.1.70:8480"'
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise misfit("not a URL", example) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise misfit("the URL must begin with http:// or https:// and name a host", example)
+    if parts.username is not None or parts.password is not None:
+        raise misfit("the URL carries a user or password, which would be shown and logged", example)
+    if parts.query or parts.fragment:
+        raise misfit("the URL must end before any ? or #", example)
+    return url.rstrip("/")
