@@ -1,0 +1,245 @@
+"""One channel: keeps a recorder process alive for as long as the channel is desired.
+
+A crash, a hang or a lost fork server is answered by another process, which goes on with the same recordings; `session` is the life of one
+process, this is the life of the channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from agent.clock import Clock
+from agent.reconciler import OFF, Desired
+from agent.recorders import RecorderGone, RecorderHost
+from agent.session import Hooks, Session
+from agent.sources import NoSource, describe, main_source
+from agent.status import ChannelView, RecordingView
+from agent.wire.models import WireCamera
+from recorder.protocol import (
+    Event,
+    Limits,
+    LinkChanged,
+    OpenChannel,
+    SnapshotTaken,
+    TakeSnapshot,
+    Tuning,
+)
+
+log = logging.getLogger(__name__)
+
+RESTART_SEC = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Waits before another process; the first ones keep a single crash below a second."""
+HEALTHY_SEC = 60.0
+"""A process that lived this long was healthy: the next restart is quick again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSetup:
+    """What is the same for every channel of a daemon."""
+
+    host: RecorderHost
+    clock: Clock
+    limits: Limits
+    transport: Literal["tcp", "udp"]
+    slices: Path
+    snapshots: Path
+    hooks: Hooks
+    on_crash: Callable[[int], None]
+
+
+class Channel:
+    """The supervisor of one camera's recorder process. Must be made inside a running event loop."""
+
+    def __init__(self, camera: WireCamera, setup: ChannelSetup) -> None:
+        self.camera = camera
+        self.desired = OFF
+        self.tuning = Tuning()
+        self.link = LinkChanged("connecting")
+        self.snapshot_at: float | None = None
+        self.restarts = 0
+        self._setup = setup
+        self._hooks = Hooks(
+            self._on_event, setup.hooks.open_recording, setup.hooks.plan_recording, setup.hooks.end_recording
+        )
+        self._session: Session | None = None
+        self._turn = asyncio.Event()
+        self._closing = self._renewing = False
+        self._failures = 0
+        self._pictures: dict[str, asyncio.Future[SnapshotTaken]] = {}
+        self._task = asyncio.create_task(self._supervise(), name=f"channel {camera.camera_id}")
+
+    # -- what others ask of it
+
+    def want(self, desired: Desired, tuning: Tuning) -> None:
+        """What the channel should do from now on."""
+        self.desired, self.tuning = desired, tuning
+        self._turn.set()
+        if self._session is not None and not self._renewing:
+            self._session.want(desired if desired.connect else None, tuning)
+
+    def change(self, camera: WireCamera) -> None:
+        """The channel's settings changed; another source is opened at once, another name is just another name."""
+        before, self.camera = self.camera, camera
+        unseen = {"camera_name", "courses"}
+        if before.model_dump(exclude=unseen) != camera.model_dump(exclude=unseen):
+            self.renew()
+
+    def renew(self) -> None:
+        """Connect anew: the source changed, or somebody started a channel that had given up. Recordings go on."""
+        self._failures = 0
+        self._turn.set()
+        if self._session is not None:
+            self._renewing = True
+            self._session.want(None, self.tuning)
+
+    async def snapshot(self, limit_sec: float = 8.0) -> SnapshotTaken:
+        """Take the channel's picture now. Raises `RecorderGone` when the channel is off, `TimeoutError` when nothing comes."""
+        if self._session is None:
+            raise RecorderGone(f"channel {self.camera.camera_id} is off")
+        request = uuid.uuid4().hex
+        self._pictures[request] = asyncio.get_running_loop().create_future()
+        try:
+            await self._session.process.order(TakeSnapshot(request))
+            return await asyncio.wait_for(self._pictures[request], limit_sec)
+        finally:
+            del self._pictures[request]
+
+    async def close(self) -> None:
+        """Finish files, end the process."""
+        self._closing = True
+        self.want(OFF, self.tuning)
+        await self._task
+
+    @property
+    def online(self) -> bool:
+        """Whether packets come."""
+        return self._session is not None and self.link.state == "online"
+
+    @property
+    def recording(self) -> dict[str, int]:
+        """The recordings that the recorder process has been told of: key → slice_id."""
+        running = self._session.running if self._session else {}
+        return {key: item.slice_id for key, item in running.items()}
+
+    @property
+    def pid(self) -> int | None:
+        """The recorder process."""
+        return self._session.process.pid if self._session else None
+
+    def view(self, wanted: bool) -> ChannelView:
+        """The channel for people."""
+        session = self._session
+        state = self.link.state if session or self.link.cause else "starting"
+        return ChannelView(
+            camera_id=self.camera.camera_id,
+            name=self.camera.camera_name,
+            state=state if self.desired.connect else "off",
+            cause=self.link.cause,
+            detail=self.link.detail,
+            source=describe(self.camera),
+            video=self.link.video,
+            audio=self.link.audio,
+            wanted=wanted,
+            recordings=tuple(
+                RecordingView(
+                    slice_id=item.slice_id,
+                    course_id=item.due.course_id,
+                    title=item.due.title,
+                    planned_start=item.due.begin,
+                    planned_end=item.due.end,
+                    began_at=item.began_at,
+                    slices=item.slices,
+                )
+                for item in (session.running.values() if session else ())
+            ),
+            packet_age_sec=session.pulse.packet_age_sec if session and session.pulse else None,
+            restarts=self.restarts,
+            snapshot_at=self.snapshot_at,
+        )
+
+    # -- how it brings it about
+
+    async def _supervise(self) -> None:
+        while not self._closing:
+            if not self.desired.connect:
+                await self._set_link(LinkChanged("down"))
+                await self._wait_turn()
+                continue
+            began = self._setup.clock.monotonic()
+            try:
+                called = await self._run_session()
+            except NoSource as error:
+                await self._set_link(LinkChanged("down", "unusable", str(error)))
+                await self._wait_turn()
+                continue
+            except RecorderGone as error:
+                log.error("channel %d: %s", self.camera.camera_id, error)
+                called = False
+            except Exception:  # a task's boundary: the channel goes on with another process
+                log.exception("channel %d: unexpected error; the recorder is started again", self.camera.camera_id)
+                called = False
+            if not called and not self._closing:
+                await self._after_crash(self._setup.clock.monotonic() - began)
+
+    async def _run_session(self) -> bool:
+        """One process. True when it ended because it was told to."""
+        source = main_source(self.camera, self._setup.transport)
+        self._renewing = False
+        process = await self._setup.host.spawn()
+        session = Session(self.camera.camera_id, process, self._setup.clock, self._hooks)
+        self.link = LinkChanged("connecting")
+        self._session = session
+        session.want(self.desired if self.desired.connect else None, self.tuning)
+        try:
+            await session.run(
+                OpenChannel(
+                    camera_id=self.camera.camera_id,
+                    name=self.camera.camera_name,
+                    main=source,
+                    folder=str(self._setup.slices),
+                    snapshot_path=str(self._setup.snapshots / f"live_{self.camera.camera_id}.jpg"),
+                    tuning=self.tuning,
+                    limits=self._setup.limits,
+                    reconnect=self.desired.reconnect,
+                )
+            )
+        finally:
+            self._session = None
+        return self._renewing or not self.desired.connect
+
+    async def _after_crash(self, lived_sec: float) -> None:
+        self.restarts += 1
+        self._failures = 1 if lived_sec > HEALTHY_SEC else self._failures + 1
+        wait = RESTART_SEC[min(self._failures, len(RESTART_SEC)) - 1]
+        log.warning("channel %d: the recorder process is gone; another one in %.1f s", self.camera.camera_id, wait)
+        self._setup.on_crash(self.camera.camera_id)
+        await self._set_link(LinkChanged("waiting", "restart", "the recorder process ended unexpectedly", wait))
+        await asyncio.sleep(wait)
+
+    async def _wait_turn(self) -> None:
+        await self._turn.wait()
+        self._turn.clear()
+
+    async def _set_link(self, link: LinkChanged) -> None:
+        if link != self.link:
+            await self._on_event(self.camera.camera_id, link)
+
+    async def _on_event(self, camera_id: int, event: Event) -> None:
+        match event:
+            case LinkChanged():
+                self.link = event
+            case SnapshotTaken():
+                if not event.error:
+                    self.snapshot_at = event.taken_at
+                picture = self._pictures.get(event.request)
+                if picture is not None and not picture.done():
+                    picture.set_result(event)
+            case _:
+                pass
+        await self._setup.hooks.on_event(camera_id, event)

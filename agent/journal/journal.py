@@ -1,0 +1,276 @@
+"""The journal's operations. Each is one transaction; when it returns, it is on disk (WAL with full sync)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.journal.rows import RecordingRow, SliceRow, SliceState, SnapshotRow
+from agent.journal.schema import TABLES, VERSION
+from agent.ledger import Span
+from agent.reconciler import Due
+from recorder.protocol import GapFound, SliceFacts
+
+
+class JournalError(Exception):
+    """The journal cannot be used; the message says what to do."""
+
+
+class Journal:
+    """One SQLite file, used by one thread at a time (`threaded.JournalThread`)."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._db.row_factory = sqlite3.Row
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+                self._db.execute(f"PRAGMA {pragma}")
+            self._migrate()
+        except sqlite3.DatabaseError as error:
+            raise JournalError(
+                f"{path} cannot be used as the journal: {error}. Move it away and start again: it is rebuilt from the recordings on disk."
+            ) from error
+
+    def _migrate(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise JournalError(
+                f"{self.path} was written by a newer gather-agent (journal version {version}, this one knows {VERSION}). Install that version again."
+            )
+        if version == 0:
+            self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # -- recordings
+
+    def open_recording(self, due: Due, now: float) -> RecordingRow:
+        """The recording that stands for `due`, made when there is none yet. What the timetable says of it is brought up to date."""
+        with self._transaction() as db:
+            row = db.execute("SELECT slice_id FROM recording WHERE key = ?", (due.key,)).fetchone()
+            if row is None:
+                # Milliseconds since 1970, one more when two channels begin in the same: unique on this agent, rising with time.
+                (last,) = db.execute("SELECT coalesce(max(slice_id), 0) FROM recording").fetchone()
+                slice_id = max(int(now * 1000), last + 1)
+                db.execute(
+                    "INSERT INTO recording (slice_id, key, camera_id, course_id, subject_id, teacher_id, title, planned_start,"
+                    " planned_end) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        slice_id,
+                        due.key,
+                        due.camera_id,
+                        due.course_id,
+                        due.subject_id,
+                        due.teacher_id,
+                        due.title,
+                        due.begin,
+                        due.end,
+                    ),
+                )
+            else:
+                slice_id = row["slice_id"]
+                db.execute(
+                    "UPDATE recording SET subject_id = ?, teacher_id = ?, title = ?, planned_start = ?, planned_end = ?,"
+                    " ended_at = NULL, revision = revision + 1 WHERE slice_id = ?",
+                    (due.subject_id, due.teacher_id, due.title, due.begin, due.end, slice_id),
+                )
+        found = self.recording(slice_id)
+        assert found is not None
+        return found
+
+    def plan_recording(self, slice_id: int, due: Due) -> None:
+        """The timetable of a running recording was edited."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE recording SET subject_id = ?, teacher_id = ?, title = ?, planned_start = ?, planned_end = ?,"
+                " revision = revision + 1 WHERE slice_id = ?",
+                (due.subject_id, due.teacher_id, due.title, due.begin, due.end, slice_id),
+            )
+
+    def recording_began(self, slice_id: int, at: float) -> None:
+        """Its first packet was taken."""
+        with self._transaction() as db:
+            db.execute("UPDATE recording SET began_at = coalesce(began_at, ?) WHERE slice_id = ?", (at, slice_id))
+
+    def slice_opened(self, slice_id: int, slice_inx: int) -> None:
+        """A file with this index exists; the next one is higher."""
+        with self._transaction() as db:
+            db.execute("UPDATE recording SET last_inx = max(last_inx, ?) WHERE slice_id = ?", (slice_inx, slice_id))
+
+    def end_recording(self, slice_id: int, at: float) -> None:
+        """Nothing more will come for it. Ending at another time than planned becomes the plan: what was not wanted is not missing."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE recording SET ended_at = ?, planned_end = min(coalesce(planned_end, ?), ?), revision = revision + 1"
+                " WHERE slice_id = ? AND ended_at IS NULL",
+                (at, at, at, slice_id),
+            )
+
+    def recording(self, slice_id: int) -> RecordingRow | None:
+        """One recording."""
+        rows = self._recordings("slice_id = ?", slice_id)
+        return rows[0] if rows else None
+
+    def open_recordings(self) -> list[RecordingRow]:
+        """Those that may still grow."""
+        return self._recordings("ended_at IS NULL")
+
+    def unreported_recordings(self, limit: int = 100) -> list[RecordingRow]:
+        """Those whose ledger the server has not confirmed since it last changed, oldest first."""
+        return self._recordings("reported < revision", limit=limit)
+
+    def recording_reported(self, slice_id: int, revision: int) -> None:
+        """The server has confirmed the ledger as of `revision`."""
+        with self._transaction() as db:
+            db.execute("UPDATE recording SET reported = max(reported, ?) WHERE slice_id = ?", (revision, slice_id))
+
+    def _recordings(self, where: str, *values: object, limit: int = 1000) -> list[RecordingRow]:
+        found = self._db.execute(f"SELECT * FROM recording WHERE {where} ORDER BY slice_id LIMIT {limit}", values)  # noqa: S608
+        return [RecordingRow(**dict(row)) for row in found]
+
+    # -- slices and gaps
+
+    def add_slice(self, facts: SliceFacts) -> bool:
+        """A finished slice. False when the journal knew it already."""
+        with self._transaction() as db:
+            added = db.execute(
+                "INSERT OR IGNORE INTO slice (stem, slice_id, slice_inx, camera_id, course_id, path, thumbnail, started_at, media_sec,"
+                " overlap_sec, size, sha256, video, audio, repaired, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(
+                        facts.stem,
+                        facts.slice_id,
+                        facts.slice_inx,
+                        facts.camera_id,
+                        facts.course_id,
+                        facts.path,
+                        facts.thumbnail,
+                    ),
+                    *(
+                        facts.started_at,
+                        facts.media_sec,
+                        facts.overlap_sec,
+                        facts.size,
+                        facts.sha256,
+                        facts.video,
+                        facts.audio,
+                    ),
+                    *(int(facts.repaired), SliceState.RECORDED),
+                ),
+            ).rowcount
+            db.execute(
+                "INSERT OR IGNORE INTO recording (slice_id, key, camera_id, course_id, subject_id, teacher_id, title, planned_start,"
+                " planned_end, ended_at) VALUES (?, ?, ?, ?, 0, 0, '', ?, ?, ?)",
+                (
+                    *(facts.slice_id, f"found:{facts.slice_id}", facts.camera_id, facts.course_id, facts.started_at),
+                    *(facts.started_at + facts.media_sec, facts.started_at + facts.media_sec),
+                ),
+            )
+            db.execute(
+                "UPDATE recording SET last_inx = max(last_inx, ?), revision = revision + 1 WHERE slice_id = ?",
+                (facts.slice_inx, facts.slice_id),
+            )
+        return added == 1
+
+    def known_stems(self) -> set[str]:
+        """The stems of all slices that are, or were, on disk."""
+        return {row["stem"] for row in self._db.execute("SELECT stem FROM slice")}
+
+    def slices_in(self, state: SliceState, limit: int = 100) -> list[SliceRow]:
+        """Slices of one state, oldest first."""
+        return self._slices("state = ? ORDER BY started_at LIMIT ?", int(state), limit)
+
+    def slices_of(self, slice_id: int) -> list[SliceRow]:
+        """A recording's slices by index."""
+        return self._slices("slice_id = ? ORDER BY slice_inx", slice_id)
+
+    def advance(
+        self, stem: str, state: SliceState, *, file_fdfs: str = "", image_fdfs: str = "", at: float | None = None
+    ) -> None:
+        """Move a slice forward. One that is there already stays as it is."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE slice SET state = ?, file_fdfs = CASE WHEN ? <> '' THEN ? ELSE file_fdfs END,"
+                " image_fdfs = CASE WHEN ? <> '' THEN ? ELSE image_fdfs END, confirmed_at = coalesce(?, confirmed_at)"
+                " WHERE stem = ? AND state < ?",
+                (int(state), file_fdfs, file_fdfs, image_fdfs, image_fdfs, at, stem, int(state)),
+            )
+
+    def counts(self) -> dict[SliceState, int]:
+        """How many slices are how far."""
+        found = self._db.execute("SELECT state, count(*) AS n FROM slice GROUP BY state")
+        return {SliceState(row["state"]): row["n"] for row in found}
+
+    def waiting(self) -> tuple[int, float | None]:
+        """Bytes that are not confirmed yet, and the start of the oldest of them."""
+        row = self._db.execute(
+            "SELECT coalesce(sum(size), 0) AS bytes, min(started_at) AS oldest FROM slice WHERE state < ?",
+            (SliceState.CONFIRMED,),
+        ).fetchone()
+        return row["bytes"], row["oldest"]
+
+    def _slices(self, where: str, *values: object) -> list[SliceRow]:
+        found: Sequence[sqlite3.Row] = self._db.execute(f"SELECT * FROM slice WHERE {where}", values).fetchall()  # noqa: S608
+        rows = []
+        for row in found:
+            fields = dict(row)
+            fields["path"] = Path(fields["path"])
+            fields["thumbnail"] = Path(fields["thumbnail"]) if fields["thumbnail"] else None
+            fields["state"] = SliceState(fields["state"])
+            fields["repaired"] = bool(fields["repaired"])
+            rows.append(SliceRow(**fields))
+        return rows
+
+    def add_gap(self, gap: GapFound) -> None:
+        """What a recorder could not record, and why. The same beginning again only extends it."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO gap (slice_id, since, until, cause, detail) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET until = max(until, excluded.until), detail = excluded.detail",
+                (gap.slice_id, gap.since, gap.until, gap.cause, gap.detail),
+            )
+            db.execute("UPDATE recording SET revision = revision + 1 WHERE slice_id = ?", (gap.slice_id,))
+
+    def named_gaps(self, slice_id: int) -> list[Span]:
+        """The gaps that were reported of a recording."""
+        found = self._db.execute(
+            "SELECT since, until, cause, detail FROM gap WHERE slice_id = ? ORDER BY since", (slice_id,)
+        )
+        return [Span(**dict(row)) for row in found]
+
+    # -- snapshots
+
+    def snapshot_taken(self, camera_id: int, path: Path, taken_at: float) -> None:
+        """The channel's picture was replaced."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO snapshot (camera_id, path, taken_at) VALUES (?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET path = excluded.path, taken_at = excluded.taken_at",
+                (camera_id, str(path), taken_at),
+            )
+
+    def snapshot_reported(self, camera_id: int, taken_at: float) -> None:
+        """The server has confirmed the picture taken then."""
+        with self._transaction() as db:
+            db.execute("UPDATE snapshot SET reported = max(reported, ?) WHERE camera_id = ?", (taken_at, camera_id))
+
+    def unreported_snapshots(self) -> list[SnapshotRow]:
+        """Pictures that the server does not have."""
+        found = self._db.execute("SELECT * FROM snapshot WHERE reported < taken_at ORDER BY taken_at")
+        return [SnapshotRow(row["camera_id"], Path(row["path"]), row["taken_at"], row["reported"]) for row in found]

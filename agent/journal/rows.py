@@ -1,0 +1,71 @@
+"""What comes out of the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+
+class SliceState(IntEnum):
+    """How far a slice is. It only moves forward."""
+
+    RECORDED = 1
+    UPLOADED = 2
+    CONFIRMED = 3
+    REMOVED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRow:
+    """A recording: a lesson's occurrence, or one by hand (`course_id` 0). `ended_at` None while it may still grow."""
+
+    slice_id: int
+    key: str
+    camera_id: int
+    course_id: int
+    subject_id: int
+    teacher_id: int
+    title: str
+    planned_start: float
+    planned_end: float | None
+    began_at: float | None
+    last_inx: int
+    ended_at: float | None
+    revision: int
+    reported: int
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    """A finished slice."""
+
+    stem: str
+    slice_id: int
+    slice_inx: int
+    camera_id: int
+    course_id: int
+    path: Path
+    thumbnail: Path | None
+    started_at: float
+    media_sec: float
+    overlap_sec: float
+    size: int
+    sha256: str
+    video: str
+    audio: str
+    repaired: bool
+    state: SliceState
+    file_fdfs: str
+    image_fdfs: str
+    confirmed_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """A channel's current picture; `reported` is the `taken_at` that the server has confirmed."""
+
+    camera_id: int
+    path: Path
+    taken_at: float
+    reported: float

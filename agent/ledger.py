@@ -1,0 +1,91 @@
+"""The ledger of a recording: what of it stands in slices, what is missing, and why. Plain functions over Unix seconds.
+
+Coverage is derived from the slices that exist, never from what was intended: a hole that nobody named is a hole all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+TOLERANCE_SEC = 0.25
+"""A hole between two slices, or at the rims, shorter than this is the two clocks' disagreement and no gap.
+
+Packets lost inside a slice, or between slices of one connection, are named by the recorder itself, exactly.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`[since, until)` with the word why; an empty cause means covered time."""
+
+    since: float
+    until: float
+    cause: str = ""
+    detail: str = ""
+
+    @property
+    def length(self) -> float:
+        """Seconds."""
+        return max(0.0, self.until - self.since)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The outcome: recorded over due time (0 to 1), and every gap by time."""
+
+    coverage: float
+    gaps: tuple[Span, ...]
+
+
+def account(due: Span, slices: Iterable[Span], named: Sequence[Span], default_cause: str = "restart") -> Account:
+    """Hold a recording's due time against its slices.
+
+    `named` are the gaps that the recorder reported; a hole takes the cause of the one that overlaps it most, else "late" when it stands
+    at the beginning and `default_cause` elsewhere. A named gap inside covered time (lost packets, a full queue) counts as well.
+    """
+    holes = [hole for hole in _holes(due, slices) if hole.length > TOLERANCE_SEC]
+    gaps = [_with_cause(hole, named, "late" if hole.since <= due.since else default_cause) for hole in holes]
+    inside = [
+        Span(max(gap.since, due.since), min(gap.until, due.until), gap.cause, gap.detail)
+        for gap in named
+        if gap.since < due.until and gap.until > due.since and not any(_overlap(gap, hole) > 0 for hole in holes)
+    ]
+    inside = [gap for gap in inside if gap.cause in {"overflow", "packet_loss", "disk"}]
+    everything = tuple(sorted((*gaps, *inside), key=lambda gap: gap.since))
+    missing = sum(gap.length for gap in _merged(everything))
+    coverage = 1.0 if due.length <= 0 else max(0.0, 1.0 - missing / due.length)
+    return Account(coverage, everything)
+
+
+def _holes(due: Span, slices: Iterable[Span]) -> list[Span]:
+    holes, reached = [], due.since
+    for piece in _merged(slices):
+        if piece.since > reached:
+            holes.append(Span(reached, min(piece.since, due.until)))
+        reached = max(reached, piece.until)
+        if reached >= due.until:
+            return [hole for hole in holes if hole.length > 0]
+    holes.append(Span(reached, due.until))
+    return [hole for hole in holes if hole.length > 0]
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.since):
+        if merged and span.since <= merged[-1].until:
+            merged[-1] = Span(merged[-1].since, max(merged[-1].until, span.until))
+        else:
+            merged.append(Span(span.since, span.until))
+    return merged
+
+
+def _overlap(a: Span, b: Span) -> float:
+    return min(a.until, b.until) - max(a.since, b.since)
+
+
+def _with_cause(hole: Span, named: Sequence[Span], otherwise: str) -> Span:
+    best = max(named, key=lambda gap: _overlap(gap, hole), default=None)
+    if best is None or _overlap(best, hole) <= 0:
+        return Span(hole.since, hole.until, otherwise)
+    return Span(hole.since, hole.until, best.cause, best.detail)

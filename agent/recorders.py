@@ -1,0 +1,189 @@
+"""Recorder processes: asked of the fork server, talked to over a socket pair, killed when they hang.
+
+The fork server (`recorder.forkserver`) is the only thing started by exec; it has PyAV loaded and forks a recorder in milliseconds. Should it
+die, its recorders end with it or by themselves, and the next `spawn` starts another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+
+from recorder.errors import ProtocolError
+from recorder.protocol import Event, Order, decode, encode
+
+log = logging.getLogger(__name__)
+
+SPAWN_LIMIT_SEC = 10.0
+_LINE_LIMIT = 1 << 20
+
+
+class RecorderGone(Exception):
+    """The recorder process, or the fork server, is not there (any more)."""
+
+
+class RecorderProcess:
+    """One recorder process: orders in, events out, an exit status at the end."""
+
+    def __init__(
+        self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, exited: asyncio.Future[int]
+    ) -> None:
+        self.pid = pid
+        self.exited = exited
+        """Done when the process is: its exit status, negative for a signal."""
+        self._reader = reader
+        self._writer = writer
+
+    async def order(self, order: Order) -> None:
+        """Send an order; `RecorderGone` when nobody is there to take it."""
+        try:
+            self._writer.write(encode(order))
+            await self._writer.drain()
+        except OSError as error:
+            raise RecorderGone(f"recorder {self.pid} does not listen any more") from error
+
+    async def event(self) -> Event | None:
+        """The next event; None when the process has closed its end. What does not parse is logged and passed over."""
+        while True:
+            try:
+                line = await self._reader.readline()
+            except (OSError, ValueError) as error:
+                log.error("recorder %d: unreadable event: %s", self.pid, error)
+                return None
+            if not line:
+                return None
+            try:
+                return decode(line)  # type: ignore[return-value]  # orders never come from this side
+            except ProtocolError as error:
+                log.error("recorder %d: %s", self.pid, error)
+
+    def kill(self) -> None:
+        """End it at once; what it had on disk is repaired later."""
+        if not self.exited.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    async def close(self) -> None:
+        """Close the socket pair: a living recorder finishes its files and exits."""
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+
+class RecorderHost:
+    """The fork server and the recorder processes it made."""
+
+    def __init__(self) -> None:
+        self._server: asyncio.subprocess.Process | None = None
+        self._socket: socket.socket | None = None
+        self._numbers = itertools.count(1)
+        self._answers: dict[int, asyncio.Future[int]] = {}
+        self._exits: dict[int, asyncio.Future[int]] = {}
+        self._early_exits: dict[int, int] = {}
+        self._starting = asyncio.Lock()
+
+    async def spawn(self) -> RecorderProcess:
+        """A new recorder process, waiting for its first order. Raises `RecorderGone` when none can be had."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            pid = await self._fork(theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        exited = self._exits.setdefault(pid, asyncio.get_running_loop().create_future())
+        if pid in self._early_exits:
+            exited.set_result(self._early_exits.pop(pid))
+        ours.setblocking(False)
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_LINE_LIMIT)
+        return RecorderProcess(pid, reader, writer, exited)
+
+    async def _fork(self, descriptor: int) -> int:
+        async with self._starting:
+            if self._socket is None:
+                await self._start()
+        assert self._socket is not None
+        number = next(self._numbers)
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
+        try:
+            socket.send_fds(self._socket, [json.dumps({"id": number}).encode()], [descriptor])
+            return await asyncio.wait_for(answer, SPAWN_LIMIT_SEC)
+        except (OSError, TimeoutError) as error:
+            self._lost(f"no recorder process: {error or 'no answer'}")
+            raise RecorderGone(f"the fork server gives no process: {error or 'no answer'}") from error
+        finally:
+            self._answers.pop(number, None)
+
+    async def _start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._server = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "recorder.forkserver", str(theirs.fileno()), pass_fds=[theirs.fileno()]
+            )
+        except OSError as error:
+            ours.close()
+            raise RecorderGone(f"the fork server does not start: {error}") from error
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        self._socket = ours
+        asyncio.get_running_loop().add_reader(ours.fileno(), self._read, ours)
+        log.info("fork server %d started", self._server.pid)
+
+    def _read(self, server: socket.socket) -> None:
+        try:
+            message = server.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            message = b""
+        if not message:
+            self._lost("the fork server ended")
+            return
+        said = json.loads(message)
+        if "exited" in said:
+            exited = self._exits.pop(said["exited"], None)
+            if exited is None:
+                self._early_exits[said["exited"]] = said["status"]
+            elif not exited.done():
+                exited.set_result(said["status"])
+        elif (answer := self._answers.get(said["id"])) is not None and not answer.done():
+            answer.set_result(said["pid"])
+
+    def _lost(self, why: str) -> None:
+        if self._socket is None:
+            return
+        log.error("%s; the next recorder gets a new one", why)
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._socket.close()
+        self._socket = None
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(RecorderGone(why))
+        # Nobody reports the exits of its children any more; each shows by the end of its own socket.
+        for exited in self._exits.values():
+            if not exited.done():
+                exited.set_result(-signal.SIGHUP)
+        self._exits.clear()
+
+    async def close(self) -> None:
+        """End the fork server; recorders that still run finish their files and exit by themselves."""
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+        if self._server is not None:
+            try:
+                await asyncio.wait_for(self._server.wait(), 5.0)
+            except TimeoutError:
+                self._server.kill()
+                await self._server.wait()

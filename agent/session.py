@@ -1,0 +1,192 @@
+"""One recorder process from its first order to its end: steered towards what is desired, listened to, killed when it hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from agent.clock import Clock
+from agent.reconciler import Desired, Due, changes
+from agent.recorders import RecorderGone, RecorderProcess
+from recorder.protocol import (
+    BeginRecording,
+    CloseChannel,
+    EndRecording,
+    Event,
+    LinkChanged,
+    MoveEnd,
+    OpenChannel,
+    Pulse,
+    RecordingBegan,
+    RecordingEnded,
+    RecordingSpec,
+    Retune,
+    SetReconnect,
+    SliceOpened,
+    Tuning,
+)
+
+log = logging.getLogger(__name__)
+
+HANG_SEC = 15.0
+"""A recorder says a pulse every second; one that has not for this long hangs and is killed."""
+CLOSE_SEC = 8.0
+"""How long a recorder may take to finish its files, so that a stop of the daemon stays under 10 s."""
+_TURN_SEC = 1.0
+
+
+@dataclass(slots=True)
+class Running:
+    """A recording that the recorder process has been told of."""
+
+    due: Due
+    slice_id: int
+    end: float | None
+    began_at: float | None = None
+    slices: int = 0
+    stopped_at: float | None = None
+
+    def ended_at(self, now: float) -> float:
+        """When it ended, now that the recorder says that it has."""
+        if self.stopped_at is not None:
+            return self.stopped_at
+        return now if self.end is None else self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a session tells its daemon.
+
+    Every event is handed over in order and before the next is read: what is on disk is in the journal before more comes.
+    `open_recording` answers `(slice_id, next_inx)`.
+    """
+
+    on_event: Callable[[int, Event], Awaitable[None]]
+    open_recording: Callable[[Due], Awaitable[tuple[int, int]]]
+    plan_recording: Callable[[int, Due], Awaitable[None]]
+    end_recording: Callable[[int, float], Awaitable[None]]
+
+
+class Session:
+    """The life of one recorder process."""
+
+    def __init__(self, camera_id: int, process: RecorderProcess, clock: Clock, hooks: Hooks) -> None:
+        self.camera_id = camera_id
+        self.process = process
+        self.running: dict[str, Running] = {}
+        self.link = LinkChanged("connecting")
+        self.pulse: Pulse | None = None
+        self._clock, self._hooks = clock, hooks
+        self._turn = asyncio.Event()
+        self._desired: Desired | None = None
+        self._tuning = Tuning()
+        self._told_tuning, self._told_reconnect = Tuning(), True
+        self._heard_at = clock.monotonic()
+
+    def want(self, desired: Desired | None, tuning: Tuning) -> None:
+        """What the process should do from now on; None: finish its files and end."""
+        self._desired, self._tuning = desired, tuning
+        self._turn.set()
+
+    async def run(self, first: OpenChannel) -> None:
+        """Until the process has ended, called or not, and everything it said has been handed over."""
+        self._told_tuning, self._told_reconnect = first.tuning, first.reconnect
+        listening = asyncio.create_task(self._listen(), name=f"channel {self.camera_id} events")
+        try:
+            await self.process.order(first)
+            await self._steer(listening)
+            await self._let_end(listening)
+        except RecorderGone as error:
+            log.warning("channel %d: %s", self.camera_id, error)
+            await asyncio.wait([listening], timeout=CLOSE_SEC)
+        finally:
+            self.process.kill()
+            await self.process.close()
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+        status = await self.process.exited
+        log.info("channel %d: recorder %d ended with status %d", self.camera_id, self.process.pid, status)
+
+    async def _steer(self, listening: asyncio.Task[None]) -> None:
+        while self._desired is not None and not listening.done():
+            self._turn.clear()
+            await self._bring_about(self._desired)
+            if self._clock.monotonic() - self._heard_at > HANG_SEC:
+                log.error(
+                    "channel %d: recorder %d has said nothing for %.0f s and is killed",
+                    self.camera_id,
+                    self.process.pid,
+                    HANG_SEC,
+                )
+                self.process.kill()
+                return
+            turn = asyncio.create_task(self._turn.wait())
+            await asyncio.wait([turn, listening], timeout=_TURN_SEC, return_when=asyncio.FIRST_COMPLETED)
+            turn.cancel()
+
+    async def _let_end(self, listening: asyncio.Task[None]) -> None:
+        if not listening.done() and self._desired is None:
+            await self.process.order(CloseChannel())
+        await asyncio.wait([listening], timeout=CLOSE_SEC)
+        if not listening.done():
+            log.error("channel %d: recorder %d does not end and is killed", self.camera_id, self.process.pid)
+
+    async def _bring_about(self, desired: Desired) -> None:
+        if self._tuning != self._told_tuning:
+            self._told_tuning = self._tuning
+            await self.process.order(Retune(self._tuning))
+        if desired.reconnect != self._told_reconnect:
+            self._told_reconnect = desired.reconnect
+            await self.process.order(SetReconnect(desired.reconnect))
+        now = self._clock.wall()
+        # What is over is not begun again, whichever of timetable and recorder noticed the end first.
+        due = [item for item in desired.due if item.end is None or item.end > now]
+        change = changes({key: item.end for key, item in self.running.items() if item.stopped_at is None}, due, now)
+        for item in change.begin:
+            if item.key not in self.running:
+                await self._begin(item, now)
+        for item in change.move:
+            running = self.running[item.key]
+            running.due, running.end = item, item.end
+            await self._hooks.plan_recording(running.slice_id, item)
+            await self.process.order(MoveEnd(running.slice_id, item.end))
+        for key in change.end:
+            self.running[key].stopped_at = now
+            await self.process.order(EndRecording(self.running[key].slice_id))
+
+    async def _begin(self, due: Due, now: float) -> None:
+        slice_id, next_inx = await self._hooks.open_recording(due)
+        self.running[due.key] = Running(due, slice_id, due.end)
+        spec = RecordingSpec(slice_id, due.course_id, next_inx, due.title)
+        # One that goes on after a restart begins now; what it misses is seen from the slices that exist.
+        await self.process.order(BeginRecording(spec, due.begin if next_inx == 1 else now, due.end))
+
+    async def _listen(self) -> None:
+        while (event := await self.process.event()) is not None:
+            self._heard_at = self._clock.monotonic()
+            await self._take(event)
+            await self._hooks.on_event(self.camera_id, event)
+
+    async def _take(self, event: Event) -> None:
+        match event:
+            case LinkChanged():
+                self.link = event
+            case Pulse():
+                self.pulse = event
+            case RecordingBegan(slice_id=slice_id, first_at=first_at):
+                if (item := self._of(slice_id)) is not None:
+                    item.began_at = first_at
+            case SliceOpened(slice_id=slice_id):
+                if (item := self._of(slice_id)) is not None:
+                    item.slices += 1
+            case RecordingEnded(slice_id=slice_id):
+                if (item := self._of(slice_id)) is not None:
+                    del self.running[item.due.key]
+                    await self._hooks.end_recording(slice_id, item.ended_at(self._clock.wall()))
+            case _:
+                pass
+
+    def _of(self, slice_id: int) -> Running | None:
+        return next((item for item in self.running.values() if item.slice_id == slice_id), None)

@@ -1,0 +1,143 @@
+"""What the daemon knows across restarts, besides the journal: identity, the server's last word, what people want.
+
+One JSON file, replaced as a whole, and the agent's token beside it (mode 0600). With both the timetable runs with no server in reach.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.files import replace_file
+from agent.reconciler import ManualRecording
+from agent.timetable import BadCourse, Course, course_from_wire
+from agent.wire.models import GatherSettings, StorageTarget, WireCamera, WireCourse
+
+log = logging.getLogger(__name__)
+
+
+class StateError(Exception):
+    """The state file cannot be used; the message says what to do."""
+
+
+class ManualEntry(BaseModel):
+    """A recording by hand that is on."""
+
+    camera_id: int
+    begin: float
+    end: float | None = None
+    title: str = ""
+
+
+class Known(BaseModel):
+    """The content of the state file."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    version: int = 1
+    agent_uid: str = Field(default_factory=lambda: secrets.token_hex(16))
+    gather_id: int = 0
+    relay_url: str = ""
+    timezone: str = ""
+    storage: StorageTarget = StorageTarget()
+    rev: int = 0
+    gather: GatherSettings = GatherSettings()
+    cameras: dict[int, WireCamera] = Field(default_factory=dict)
+    wanted: dict[int, bool] = Field(default_factory=dict)
+    manual: list[ManualEntry] = Field(default_factory=list)
+
+
+class AgentState:
+    """The state, in memory and on disk. Every change is durable before the method returns."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "agent.json"
+        self.token_path = folder / "token"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.known = self._load()
+        self.token = self.token_path.read_text().strip() if self.token_path.exists() else ""
+
+    def _load(self) -> Known:
+        if not self.path.exists():
+            return self._write(Known())
+        try:
+            known = Known.model_validate_json(self.path.read_bytes())
+        except ValidationError as error:
+            raise StateError(
+                f"{self.path} is damaged ({error.errors()[0]['msg']}). Move it away to start as a new agent; recordings are not touched."
+            ) from error
+        if known.version > 1:
+            raise StateError(
+                f"{self.path} was written by a newer gather-agent (state version {known.version}). Install that version again, or move the file away."
+            )
+        return known
+
+    def _write(self, known: Known) -> Known:
+        replace_file(self.path, known.model_dump_json(indent=1).encode(), mode=0o600)
+        return known
+
+    def save(self) -> None:
+        """Make the present content durable."""
+        self._write(self.known)
+
+    def set_token(self, token: str) -> None:
+        """Keep the agent's own token."""
+        replace_file(self.token_path, token.encode(), mode=0o600)
+        self.token = token
+
+    @property
+    def wanted(self) -> dict[int, bool]:
+        """Every known channel and whether its owner wants it; a new channel is wanted."""
+        return {camera_id: self.known.wanted.get(camera_id, True) for camera_id in self.known.cameras}
+
+    @property
+    def manual(self) -> list[ManualRecording]:
+        """The recordings by hand that are on."""
+        return [ManualRecording(entry.camera_id, entry.begin, entry.end, entry.title) for entry in self.known.manual]
+
+    @property
+    def courses(self) -> list[Course]:
+        """Every course of every channel; one that makes no sense is left out and named in the log."""
+        found = []
+        for camera in self.known.cameras.values():
+            for wire in camera.courses:
+                try:
+                    found.append(course_from_wire(wire, camera.camera_id))
+                except BadCourse as error:
+                    log.warning("channel %d: %s; this course is not recorded", camera.camera_id, error)
+        return found
+
+    def put_camera(self, camera: WireCamera) -> None:
+        """Add a channel or replace what is known of it; its courses stay when the message brings none."""
+        before = self.known.cameras.get(camera.camera_id)
+        if before is not None and not camera.courses:
+            camera = camera.model_copy(update={"courses": before.courses})
+        self.known.cameras[camera.camera_id] = camera
+        self.save()
+
+    def remove_camera(self, camera_id: int) -> None:
+        """Forget a channel with everything wanted of it."""
+        self.known.cameras.pop(camera_id, None)
+        self.known.wanted.pop(camera_id, None)
+        self.known.manual = [entry for entry in self.known.manual if entry.camera_id != camera_id]
+        self.save()
+
+    def want(self, camera_id: int, wanted: bool) -> None:
+        """Remember that a channel was started or stopped."""
+        self.known.wanted[camera_id] = wanted
+        self.save()
+
+    def change_courses(self, camera_id: int, items: list[WireCourse]) -> None:
+        """Apply a `set_course`: `is_delete` 1 adds, 2 replaces, 3 deletes; all by `course_id`, so that a repeat changes nothing."""
+        camera = self.known.cameras[camera_id]
+        courses = {course.course_id: course for course in camera.courses}
+        for item in items:
+            if item.is_delete == 3:
+                courses.pop(item.course_id, None)
+            else:
+                courses[item.course_id] = item
+        self.known.cameras[camera_id] = camera.model_copy(update={"courses": tuple(courses.values())})
+        self.save()

@@ -1,0 +1,35 @@
+"""What a storage is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Protocol
+
+from agent.wire.models import StoredFile
+
+UPLOAD_NAME = re.compile(r"[0-9A-Za-z_]{1,160}\.(mp4|jpg)")
+"""Names a storage takes: a slice's stem or `live_<camera_id>`, with its suffix."""
+
+
+class StorageError(Exception):
+    """The file is not in the storage. `retry` False means that trying again with the same file cannot help."""
+
+    def __init__(self, message: str, *, retry: bool = True) -> None:
+        super().__init__(message)
+        self.retry = retry
+
+
+class Storage(Protocol):
+    """A place for files. `put` is idempotent: the same name with the same content may be put again at any time."""
+
+    async def put(self, path: Path, name: str, sha256: str) -> StoredFile:
+        """Store the file under `name`; when it returns, the storage holds it durably with this size and checksum.
+
+        `sha256` (hex) is what the file must have; a file that has changed on disk is refused with `retry` False. Raises `StorageError`.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

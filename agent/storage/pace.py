@@ -1,0 +1,22 @@
+"""A rate limit shared by all uploads. No I/O: it says how long to wait."""
+
+from __future__ import annotations
+
+from agent.clock import Clock
+
+
+class Pace:
+    """Bytes a second, with a second's worth of burst; 0 means no limit."""
+
+    def __init__(self, bytes_per_sec: float, clock: Clock) -> None:
+        self._rate = bytes_per_sec
+        self._clock = clock
+        self._free_at = clock.monotonic()
+
+    def wait_for(self, size: int) -> float:
+        """Seconds to wait before these bytes may go."""
+        if self._rate <= 0:
+            return 0.0
+        now = self._clock.monotonic()
+        self._free_at = max(self._free_at, now - 1.0) + size / self._rate
+        return max(0.0, self._free_at - now)

@@ -1,0 +1,119 @@
+"""The timetable: weekly courses and a zone give lessons. Plain functions; instants are Unix seconds.
+
+Rules (API document 3.27-3.29): `week_id` 0 is Sunday, only the time of day of `start_time` counts, `elapse_sec` is elapsed time. A start
+that a DST change skips moves forward by the skipped hour, an ambiguous one is the first of the two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+from agent.wire.models import WireCourse
+
+_TIME_OF_DAY = re.compile(r"(?:.*[ T])?([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
+_LOOK_AHEAD = timedelta(days=8)
+
+
+class BadCourse(ValueError):
+    """A course that no lesson can be made of; the message names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A weekly course of one channel; `start_sec` is the second of the local day."""
+
+    course_id: int
+    camera_id: int
+    week_id: int
+    start_sec: int
+    elapse_sec: int
+    subject_id: int = 0
+    teacher_id: int = 0
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One occurrence of a course: `[start, end)`."""
+
+    course: Course
+    day: date
+    start: float
+    end: float
+
+    @property
+    def key(self) -> str:
+        """What stays the same while a running lesson is moved, lengthened or shortened."""
+        return f"lesson:{self.course.camera_id}:{self.course.course_id}:{self.day.isoformat()}"
+
+
+def course_from_wire(wire: WireCourse, camera_id: int) -> Course:
+    """The course a message speaks of; `camera_id` is the channel it stands under. Raises `BadCourse`."""
+    match = _TIME_OF_DAY.fullmatch(wire.start_time.strip())
+    if match is None:
+        raise BadCourse(f"course {wire.course_id}: start_time {wire.start_time!r} is not HH:MM:SS")
+    if wire.elapse_sec <= 0:
+        raise BadCourse(f"course {wire.course_id}: elapse_sec {wire.elapse_sec} is not a length")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return Course(
+        course_id=wire.course_id,
+        camera_id=camera_id,
+        week_id=wire.week_id,
+        start_sec=hours * 3600 + minutes * 60 + seconds,
+        elapse_sec=wire.elapse_sec,
+        subject_id=wire.subject_id,
+        teacher_id=wire.teacher_id,
+        title=wire.title,
+    )
+
+
+def lesson_on(course: Course, day: date, zone: tzinfo) -> Lesson:
+    """The lesson that this course gives on a local day (whose weekday the caller has checked)."""
+    # fold=0 is the rule in one word: PEP 495 reads a skipped time with the offset before the change, which moves it forward,
+    # and an ambiguous one as the first.
+    local = datetime.combine(day, time(), tzinfo=zone) + timedelta(seconds=course.start_sec)
+    start = local.replace(fold=0).timestamp()
+    return Lesson(course, day, start, start + course.elapse_sec)
+
+
+def lessons_between(courses: Iterable[Course], zone: tzinfo, since: float, until: float) -> list[Lesson]:
+    """Every lesson that is on at some moment of `[since, until)`, by start."""
+    by_weekday: dict[int, list[Course]] = {}
+    for course in courses:
+        by_weekday.setdefault(course.week_id, []).append(course)
+    # A lesson of up to 24 h that began yesterday, and one that a zone change moved over midnight, may still be on.
+    first = _local_day(since, zone) - timedelta(days=2)
+    last = _local_day(until, zone) + timedelta(days=1)
+    found = [
+        lesson
+        for day in _days(first, last)
+        for lesson in (lesson_on(course, day, zone) for course in by_weekday.get((day.weekday() + 1) % 7, ()))
+        if lesson.start < until and lesson.end > since
+    ]
+    return sorted(found, key=lambda lesson: (lesson.start, lesson.course.camera_id, lesson.course.course_id))
+
+
+def lessons_on(courses: Iterable[Course], zone: tzinfo, now: float) -> list[Lesson]:
+    """The lessons that are on now."""
+    # The smallest step above now that a double holds at this size is about 0.2 us; a microsecond is safely above it.
+    return [lesson for lesson in lessons_between(courses, zone, now, now + 1e-6) if lesson.start <= now < lesson.end]
+
+
+def next_change(courses: Iterable[Course], zone: tzinfo, now: float) -> float | None:
+    """The next instant after `now` at which a lesson begins or ends; None when no course is left."""
+    lessons = lessons_between(courses, zone, now, now + _LOOK_AHEAD.total_seconds())
+    edges = (edge for lesson in lessons for edge in (lesson.start, lesson.end) if edge > now)
+    return min(edges, default=None)
+
+
+def _local_day(instant: float, zone: tzinfo) -> date:
+    return datetime.fromtimestamp(instant, UTC).astimezone(zone).date()
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    while first <= last:
+        yield first
+        first += timedelta(days=1)
