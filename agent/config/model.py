@@ -219,14 +219,13 @@ class Config(BaseModel):
             return values
         env: Mapping[str, str] = (info.context or {}).get("env", os.environ)
         paths, standalone = values.get("paths", {}), values.get("standalone", {})
+        given = paths.get("state") if isinstance(paths, dict) else None
+        state = Path(given) if isinstance(given, str | Path) else default_state(env)
         if isinstance(paths, dict):
-            state = paths.get("state") or default_state(env)
-            folders = {"state": state}
-            if isinstance(state, str | Path):
-                folders |= {"media": default_media(Path(state)), "runtime": default_runtime(Path(state), env)}
-                if isinstance(standalone, dict):
-                    standalone = {"folder": default_standalone_folder(Path(state)), **standalone}
-            paths = {**folders, **paths}
+            defaults = {"state": state, "media": default_media(state), "runtime": default_runtime(state, env)}
+            paths = {**defaults, **paths}
+        if isinstance(standalone, dict):
+            standalone = {"folder": default_standalone_folder(state), **standalone}
         return {**values, "paths": paths, "standalone": standalone}
 
 
