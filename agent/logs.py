@@ -17,7 +17,10 @@ from typing import Any, Literal, TextIO
 
 HIDDEN = "***"
 
-_NAMES = r"(?:[\w-]*(?:password|passwd|passphrase|token|unionid|secret|credential)|(?:[a-z]+[_-])?pass|pwd|enrol_key|api_key)"
+_NAMES = (
+    r"(?:[\w-]*(?:password|passwd|passphrase|token|unionid|secret|credential)"
+    r"|(?:[a-z]+[_-])?pass|pwd|enrol_key|api_key)"
+)
 _PATTERNS = (
     # user:password@ of an address. A raw password may hold anything but blanks: rather too much hidden than too little.
     (r"(://[^\s/:@]*):(?!\d{1,5}/)\S*@", rf"\1:{HIDDEN}@"),
