@@ -1,0 +1,1 @@
+"""API v1: `table` lists the endpoints, `dispatch` serves them, and there is one module a family."""

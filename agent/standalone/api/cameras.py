@@ -1,0 +1,212 @@
+"""3.18 to 3.24: channels."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.engine import Row
+from sqlalchemy.orm import Session
+
+from agent.standalone.api.call import Call, Change, Endpoint
+from agent.standalone.api.envelope import ApiError, Err, done
+from agent.standalone.api.paging import page
+from agent.standalone.api.params import Kind, Param, Params
+from agent.standalone.gather.hub import Order
+from agent.standalone.gather.rows import bump, wire_camera
+from agent.standalone.store.schema import Camera, Gather, Grade, Image, Lesson, Record, School, StoredFile
+from agent.standalone.store.trash import throw_away
+from agent.wire.commands import CameraRef
+
+_DEVICE_TEXTS = ("device_ip", "device_user", "device_pass")
+_DEVICE_SWITCHES = ("device_mirror", "device_osd", "device_twice", "device_show")
+_STREAM = re.compile(r"(rtsps?|rtmps?|https?)://[^\s/]+\S*", re.IGNORECASE)
+
+
+def list_camera(session: Session, call: Call) -> dict[str, Any]:
+    """3.18, with `camera_id` and `gather_id` as optional filters."""
+    query = (
+        select(Camera, Gather, School, Grade, Image)
+        .join(Gather, Gather.gather_id == Camera.gather_id, isouter=True)
+        .join(School, School.school_id == Gather.school_id, isouter=True)
+        .join(Grade, Grade.grade_id == Camera.grade_id, isouter=True)
+        .join(Image, Image.camera_id == Camera.camera_id, isouter=True)
+        .order_by(Camera.camera_id.desc())
+    )
+    for name in ("camera_id", "gather_id"):
+        if call.params.has(name):
+            query = query.where(getattr(Camera, name) == call.params.number(name))
+    return page(session, query, call.params, lambda row: _shown(call, row), storage_addr=call.base_url)
+
+
+def _shown(call: Call, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    camera, gather, school, grade, image = row
+    return {
+        "camera_id": camera.camera_id,
+        "camera_name": camera.camera_name,
+        "image_id": image.image_id if image else 0,
+        "image_fdfs": image.file_fdfs if image else "",
+        "gather_id": camera.gather_id,
+        "name_set": gather.name_set if gather else "",
+        "school_id": school.school_id if school else 0,
+        "school_name": school.name if school else "",
+        "grade_id": camera.grade_id,
+        "grade_type": grade.grade_type if grade else "",
+        "grade_name": grade.grade_name if grade else "",
+        "stream_prop": camera.stream_prop,
+        "stream_url": camera.stream_url,
+        "stream_mp4": camera.stream_mp4,
+        **{name: getattr(camera, name) for name in (*_DEVICE_TEXTS, "device_cmd_port", *_DEVICE_SWITCHES)},
+        "status": camera_status(camera, gather, call.now),
+        "clicks": camera.clicks,
+        **call.stamps(camera),
+    }
+
+
+def camera_status(camera: Camera, gather: Gather | None, now: float) -> int:
+    """A channel's state: what its agent said last while the agent's lease holds, offline (0) after."""
+    return camera.status if gather is not None and gather.lease_until > now else 0
+
+
+def add_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order]]:
+    """3.19: an MP4 file (1) or a stream (2). A new channel is wanted: the agent starts it."""
+    params = call.params
+    prop = params.number("stream_prop")
+    if prop not in (1, 2):
+        raise ApiError(Err.NO_ID, "stream_prop 只能是 1 或 2")
+    _check_source(prop, params.text("stream_mp4"), params.text("stream_url"))
+    gather_id = params.number("gather_id")
+    if session.get(Gather, gather_id) is None:
+        raise ApiError(Err.NO_ID, "gather_id 不存在")
+    camera = Camera(gather_id=gather_id, snapshot_key=secrets.token_hex(16), created=call.now, updated=call.now)
+    camera.camera_name = params.text("camera_name")
+    camera.stream_prop = prop
+    _set_grade(session, camera, params)
+    camera.stream_url, camera.stream_mp4 = params.text("stream_url"), params.text("stream_mp4")
+    session.add(camera)
+    session.flush()
+    order = Order(gather_id, "add_camera", bump(session, gather_id), wire_camera(session, camera))
+    return done(camera_id=camera.camera_id), [order]
+
+
+def mod_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order]]:
+    """3.20: what is given is changed; the agent gets the whole channel."""
+    params = call.params
+    camera = _camera(session, params.number("camera_id"))
+    camera.camera_name = params.text("camera_name")
+    if params.has("grade_id"):
+        _set_grade(session, camera, params)
+    if params.number("stream_prop", camera.stream_prop) not in (0, 1, 2):
+        raise ApiError(Err.NO_ID, "stream_prop 只能是 0、1 或 2")
+    camera.stream_prop = params.number("stream_prop", camera.stream_prop)
+    for name in ("stream_url", "stream_mp4", *_DEVICE_TEXTS):
+        if params.given(name):
+            setattr(camera, name, params.text(name))
+    for name in _DEVICE_SWITCHES:
+        if params.has(name):
+            setattr(camera, name, min(max(params.number(name), 0), 1))
+    port = "device_cmd_port" if params.has("device_cmd_port") else "device_cmd_prot"
+    camera.device_cmd_port = min(max(params.number(port, camera.device_cmd_port), 0), 65535)
+    _check_source(camera.stream_prop, camera.stream_mp4, camera.stream_url)
+    camera.updated = call.now
+    order = Order(camera.gather_id, "mod_camera", bump(session, camera.gather_id), wire_camera(session, camera))
+    return done(), [order]
+
+
+def del_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order]]:
+    """3.21: the channels with courses, records and pictures; the agent stops them, the files go in the background."""
+    orders = []
+    for camera_id in call.params.ids("camera_id"):
+        camera = session.get(Camera, camera_id)
+        if camera is None:
+            continue
+        throw_away(session, StoredFile.camera_id == camera_id)
+        for table in (Record, Image):
+            session.execute(delete(table).where(table.camera_id == camera_id))
+        for lesson in session.scalars(select(Lesson).where(Lesson.camera_id == camera_id)):
+            session.delete(lesson)
+        orders.append(
+            Order(camera.gather_id, "del_camera", bump(session, camera.gather_id), CameraRef(camera_id=camera_id))
+        )
+        session.delete(camera)
+    return done(), orders
+
+
+def get_camera_status(session: Session, call: Call) -> dict[str, Any]:
+    """3.22: 0 or 1; a channel not heard of since its agent registered is offline."""
+    camera = _camera(session, call.params.number("camera_id"))
+    status = camera_status(camera, session.get(Gather, camera.gather_id), call.now)
+    return done(camera_id=camera.camera_id, status=max(status, 0))
+
+
+def start_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order]]:
+    """3.23: starts it, also when it runs already."""
+    return _switch(session, call, "start_camera")
+
+
+def stop_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order]]:
+    """3.24: stops it, also when it is stopped already."""
+    return _switch(session, call, "stop_camera")
+
+
+def _switch(session: Session, call: Call, cmd: str) -> tuple[dict[str, Any], list[Order]]:
+    camera = _camera(session, call.params.number("camera_id"))
+    gather = session.get_one(Gather, camera.gather_id)
+    return done(), [Order(gather.gather_id, cmd, gather.rev, CameraRef(camera_id=camera.camera_id))]
+
+
+def _camera(session: Session, camera_id: int) -> Camera:
+    camera = session.get(Camera, camera_id)
+    if camera is None:
+        raise ApiError(Err.NO_ID, "camera_id 不存在")
+    return camera
+
+
+def _set_grade(session: Session, camera: Camera, params: Params) -> None:
+    if session.get(Grade, params.number("grade_id")) is None:
+        raise ApiError(Err.NO_ID, "grade_id 不存在")
+    camera.grade_id = params.number("grade_id")
+
+
+def _check_source(prop: int, path: str, url: str) -> None:
+    if prop == 1 and not path:
+        raise ApiError(Err.NO_NAME)
+    if prop == 2 and not url:
+        raise ApiError(Err.NO_NAME)
+    if prop == 2 and _STREAM.fullmatch(url) is None:
+        raise ApiError(Err.NO_NAME, "stream_url 必须是 rtsp:// 或 rtmp:// 地址")
+
+
+_CAMERA_ID = Param("camera_id", Kind.ID, missing=Err.NO_ID)
+_NAME = Param("camera_name", missing=Err.NO_NAME)
+
+ENDPOINTS = (
+    Endpoint("list_camera", list_camera, (Param("camera_id", Kind.ID), Param("gather_id", Kind.ID))),
+    Change(
+        "add_camera",
+        add_camera,
+        (
+            Param("gather_id", Kind.ID, missing=Err.NO_ID),
+            Param("grade_id", Kind.ID, missing=Err.NO_ID),
+            Param("stream_prop", Kind.NUMBER, missing=Err.NO_ID),
+            _NAME,
+        ),
+    ),
+    Change(
+        "mod_camera",
+        mod_camera,
+        (
+            _CAMERA_ID,
+            _NAME,
+            Param("grade_id", Kind.ID),
+            *(Param(name, Kind.NUMBER) for name in ("stream_prop", "device_cmd_port", "device_cmd_prot")),
+            *(Param(name, Kind.NUMBER) for name in _DEVICE_SWITCHES),
+        ),
+    ),
+    Change("del_camera", del_camera, (Param("camera_id", Kind.IDS, missing=Err.NO_ID),)),
+    Endpoint("get_camera_status", get_camera_status, (_CAMERA_ID,)),
+    Change("start_camera", start_camera, (_CAMERA_ID,)),
+    Change("stop_camera", stop_camera, (_CAMERA_ID,)),
+)

@@ -1,0 +1,104 @@
+"""3.25, 3.26 and 3.32: recordings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, delete, select
+from sqlalchemy.engine import Row
+from sqlalchemy.orm import Session
+
+from agent.standalone.api.call import Call, Endpoint
+from agent.standalone.api.envelope import ApiError, Err, done
+from agent.standalone.api.paging import page
+from agent.standalone.api.params import Kind, Param
+from agent.standalone.clocktime import length_text, moment
+from agent.standalone.store.schema import Camera, Grade, Record, StoredFile, Subject, Teacher
+from agent.standalone.store.trash import throw_away
+
+_FILTERS = ("camera_id", "gather_id", "course_id", "record_id")
+WIDTH, HEIGHT = 850, 550
+
+
+def list_record(session: Session, call: Call) -> dict[str, Any]:
+    """3.25, newest start first. Optional filters: ids, and `begin` <= start < `end`."""
+    query = (
+        select(Record, Camera, Grade, Subject, Teacher)
+        .join(Camera, Camera.camera_id == Record.camera_id, isouter=True)
+        .join(Grade, Grade.grade_id == Camera.grade_id, isouter=True)
+        .join(Subject, Subject.subject_id == Record.subject_id, isouter=True)
+        .join(Teacher, Teacher.teacher_id == Record.teacher_id, isouter=True)
+        .order_by(Record.started.desc(), Record.record_id.desc())
+    )
+    query = _filtered(query, call)
+    return page(session, query, call.params, lambda row: _shown(call, row), storage_addr=call.base_url)
+
+
+def _filtered(query: Select[*tuple[Any, ...]], call: Call) -> Select[*tuple[Any, ...]]:
+    for name in _FILTERS:
+        if call.params.has(name):
+            query = query.where(getattr(Record, name) == call.params.number(name))
+    for name in ("begin", "end"):
+        if not call.params.has(name):
+            continue
+        at = moment(call.params.text(name), call.services.zone)
+        if at is None:
+            raise ApiError(Err.BAD_TIME, f"{name} 的格式是 YYYY-MM-DD HH:MM:SS")
+        query = query.where(Record.started >= at if name == "begin" else Record.started < at)
+    return query
+
+
+def _shown(call: Call, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    record, camera, grade, subject, teacher = row
+    return {
+        "record_id": record.record_id,
+        "gather_id": record.gather_id,
+        "camera_id": record.camera_id,
+        "camera_name": camera.camera_name if camera else "",
+        "grade_id": camera.grade_id if camera else 0,
+        "grade_type": grade.grade_type if grade else "",
+        "grade_name": grade.grade_name if grade else "",
+        "subject_id": record.subject_id,
+        "subject_name": subject.subject_name if subject else "",
+        "teacher_id": record.teacher_id,
+        "teacher_name": teacher.teacher_name if teacher else "",
+        "title_name": teacher.title_name if teacher else "",
+        "course_id": record.course_id,
+        "slice_id": record.slice_id,
+        "slice_inx": record.slice_inx,
+        "file_src": record.file_src,
+        "file_fdfs": record.file_fdfs,
+        "image_fdfs": record.image_fdfs,
+        "file_size": record.file_size,
+        "duration": round(record.duration),
+        "disptime": length_text(record.duration),
+        "clicks": record.clicks,
+        **call.stamps(record),
+    }
+
+
+def del_record(session: Session, call: Call) -> dict[str, Any]:
+    """3.26: rows at once, files in the background; ids that are not there are passed over."""
+    ids = call.params.ids("record_id")
+    stems = session.scalars(select(Record.file_src).where(Record.record_id.in_(ids))).all()
+    throw_away(session, StoredFile.name.in_([stem + ending for stem in stems for ending in (".mp4", ".jpg")]))
+    session.execute(delete(Record).where(Record.record_id.in_(ids)))
+    return done()
+
+
+def play_record(session: Session, call: Call) -> dict[str, Any]:
+    """3.32: the address of a page to be framed, which needs no token and cannot be guessed."""
+    record_id = call.params.number("record_id")
+    if session.get(Record, record_id) is None:
+        raise ApiError(Err.NO_ID, "record_id 不存在")
+    width = min(max(call.params.number("width", WIDTH), 1), 10_000)
+    height = min(max(call.params.number("height", HEIGHT), 1), 10_000)
+    ticket = call.services.keys.ticket("record", record_id)
+    return done(play_url=f"{call.base_url}/play/record/{ticket}?width={width}&height={height}")
+
+
+ENDPOINTS = (
+    Endpoint("list_record", list_record, tuple(Param(name, Kind.ID) for name in _FILTERS)),
+    Endpoint("del_record", del_record, (Param("record_id", Kind.IDS, missing=Err.NO_ID),)),
+    Endpoint("play_record", play_record, (Param("record_id", Kind.ID, missing=Err.NO_ID),)),
+)

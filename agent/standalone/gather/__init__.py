@@ -1,0 +1,1 @@
+"""The agents' side of the server: gather protocol v1 (`docs/protocol.md`)."""

@@ -1,0 +1,128 @@
+"""The storage folder: which names it takes, where a file lies, and how it gets there whole or not at all.
+
+recordings/<date>/<stem>.mp4 and .jpg    the date is that of the slice's start, in the server's zone
+snapshots/<random>.jpg                   a channel's current picture, under a name of its own that tells nothing
+incoming/                                uploads that are not complete
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from zoneinfo import ZoneInfo
+
+STORAGE_PREFIX = "/storage/"
+_FORM = re.compile(
+    r"[0-9a-f]{32}_(?P<camera>\d{1,18})_(?P<start>\d{1,11})_\d{1,18}_\d{1,18}_\d{1,9}_\d{1,9}\.(?:mp4|jpg)"
+    r"|live_(?P<live>\d{1,18})\.jpg",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """The name of an upload. `start` is the slice's start (Unix seconds), None for a channel's current picture."""
+
+    text: str
+    camera_id: int
+    start: int | None
+
+    @property
+    def live(self) -> bool:
+        """Whether it is a channel's current picture, which every upload replaces."""
+        return self.start is None
+
+
+def parse_name(text: str) -> FileName | None:
+    """The file name that a text is; None when storage takes no such name."""
+    match = _FORM.fullmatch(text)
+    if match is None:
+        return None
+    if match["live"] is not None:
+        return FileName(text, int(match["live"]), None)
+    return FileName(text, int(match["camera"]), int(match["start"]))
+
+
+class NameBusy(Exception):
+    """A file of this name is arriving already."""
+
+
+class FileStore:
+    """The files below the data folder. Paths are relative to it, with `/`."""
+
+    def __init__(self, root: Path, zone: ZoneInfo) -> None:
+        self._root = root
+        self._zone = zone
+        self._incoming = root / "incoming"
+        self._arriving: set[str] = set()
+
+    def open(self) -> None:
+        """Make the folders; what an earlier run left incomplete goes."""
+        for folder in (self._root, self._incoming, self._root / "recordings", self._root / "snapshots"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for leftover in self._incoming.iterdir():
+            leftover.unlink()
+
+    def place(self, name: FileName, snapshot_key: str) -> str:
+        """The path at which a file of this name lies."""
+        if name.start is None:
+            return f"snapshots/{snapshot_key}.jpg"
+        day = datetime.fromtimestamp(name.start, self._zone).date().isoformat()
+        return f"recordings/{day}/{name.text}"
+
+    def path(self, relative: str) -> Path:
+        """The file at a path that came from `place` (or out of the database)."""
+        return self._root / PurePosixPath(relative)
+
+    @contextmanager
+    def arriving(self, name: str) -> Iterator[tuple[BinaryIO, Path]]:
+        """A new file for the upload of this name, gone at the end unless it was moved to its place; `NameBusy` when one is on."""
+        if name in self._arriving:
+            raise NameBusy(name)
+        self._arriving.add(name)
+        path = self._incoming / secrets.token_hex(16)
+        try:
+            with path.open("xb", buffering=0) as file:
+                yield file, path
+        finally:
+            self._arriving.discard(name)
+            path.unlink(missing_ok=True)
+
+    def keep(self, arrived: Path, relative: str) -> None:
+        """Move a synced upload to its place, durably."""
+        target = self.path(relative)
+        new_folder = not target.parent.exists()
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        arrived.replace(target)
+        sync_folder(target.parent)
+        if new_folder:
+            sync_folder(target.parent.parent)
+
+    def remove(self, relative: str) -> None:
+        """Delete a file; none is there is as good."""
+        self.path(relative).unlink(missing_ok=True)
+
+
+def written(file: BinaryIO, path: Path) -> tuple[int, bytes]:
+    """Force an upload to disk, read it back, and tell its size and SHA-256."""
+    os.fsync(file.fileno())
+    with path.open("rb") as again:
+        checksum = hashlib.file_digest(again, "sha256").digest()
+        return again.tell(), checksum
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a folder's entries durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

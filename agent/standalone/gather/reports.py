@@ -1,0 +1,181 @@
+"""What agents report: records, snapshots, states, lessons. Every report may come twice; the answer means that it is durable."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from agent.standalone.gather.files import STORAGE_PREFIX
+from agent.standalone.gather.http import Caller, Refused, answer, body, caller
+from agent.standalone.services import SERVICES
+from agent.standalone.store.schema import Camera, Course, Gap, Gather, Image, Lesson, Record, StoredFile
+from agent.wire.models import (
+    CameraStatus,
+    EventFrame,
+    RecordingReport,
+    RecordReport,
+    Reply,
+    SnapshotReport,
+    StatusReport,
+)
+
+LEASE_SECONDS = 90.0
+"""How long an agent counts as online after it was last heard."""
+
+_STEM = re.compile(r"[0-9a-f]{32}(_\d{1,18}){4}_\d{1,9}_\d{1,9}")
+_RECORD_FIELDS = (
+    *("file_fdfs", "image_fdfs", "file_size", "sha256", "duration", "overlap_sec", "started"),
+    *("camera_id", "course_id", "slice_id", "slice_inx", "video", "audio"),
+)
+
+
+async def records(request: web.Request) -> web.Response:
+    """`POST /gather/v1/records`."""
+    services = request.app[SERVICES]
+    who = await caller(request)
+    report = await body(request, RecordReport)
+    await services.database.run(take_record, who, report, services.clock())
+    return answer(Reply())
+
+
+async def snapshots(request: web.Request) -> web.Response:
+    """`POST /gather/v1/snapshots`."""
+    services = request.app[SERVICES]
+    who = await caller(request)
+    report = await body(request, SnapshotReport)
+    await services.database.run(take_snapshot, who, report, services.clock())
+    return answer(Reply())
+
+
+async def status(request: web.Request) -> web.Response:
+    """`POST /gather/v1/status`."""
+    services = request.app[SERVICES]
+    who = await caller(request)
+    report = await body(request, StatusReport)
+    await services.database.run(take_status, who, report, services.clock())
+    return answer(Reply())
+
+
+def take_record(session: Session, who: Caller, report: RecordReport, now: float) -> None:
+    """Enter a slice, or what changed of it, by its `file_src`; and its lesson."""
+    if _STEM.fullmatch(report.file_src) is None:
+        raise Refused(400, "file_src: not the name of a finished slice")
+    _check_owner(session, who, report.camera_id)
+    _check_stored(session, who, report)
+    record = session.scalar(select(Record).where(Record.file_src == report.file_src))
+    if record is None:
+        record = Record(file_src=report.file_src, created=report.started)
+        session.add(record)
+    elif record.gather_id != who.gather_id:
+        raise Refused(403, "file_src: this record is another agent's")
+    for name in _RECORD_FIELDS:
+        setattr(record, name, getattr(report, name))
+    record.repaired = int(report.repaired)
+    record.gather_id = who.gather_id
+    course = session.get(Course, report.course_id)
+    record.subject_id = report.recording.subject_id or (course.subject_id if course else 0)
+    record.teacher_id = report.recording.teacher_id or (course.teacher_id if course else 0)
+    record.updated = now
+    take_lesson(session, who, report.recording, now)
+
+
+def take_snapshot(session: Session, who: Caller, report: SnapshotReport, now: float) -> None:
+    """Note the channel's current picture; one older than the known one changes nothing."""
+    if report.file_src != f"live_{report.camera_id}":
+        raise Refused(400, "file_src: must be live_<camera_id>")
+    if _check_owner(session, who, report.camera_id) is None:
+        return
+    image = session.scalar(select(Image).where(Image.camera_id == report.camera_id))
+    if image is None:
+        image = Image(camera_id=report.camera_id, created=now, taken=report.taken)
+        session.add(image)
+    elif report.taken < image.taken:
+        return
+    image.file_src, image.file_fdfs, image.file_size = report.file_src, report.image_fdfs, report.file_size
+    image.taken, image.updated = report.taken, now
+
+
+def take_status(session: Session, who: Caller, report: StatusReport, now: float) -> None:
+    """Renew the lease and note the channels' states, the queue, and the lessons that changed."""
+    gather = session.get_one(Gather, who.gather_id)
+    gather.lease_until = now + LEASE_SECONDS
+    gather.queue_files, gather.queue_bytes = report.queue_files, report.queue_bytes
+    gather.disk_free = report.disk_free
+    for camera in report.cameras:
+        take_camera(session, who.gather_id, camera)
+    for lesson in report.lessons:
+        take_lesson(session, who, lesson, now)
+
+
+def take_camera(session: Session, gather_id: int, report: CameraStatus) -> None:
+    """Note a channel's state; one that is not this agent's (deleted meanwhile) is passed over."""
+    camera = session.get(Camera, report.camera_id)
+    if camera is None or camera.gather_id != gather_id:
+        return
+    camera.status = max(-1, min(report.status, 1))
+    camera.recording = list(report.recording)
+    camera.wanted = int(report.wanted)
+    camera.cause, camera.detail = report.cause, report.detail
+    camera.video, camera.audio = report.video, report.audio
+
+
+def take_event(session: Session, who: Caller, frame: EventFrame, now: float) -> bool:
+    """Take an event of the relay, which also renews the lease; False when its data is not what its name says."""
+    session.get_one(Gather, who.gather_id).lease_until = now + LEASE_SECONDS
+    try:
+        if frame.event == "camera":
+            take_camera(session, who.gather_id, CameraStatus.model_validate(frame.data))
+        elif frame.event == "recording":
+            take_lesson(session, who, RecordingReport.model_validate(frame.data), now)
+    except ValidationError:
+        return False
+    return True
+
+
+def take_lesson(session: Session, who: Caller, report: RecordingReport, now: float) -> None:
+    """Enter what is known of a recording. The word on an ended one stands: an older report that comes late changes nothing."""
+    _check_owner(session, who, report.camera_id)
+    key = (Lesson.camera_id == report.camera_id) & (Lesson.slice_id == report.slice_id)
+    lesson = session.scalar(select(Lesson).where(key))
+    if lesson is None:
+        lesson = Lesson(camera_id=report.camera_id, slice_id=report.slice_id, created=now)
+        session.add(lesson)
+    elif lesson.ended and not report.ended:
+        return
+    for name in ("course_id", "subject_id", "teacher_id", "planned_start", "planned_end", "coverage"):
+        setattr(lesson, name, getattr(report, name))
+    lesson.gather_id, lesson.ended, lesson.updated = who.gather_id, int(report.ended), now
+    known = [(gap.since, gap.until, gap.cause, gap.detail) for gap in lesson.gaps]
+    if known != [(gap.since, gap.until, gap.cause, gap.detail) for gap in report.gaps]:
+        lesson.gaps = [Gap(**gap.model_dump()) for gap in report.gaps]
+
+
+def _check_owner(session: Session, who: Caller, camera_id: int) -> Camera | None:
+    """The channel, None when it is gone (its recordings are taken nevertheless); refused when it is another agent's."""
+    camera = session.get(Camera, camera_id)
+    if camera is not None and camera.gather_id != who.gather_id:
+        raise Refused(403, f"camera_id: channel {camera_id} is another agent's")
+    return camera
+
+
+def _check_stored(session: Session, who: Caller, report: RecordReport) -> None:
+    """An agent may delete what is confirmed here, so nothing is confirmed that this server's own storage has not got."""
+    if not report.file_fdfs.startswith("/"):
+        raise Refused(400, "file_fdfs: must begin with /")
+    if not report.file_fdfs.startswith(STORAGE_PREFIX):
+        return
+    stored = session.get(StoredFile, report.file_src + ".mp4")
+    if (
+        stored is None
+        or stored.gather_id != who.gather_id
+        or (stored.size, stored.sha256)
+        != (
+            report.file_size,
+            report.sha256.lower(),
+        )
+    ):
+        raise Refused(409, "file_src: no such file is stored here; upload it first")

@@ -1,0 +1,178 @@
+"""The server's secrets: made at random at the first run, kept in one file that only its owner can read."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSafeSerializer, URLSafeTimedSerializer
+
+TOKEN_SECONDS = 7200
+SESSION_SECONDS = 12 * 3600
+_CREDENTIAL = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    credential: str = field(repr=False)
+    enrol_key: str = field(repr=False)
+    signing_key: str = field(repr=False)
+    generation: int = 1
+    former: tuple[str, ...] = ()
+
+
+class TokenExpired(Exception):
+    """A token that was good and is not any more: its time is over, or the credential was replaced."""
+
+
+class TokenInvalid(Exception):
+    """A token that this server never gave."""
+
+
+class _Signer(TimestampSigner):
+    """Signs with the time of the server's clock."""
+
+    def __init__(self, *args: Any, clock: Callable[[], float], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._clock = clock
+
+    def get_timestamp(self) -> int:
+        return int(self._clock())
+
+
+class Keys:
+    """The administrator's credential, the enrol key, and what is signed with the server's own key.
+
+    `credential` is the `unionid` of API v1 and opens the console; `enrol_key` lets a new agent register.  Replacing the credential
+    begins a new generation: tokens and sessions of the one before end at once.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self._path = path
+        self._clock = clock
+        self.first_run = not path.exists()
+        self._secrets = _fresh() if self.first_run else _load(path)
+        if self.first_run:
+            _save(path, self._secrets)
+
+    @property
+    def credential(self) -> str:
+        """The administrator's credential."""
+        return self._secrets.credential
+
+    @property
+    def enrol_key(self) -> str:
+        """The key with which new agents register."""
+        return self._secrets.enrol_key
+
+    def is_credential(self, given: str) -> bool:
+        """Whether this is the credential; compared in constant time."""
+        return hmac.compare_digest(given.encode(), self.credential.encode())
+
+    def is_enrol_key(self, given: str) -> bool:
+        """Whether this is the enrol key; compared in constant time."""
+        return hmac.compare_digest(given.encode(), self.enrol_key.encode())
+
+    def was_credential(self, given: str) -> bool:
+        """Whether this was the credential before it was replaced."""
+        return digest(given) in self._secrets.former
+
+    def replace_credential(self) -> str:
+        """Make a new credential; tokens and sessions of the old one end at once."""
+        old = self._secrets
+        self._secrets = replace(
+            old,
+            credential=secrets.token_hex(16),
+            generation=old.generation + 1,
+            former=(*old.former, digest(old.credential)),
+        )
+        _save(self._path, self._secrets)
+        return self.credential
+
+    def api_token(self) -> str:
+        """A fresh access token of API v1, good for `TOKEN_SECONDS`."""
+        return self._timed("api-v1").dumps(self._secrets.generation)
+
+    def check_api_token(self, token: str) -> None:
+        """Raise `TokenExpired` or `TokenInvalid` unless the token opens API v1 now."""
+        self._check("api-v1", token, TOKEN_SECONDS)
+
+    def session(self) -> str:
+        """The value of a console session's cookie; its random part is the session's own."""
+        return self._timed("console").dumps([self._secrets.generation, secrets.token_hex(8)])
+
+    def check_session(self, cookie: str) -> None:
+        """Raise `TokenExpired` or `TokenInvalid` unless the cookie opens the console now."""
+        self._check("console", cookie, SESSION_SECONDS)
+
+    def form_token(self, session: str) -> str:
+        """What a form of this session must carry, so that no other site can send it."""
+        return hmac.new(self._secrets.signing_key.encode(), b"form:" + session.encode(), hashlib.sha256).hexdigest()
+
+    def ticket(self, purpose: str, value: int) -> str:
+        """A short text that stands for a number, cannot be made up, and opens without a token (a page to be framed)."""
+        return URLSafeSerializer(self._secrets.signing_key, salt=f"ticket-{purpose}").dumps(value)
+
+    def redeem(self, purpose: str, ticket: str) -> int | None:
+        """The number of a ticket; None when this server never gave it."""
+        try:
+            value = URLSafeSerializer(self._secrets.signing_key, salt=f"ticket-{purpose}").loads(ticket)
+        except BadSignature:
+            return None
+        return value if isinstance(value, int) else None
+
+    def _timed(self, salt: str) -> URLSafeTimedSerializer:
+        key = self._secrets.signing_key
+        return URLSafeTimedSerializer(key, salt=salt, signer=_Signer, signer_kwargs={"clock": self._clock})
+
+    def _check(self, salt: str, text: str, max_age: int) -> None:
+        try:
+            payload: Any = self._timed(salt).loads(text, max_age=max_age)
+        except SignatureExpired as error:
+            raise TokenExpired from error
+        except BadSignature as error:
+            raise TokenInvalid from error
+        generation = payload[0] if isinstance(payload, list) else payload
+        if generation != self._secrets.generation:
+            raise TokenExpired
+
+
+def looks_like_credential(text: str) -> bool:
+    """Whether a text has the form of a credential at all."""
+    return _CREDENTIAL.fullmatch(text) is not None
+
+
+def digest(secret: str) -> str:
+    """The hash under which a random secret is stored. Secrets of 128 random bits and more need no salt and no stretching."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _fresh() -> _Secrets:
+    return _Secrets(secrets.token_hex(16), secrets.token_hex(16), secrets.token_hex(32))
+
+
+def _load(path: Path) -> _Secrets:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return _Secrets(**{**values, "former": tuple(values["former"])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is damaged: restore it, or move it away to begin with new secrets") from error
+
+
+def _save(path: Path, values: _Secrets) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(asdict(values), file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,134 @@
+"""The embedded server as a whole: start it, ask for its address and keys, stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import time
+from contextlib import suppress
+
+from aiohttp import web
+
+from agent.standalone import storage
+from agent.standalone.api.dispatch import PREFIX, api_v1
+from agent.standalone.gather import register, relay, reports, uploads
+from agent.standalone.gather.files import FileStore
+from agent.standalone.gather.http import refusals
+from agent.standalone.gather.hub import Hub
+from agent.standalone.keys import Keys
+from agent.standalone.services import SERVICES, Clock, Services
+from agent.standalone.settings import ServerSettings, SettingsError
+from agent.standalone.store.database import Database
+from agent.standalone.store.trash import Sweeper
+
+MAX_URL = 64 << 10
+"""Bytes of a request line: parameters of 10 kB have to fit, three times as long when they are encoded."""
+MAX_BODY = 16 << 20
+
+
+class EmbeddedServer:
+    """One server. `first_run` tells whether this start made its secrets; the `clock` is for tests."""
+
+    def __init__(self, settings: ServerSettings, clock: Clock = time.time) -> None:
+        zone = settings.zone()
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keys = Keys(settings.data_dir / "secrets.json", clock)
+        database = Database(settings.database)
+        files = FileStore(settings.data_dir, zone)
+        sweeper = Sweeper(database, files.remove)
+        self._services = Services(settings, zone, clock, keys, database, Hub(database), files, sweeper)
+        self._runner: web.AppRunner | None = None
+        self._sweeping: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address that it listens on; empty before `start`."""
+        return self._services.url
+
+    @property
+    def console_url(self) -> str:
+        """The address for people."""
+        return (self._services.settings.public_url or self.url).rstrip("/") + "/"
+
+    @property
+    def credential(self) -> str:
+        """The administrator's credential: the `unionid` of API v1, and what opens the console."""
+        return self._services.keys.credential
+
+    @property
+    def enrol_key(self) -> str:
+        """The key with which a new agent registers."""
+        return self._services.keys.enrol_key
+
+    @property
+    def first_run(self) -> bool:
+        """Whether this run made the secrets."""
+        return self._services.keys.first_run
+
+    async def start(self) -> None:
+        """Open the store and listen; `SettingsError` names what is in the way."""
+        services = self._services
+        await asyncio.to_thread(services.files.open)
+        await services.database.open(services.clock())
+        self._runner = web.AppRunner(
+            self._application(), max_line_size=MAX_URL, max_field_size=MAX_URL, access_log=None
+        )
+        await self._runner.setup()
+        try:
+            await self._listen(self._runner)
+        except SettingsError:
+            await self.stop()
+            raise
+        self._sweeping = asyncio.create_task(services.sweeper.run(), name="sweeper")
+
+    async def stop(self) -> None:
+        """Close every connection, then the store."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._sweeping
+            self._sweeping = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+            await self._services.database.close()
+
+    def _application(self) -> web.Application:
+        app = web.Application(middlewares=[refusals], client_max_size=MAX_BODY)
+        app[SERVICES] = self._services
+        app.on_shutdown.append(_end_relays)
+        app.add_routes(
+            [
+                web.route("*", PREFIX + "{call:.*}", api_v1),
+                web.post("/gather/v1/register", register.register),
+                web.get("/gather/v1/relay", relay.relay),
+                web.post("/gather/v1/records", reports.records),
+                web.post("/gather/v1/snapshots", reports.snapshots),
+                web.post("/gather/v1/status", reports.status),
+                web.put("/gather/v1/files/{name}", uploads.put_file),
+                web.head("/gather/v1/files/{name}", uploads.head_file),
+                *storage.routes(),
+            ]
+        )
+        return app
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        settings = self._services.settings
+        site = web.TCPSite(runner, settings.host, settings.port)
+        try:
+            await site.start()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise SettingsError(
+                    f"port {settings.port} on {settings.host} is in use: set another one (port)"
+                ) from error
+            raise SettingsError(
+                f"cannot listen on {settings.host} port {settings.port} (host, port): {error}"
+            ) from error
+        port = runner.addresses[0][1]
+        host = "127.0.0.1" if settings.everywhere else settings.host
+        self._services.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _end_relays(app: web.Application) -> None:
+    app[SERVICES].hub.end_all("the server stops")

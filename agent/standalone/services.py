@@ -1,0 +1,57 @@
+"""What every handler works with, in one object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from agent.standalone.keys import Keys
+from agent.standalone.settings import ServerSettings
+from agent.standalone.store.database import Database
+from agent.standalone.store.trash import Sweeper
+
+if TYPE_CHECKING:
+    from agent.standalone.gather.files import FileStore
+    from agent.standalone.gather.hub import Hub
+
+Clock = Callable[[], float]
+"""Unix seconds."""
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts of one running server. `url` is its own address, known once it listens."""
+
+    settings: ServerSettings
+    zone: ZoneInfo
+    clock: Clock
+    keys: Keys
+    database: Database
+    hub: Hub
+    files: FileStore
+    sweeper: Sweeper
+    url: str = ""
+
+    def base_url(self, request: web.BaseRequest) -> str:
+        """The address by which this caller reaches the server; without a public one and on all addresses, the one it used."""
+        if self.settings.public_url:
+            return self.settings.public_url.rstrip("/")
+        if self.settings.everywhere and request.host:
+            return f"{request.scheme}://{request.host}"
+        return self.url
+
+    def local(self, unix: float) -> datetime:
+        """A moment in the server's time zone."""
+        return datetime.fromtimestamp(unix, self.zone)
+
+    def stamp(self, unix: float) -> str:
+        """A moment as API v1 prints it."""
+        return self.local(unix).strftime("%Y-%m-%d %H:%M:%S")
+
+
+SERVICES = web.AppKey("services", Services)

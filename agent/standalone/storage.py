@@ -1,0 +1,41 @@
+"""`GET /storage/...`: recordings and pictures, with ranges. The names hold 128 random bits: who has an address may see the file."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from agent.standalone.services import SERVICES
+
+_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
+_DAY = r"{day:\d\d\d\d-\d\d-\d\d}"
+_STEM = r"{stem:[0-9a-f]{32}(?:_\d+){6}\.(?:mp4|jpg)}"
+_KEY = r"{key:[0-9a-f]{32}\.jpg}"
+
+
+def routes() -> list[web.RouteDef]:
+    """The routes; their patterns let no other name through."""
+    return [
+        web.get(f"/storage/recordings/{_DAY}/{_STEM}", _recording),
+        web.get(f"/storage/snapshots/{_KEY}", _snapshot),
+    ]
+
+
+async def _recording(request: web.Request) -> web.StreamResponse:
+    relative = f"recordings/{request.match_info['day']}/{request.match_info['stem']}"
+    return _file(request, relative, "private, max-age=31536000, immutable")
+
+
+async def _snapshot(request: web.Request) -> web.StreamResponse:
+    return _file(request, f"snapshots/{request.match_info['key']}", "private, no-cache")
+
+
+def _file(request: web.Request, relative: str, cache: str) -> web.StreamResponse:
+    path = request.app[SERVICES].files.path(relative)
+    if not path.is_file():
+        raise web.HTTPNotFound
+    headers = {
+        "Content-Type": _TYPES[path.suffix],
+        "Cache-Control": cache,
+        "X-Content-Type-Options": "nosniff",
+    }
+    return web.FileResponse(path, chunk_size=256 << 10, headers=headers)
