@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import av
 from av.audio.stream import AudioStream
+from av.codec.context import ThreadType
 from av.container import OutputContainer
 from av.video.plane import VideoPlane
 from av.video.stream import VideoStream
@@ -75,8 +76,8 @@ def make_sample(
     """Write the sample; the file appears under `path` only when it is whole.
 
     `gop_sec` is the distance of key frames, exact because scene cuts make none.  A camera sends no B-frames, hence the
-    default.  The audio track has as many whole AAC frames as fit `seconds` best; with a multiple of 8 seconds the tracks
-    are equally long.
+    default.  The audio track has as many whole AAC frames as fit `seconds` best; with a multiple of 8 seconds the
+    tracks are equally long.
     """
     path = Path(path)
     part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
@@ -130,7 +131,7 @@ def _add_video(
     context.time_base = Fraction(1, fps)
     context.gop_size = gop
     context.max_b_frames = b_frames
-    context.thread_count = 2
+    context.thread_count, context.thread_type = 2, ThreadType.FRAME  # slices are not what cameras send
     if codec == "h264":
         context.options.update({"keyint_min": str(gop), "profile": "high"})
     elif codec == "hevc":

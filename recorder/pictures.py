@@ -1,0 +1,134 @@
+"""One picture out of compressed packets: the channel's snapshot and the thumbnail of a slice."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+from uuid import uuid4
+
+import av
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from recorder.errors import FileError
+from recorder.packets import Packet, Track
+
+# The MJPEG encoder's quantiser, 2 best to 31 worst: 3 shows handwriting on a board without ringing.
+_QUALITY = 3
+_QP_TO_LAMBDA = 118  # libavutil's FF_QP2LAMBDA
+_JPEG_END = b"\xff\xd9"
+_LUMA_SAMPLE_STEP = 7  # every 7th pixel tells the mean as well as all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A JPEG at the source's size. `luma_mean` is 0 (black) to 255 (white), to tell a dark picture from a good one."""
+
+    jpeg: bytes = field(repr=False)
+    width: int
+    height: int
+    luma_mean: float
+
+
+def jpeg_of(packets: Sequence[Packet]) -> Picture:
+    """The first good picture of these packets, which begin with a key frame and are all of one video track.
+
+    One packet is enough: the decoder is flushed behind the last.  Pictures that the decoder marks as damaged do not
+    count.  Raises `FileError` when there is no good one.
+    """
+    if not packets:
+        raise FileError("no picture: no packet to decode")
+    track = packets[0].track
+    try:
+        found = next(_good_frames(track, packets), None)
+        if found is None:
+            raise FileError(f"no picture: {track.label} gave no whole frame in {len(packets)} packets")
+        frame, source = found
+        jpeg = source.data if track.codec == "mjpeg" else _encoded(frame)
+    except av.FFmpegError as error:
+        raise FileError(f"no picture: {track.label} cannot be decoded ({error.strerror})") from error
+    return Picture(jpeg, frame.width, frame.height, _luma_mean(frame))
+
+
+def write_picture(path: str | Path, picture: Picture) -> None:
+    """Replace the picture at `path`, durable when this returns. On `FileError` the old picture still stands."""
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    try:
+        try:
+            with part.open("xb") as file:
+                file.write(picture.jpeg)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise FileError(f"{path}: the picture cannot be written ({error.strerror})") from error
+
+
+def _good_frames(track: Track, packets: Sequence[Packet]) -> Iterator[tuple[VideoFrame, Packet]]:
+    """The whole frames, each with the packet at which it came out."""
+    decoder = av.CodecContext.create(track.codec, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.thread_count = 1  # no threads for one picture
+    decoder.extradata = track.extradata or None
+    for packet in packets:
+        try:
+            frames = decoder.decode(_av_packet(packet))
+        except av.error.InvalidDataError:
+            continue  # one damaged packet; the next may be whole
+        if track.codec == "mjpeg" and not packet.data.rstrip(b"\0").endswith(_JPEG_END):
+            continue  # the decoder takes the torn half of a JPEG for a whole picture
+        yield from ((frame, packet) for frame in frames if not frame.is_corrupt)
+    yield from ((frame, packets[-1]) for frame in decoder.decode(None) if not frame.is_corrupt)
+
+
+def _av_packet(packet: Packet) -> av.Packet[VideoStream]:
+    raw = cast("av.Packet[VideoStream]", av.Packet(packet.data))
+    raw.pts, raw.dts, raw.time_base = packet.pts, packet.dts, packet.track.time_base
+    raw.is_keyframe = packet.is_key
+    return raw
+
+
+def _encoded(frame: VideoFrame) -> bytes:
+    encoder = av.CodecContext.create("mjpeg", "w")
+    assert isinstance(encoder, VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuvj420p"
+    encoder.time_base = Fraction(1, 25)
+    encoder.thread_count = 1
+    encoder.qscale = True
+    encoder.global_quality = _QUALITY * _QP_TO_LAMBDA
+    whole_range = frame.reformat(format="yuvj420p")
+    whole_range.pts, whole_range.time_base = 0, Fraction(1, 25)
+    whole_range.pict_type = 0
+    return b"".join(bytes(packet) for packet in (*encoder.encode(whole_range), *encoder.encode(None)))
+
+
+def _luma_mean(frame: VideoFrame) -> float:
+    plane = frame.reformat(format="gray").planes[0]
+    rows = memoryview(plane)
+    total = count = 0
+    for y in range(0, frame.height, _LUMA_SAMPLE_STEP):
+        start = y * plane.line_size
+        row = rows[start : start + frame.width : _LUMA_SAMPLE_STEP]
+        total += sum(row)
+        count += len(row)
+    return total / count
+
+
+def _sync_directory(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,246 @@
+"""A media file that plays as a camera: for ever, in real time, with joints that nothing can tell from the middle.
+
+**Joint.** The n-th turn is the file's packets with n times the period added to their stamps.  The period is the length
+of the longest track, first stamp to end of last packet, kept as an exact fraction: stamps never overlap, each track's
+joint is exact where the tracks are equally long (and else a pause of the difference), and sound and picture stay
+together however long it runs.
+
+**Pace.** A packet is due when its decode time has come, counted from the first packet on the monotonic clock, so that
+the pace never drifts and a late packet does not delay the next ones.  Tracks are merged by decode time, because many
+files store a second of picture and then a second of sound.
+
+**File.** Read through one descriptor: a file replaced on disk plays on as it was until the camera is opened again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from io import FileIO
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+
+from recorder.errors import SourceError
+from recorder.packets import Packet, Track
+from recorder.protocol import SourceSpec
+from recorder.source.tracks import choose, track_of
+
+# Only containers with stamps of their own, and nothing that names other files.
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts"
+_READ_BYTES = 256 << 10
+# How far the merge looks ahead for a track that has no packet yet; a track may end long before the other.
+_LOOKAHEAD_PACKETS = 512
+
+_Due = tuple[Fraction, Packet]  # a packet and the media time at which it is to be decoded, in seconds
+
+
+class Mp4Camera:
+    """`Source` over a file. `wait(seconds)` sleeps and says whether it was interrupted; tests give their own time."""
+
+    def __init__(
+        self,
+        spec: SourceSpec,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], bool] | None = None,
+    ) -> None:
+        """`spec` must be of kind "file"; its `location` is a path."""
+        self._path = Path(spec.location)
+        self._monotonic = monotonic
+        self._interrupted = threading.Event()
+        self._wait = wait or self._interrupted.wait
+        self._file: FileIO | None = None
+        self._container: InputContainer | None = None
+        self._tracks: dict[int, Track] = {}
+        self._dropped: tuple[str, ...] = ()
+        self._packets: Iterator[_Due] = iter(())
+        self._began_at: float | None = None
+        self._first_due = Fraction(0)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Tracks that were left out, each with the reason."""
+        return self._dropped
+
+    def open(self) -> tuple[Track, ...]:
+        """Open the file and find its tracks; see `Source.open`."""
+        self._check_interrupt()
+        self._file = self._regular_file()
+        self._container = self._demuxer()
+        streams, self._dropped = choose(list(self._container.streams))
+        if not streams:
+            reasons = "; ".join(self._dropped) or "it holds no track"
+            raise SourceError("unusable", f"{self._path}: nothing that can be played as a camera ({reasons})")
+        self._tracks = {stream.index: track_of(stream) for stream in streams}
+        self._packets = self._endless()
+        return tuple(self._tracks.values())
+
+    def read(self) -> Packet:
+        """The next packet when its time has come; see `Source.read`."""
+        self._check_interrupt()
+        due, packet = next(self._packets)
+        if self._began_at is None:
+            self._began_at, self._first_due = self._monotonic(), due
+        due_at = self._began_at + float(due - self._first_due)
+        while (ahead := due_at - self._monotonic()) > 0:
+            self._wait(ahead)
+            self._check_interrupt()
+        return replace(packet, arrival=self._monotonic())
+
+    def interrupt(self) -> None:
+        """End a `read` that waits for its packet's time, at once."""
+        self._interrupted.set()
+
+    def close(self) -> None:
+        """Close the file; tracks and packets stay valid."""
+        self._packets = iter(())
+        self._close_container()
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def _endless(self) -> Iterator[_Due]:
+        shift = Fraction(0)
+        while True:
+            turn = _Turn()
+            for due, packet in _merged(self._turn(turn), len(self._tracks)):
+                yield due + shift, _shifted(packet, shift)
+            if not turn.period:
+                raise SourceError("unusable", f"{self._path}: holds no packet with a time stamp")
+            shift += turn.period
+            self._close_container()
+            self._container = self._demuxer()
+
+    def _turn(self, turn: _Turn) -> Iterator[_Due]:
+        """The file's packets once, in its own order, measured by `turn`, arrival not yet known."""
+        assert self._container is not None
+        try:
+            for packet in self._container.demux(*(self._container.streams[index] for index in self._tracks)):
+                if packet.size:
+                    ours = Packet(
+                        track=self._tracks[packet.stream_index],
+                        data=bytes(packet),
+                        pts=packet.pts,
+                        dts=packet.dts,
+                        duration=packet.duration or 0,
+                        is_key=packet.is_keyframe,
+                        arrival=0.0,
+                    )
+                    yield turn.add(ours), ours
+        except (av.FFmpegError, OSError) as error:
+            raise SourceError("unusable", f"{self._path}: damaged ({error.strerror})") from error
+
+    def _regular_file(self) -> FileIO:
+        """Only a regular file: reading a device or a pipe could block for ever or mean something."""
+        try:
+            # O_NONBLOCK, because opening a pipe without a writer blocks.
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise SourceError("not_found", f"{self._path}: there is no such file") from error
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise SourceError("unusable", f"{self._path}: cannot be read ({reason})") from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise SourceError("unusable", f"{self._path}: is not a regular file")
+        return FileIO(descriptor)
+
+    def _demuxer(self) -> InputContainer:
+        assert self._file is not None
+        self._file.seek(0)
+        try:
+            return av.open(
+                self._file,
+                "r",
+                container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+                metadata_errors="replace",
+                buffer_size=_READ_BYTES,
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise SourceError("unusable", f"{self._path}: no MP4, Matroska or MPEG-TS file that can be read") from error
+
+    def _close_container(self) -> None:
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
+
+    def _check_interrupt(self) -> None:
+        if self._interrupted.is_set():
+            raise SourceError("stopped", f"{self._path}: stopped")
+
+
+class _Turn:
+    """Measures one turn of the file: `period` is the length of its longest track in seconds."""
+
+    def __init__(self) -> None:
+        self._lengths: dict[Track, _Length] = {}
+
+    def add(self, packet: Packet) -> Fraction:
+        """Count this packet; when it is to be decoded, in seconds."""
+        length = self._lengths.setdefault(packet.track, _Length())
+        return length.add(packet) * packet.track.time_base
+
+    @property
+    def period(self) -> Fraction:
+        return max((length.ticks * track.time_base for track, length in self._lengths.items()), default=Fraction(0))
+
+
+class _Length:
+    """From the first decode stamp of a track to the end of its last packet, in ticks."""
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._last = 0
+        self._step = 0
+        self._end = 0
+
+    @property
+    def ticks(self) -> int:
+        return self._end - (self._first or 0)
+
+    def add(self, packet: Packet) -> int:
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        if stamp is None:  # Matroska and MPEG-TS may leave out stamps and durations: the step before stands in
+            stamp = self._last + self._step
+        if self._first is None:
+            self._first = stamp
+        else:
+            self._step = max(0, stamp - self._last)
+        self._last = stamp
+        self._end = max(self._end, stamp + (packet.duration or self._step))
+        return stamp
+
+
+def _merged(packets: Iterator[_Due], tracks: int) -> Iterator[_Due]:
+    """The packets of all tracks in the order of their decode times, each track in its own order."""
+    queues: dict[Track, deque[_Due]] = {}
+    held = 0
+    for due, packet in packets:
+        queues.setdefault(packet.track, deque()).append((due, packet))
+        held += 1
+        while held > _LOOKAHEAD_PACKETS or sum(1 for queue in queues.values() if queue) == tracks:
+            yield _earliest(queues)
+            held -= 1
+    for _ in range(held):
+        yield _earliest(queues)
+
+
+def _earliest(queues: dict[Track, deque[_Due]]) -> _Due:
+    return min((queue for queue in queues.values() if queue), key=lambda queue: queue[0][0]).popleft()
+
+
+def _shifted(packet: Packet, shift: Fraction) -> Packet:
+    ticks = round(shift / packet.track.time_base)
+    return replace(
+        packet,
+        pts=None if packet.pts is None else packet.pts + ticks,
+        dts=None if packet.dts is None else packet.dts + ticks,
+    )
