@@ -8,7 +8,10 @@ from recorder.packets import Packet, Track
 
 
 class Source(Protocol):
-    """One connection to one camera. Used by one thread: `open`, `read` until it raises, `close`; only `interrupt` may come from another."""
+    """One connection to one camera.
+
+    Used by one thread: `open`, `read` until it raises, `close`; only `interrupt` may come from another.
+    """
 
     def open(self) -> tuple[Track, ...]:
         """Connect and find the tracks, at most one video and one audio, unusable ones dropped and named in `dropped`.
@@ -23,11 +26,17 @@ class Source(Protocol):
         ...
 
     def read(self) -> Packet:
-        """The next packet, stamps as the camera gave them. Raises `SourceError`: `stalled` after the stall limit, `ended` at the end."""
+        """The next packet, stamps as the camera gave them.
+
+        Raises `SourceError`: `stalled` after the stall limit, `ended` at the end.
+        """
         ...
 
     def interrupt(self) -> None:
-        """Make a blocked `read` or `open` return soon (within the stall limit) with `SourceError("stopped", ...)`. Any thread may call it."""
+        """Make a blocked `read` or `open` raise `SourceError("stopped", ...)` soon, within the stall limit.
+
+        Any thread may call it.
+        """
         ...
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
 """Why a network source failed, in one of the recorder's words.
 
 The type of libav's error is not the cause: a silent RTSP server ends in "invalid data", an unknown host in
-"input/output error", a time-out in the middle of a stream in an ordinary end of file.  What counts is how far things had
-come and how long they had been silent.
+"input/output error", a time-out in the middle of a stream in an ordinary end of file.  What counts is how far things
+had come and how long they had been silent.
 """
 
 from __future__ import annotations

@@ -1,0 +1,28 @@
+"""Fixtures of all rooms."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recorder.sample import make_sample
+from tests.media import MakeSample
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> MakeSample:
+    """`sample(seconds=4, width=320, ...)`: a file of `make_sample`, made once a session for the same arguments.
+
+    Four seconds of 320x180 by default; do not write to it.
+    """
+    folder = tmp_path_factory.mktemp("samples")
+
+    @cache
+    def make(**wanted: Any) -> Path:
+        name = "_".join(f"{key}-{value}" for key, value in sorted(wanted.items())) or "default"
+        return make_sample(folder / f"{name}.mp4", **{"seconds": 4, "width": 320, "height": 180, **wanted})
+
+    return make
