@@ -15,13 +15,14 @@ from agent.standalone.keys import TOKEN_SECONDS, looks_like_credential
 
 
 def version(_session: Session, call: Call) -> dict[str, Any]:
-    """3.1: no envelope, as documented."""
+    """3.1: no envelope, as documented. `TimeZone` is added: times of courses are in it."""
     system = platform.uname()
     return {
         "API": "v1",
         "Name": call.services.settings.name,
         "Version": __version__,
         "Server": f"{system.system} {system.release} {system.machine}",
+        "TimeZone": call.services.zone.key,
     }
 
 

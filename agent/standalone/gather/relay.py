@@ -65,8 +65,8 @@ async def _take(services: Services, who: Caller, connection: Connection, text: s
             connection.answered(frame)
         elif isinstance(frame, Hello):
             await services.hub.attach(connection, _welcome, who, frame, services.clock())
-        elif not await services.database.run(take_event, who, frame, services.clock()):
-            log.warning("agent %d: the event %r carries unusable data", who.gather_id, frame.event[:40])
+        else:
+            await services.database.run(take_event, who, frame, services.clock())
     except (FrameError, Refused) as error:
         log.warning("agent %d: a frame was passed over: %s", who.gather_id, error)
     except SQLAlchemyError:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 from aiohttp import web
-from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,8 @@ from agent.wire.models import (
 
 LEASE_SECONDS = 90.0
 """How long an agent counts as online after it was last heard."""
+
+log = logging.getLogger(__name__)
 
 _STEM = re.compile(r"[0-9a-f]{32}(_\d{1,18}){4}_\d{1,9}_\d{1,9}")
 _RECORD_FIELDS = (
@@ -64,6 +66,8 @@ def take_record(session: Session, who: Caller, report: RecordReport, now: float)
     """Enter a slice, or what changed of it, by its `file_src`; and its lesson."""
     if _STEM.fullmatch(report.file_src) is None:
         raise Refused(400, "file_src: not the name of a finished slice")
+    if (report.recording.camera_id, report.recording.slice_id) != (report.camera_id, report.slice_id):
+        raise Refused(400, "recording: must be the one that the slice belongs to")
     _check_owner(session, who, report.camera_id)
     _check_stored(session, who, report)
     record = session.scalar(select(Record).where(Record.file_src == report.file_src))
@@ -71,7 +75,7 @@ def take_record(session: Session, who: Caller, report: RecordReport, now: float)
         record = Record(file_src=report.file_src, created=report.started)
         session.add(record)
     elif record.gather_id != who.gather_id:
-        raise Refused(403, "file_src: this record is another agent's")
+        raise Refused(409, "file_src: this record is another agent's")
     for name in _RECORD_FIELDS:
         setattr(record, name, getattr(report, name))
     record.repaired = int(report.repaired)
@@ -87,7 +91,8 @@ def take_snapshot(session: Session, who: Caller, report: SnapshotReport, now: fl
     """Note the channel's current picture; one older than the known one changes nothing."""
     if report.file_src != f"live_{report.camera_id}":
         raise Refused(400, "file_src: must be live_<camera_id>")
-    if _check_owner(session, who, report.camera_id) is None:
+    _check_owner(session, who, report.camera_id)
+    if session.get(Camera, report.camera_id) is None:
         return
     image = session.scalar(select(Image).where(Image.camera_id == report.camera_id))
     if image is None:
@@ -108,7 +113,10 @@ def take_status(session: Session, who: Caller, report: StatusReport, now: float)
     for camera in report.cameras:
         take_camera(session, who.gather_id, camera)
     for lesson in report.lessons:
-        take_lesson(session, who, lesson, now)
+        if _is_foreign(session, who, lesson.camera_id):
+            log.warning("agent %d reports a lesson of channel %d, another agent's", who.gather_id, lesson.camera_id)
+        else:
+            take_lesson(session, who, lesson, now)
 
 
 def take_camera(session: Session, gather_id: int, report: CameraStatus) -> None:
@@ -123,22 +131,23 @@ def take_camera(session: Session, gather_id: int, report: CameraStatus) -> None:
     camera.video, camera.audio = report.video, report.audio
 
 
-def take_event(session: Session, who: Caller, frame: EventFrame, now: float) -> bool:
-    """Take an event of the relay, which also renews the lease; False when its data is not what its name says."""
+def take_event(session: Session, who: Caller, frame: EventFrame, now: float) -> None:
+    """Take an event of the relay, which also renews the lease. Events are news: what they leave out stays as it was."""
     session.get_one(Gather, who.gather_id).lease_until = now + LEASE_SECONDS
-    try:
-        if frame.event == "camera":
-            take_camera(session, who.gather_id, CameraStatus.model_validate(frame.data))
-        elif frame.event == "recording":
-            take_lesson(session, who, RecordingReport.model_validate(frame.data), now)
-    except ValidationError:
-        return False
-    return True
+    data = frame.data
+    camera = session.get(Camera, data["camera_id"]) if isinstance(data.get("camera_id"), int) else None
+    if camera is None or camera.gather_id != who.gather_id:
+        return
+    if frame.event == "camera" and isinstance(data.get("state"), str):
+        camera.status = int(data["state"] == "online")
+        camera.cause, camera.detail = str(data.get("cause", "")), str(data.get("detail", ""))
+    elif frame.event == "recording" and isinstance(data.get("slice_id"), int):
+        others = [slice_id for slice_id in camera.recording if slice_id != data["slice_id"]]
+        camera.recording = others if data.get("ended") else [*others, data["slice_id"]]
 
 
 def take_lesson(session: Session, who: Caller, report: RecordingReport, now: float) -> None:
-    """Enter what is known of a recording. The word on an ended one stands: an older report that comes late changes nothing."""
-    _check_owner(session, who, report.camera_id)
+    """Enter what is known of a recording. The word on an ended one stands: an older report that comes late says nothing."""
     key = (Lesson.camera_id == report.camera_id) & (Lesson.slice_id == report.slice_id)
     lesson = session.scalar(select(Lesson).where(key))
     if lesson is None:
@@ -154,12 +163,15 @@ def take_lesson(session: Session, who: Caller, report: RecordingReport, now: flo
         lesson.gaps = [Gap(**gap.model_dump()) for gap in report.gaps]
 
 
-def _check_owner(session: Session, who: Caller, camera_id: int) -> Camera | None:
-    """The channel, None when it is gone (its recordings are taken nevertheless); refused when it is another agent's."""
+def _is_foreign(session: Session, who: Caller, camera_id: int) -> bool:
+    """Whether a channel is another agent's. Of one that is gone the recordings are taken nevertheless."""
     camera = session.get(Camera, camera_id)
-    if camera is not None and camera.gather_id != who.gather_id:
-        raise Refused(403, f"camera_id: channel {camera_id} is another agent's")
-    return camera
+    return camera is not None and camera.gather_id != who.gather_id
+
+
+def _check_owner(session: Session, who: Caller, camera_id: int) -> None:
+    if _is_foreign(session, who, camera_id):
+        raise Refused(409, f"camera_id: channel {camera_id} is another agent's")
 
 
 def _check_stored(session: Session, who: Caller, report: RecordReport) -> None:

@@ -63,8 +63,11 @@ async def put_file(request: web.Request) -> web.Response:
         if error.errno in _FULL:
             raise Refused(507, "the storage is full") from error
         raise
-    await services.database.run(_enter, who, name, place.relative, size, digest.hex(), services.clock())
-    return _stored(place.relative, size, digest.hex())
+    sha256 = digest.hex()
+    row = StoredRow(name=name.text, gather_id=who.gather_id, camera_id=name.camera_id, path=place.relative)
+    row.size, row.sha256, row.created = size, sha256, services.clock()
+    await services.database.run(_enter, row)
+    return _stored(place.relative, size, sha256)
 
 
 async def head_file(request: web.Request) -> web.Response:
@@ -100,14 +103,14 @@ def _content_digest(request: web.Request) -> bytes:
 def _find_place(session: Session, who: Caller, name: FileName, files: FileStore) -> _Place:
     camera = session.get(Camera, name.camera_id)
     if camera is not None and camera.gather_id != who.gather_id:
-        raise Refused(403, f"channel {name.camera_id} is another agent's")
+        raise Refused(409, f"channel {name.camera_id} is another agent's")
     if camera is None and name.live:
         raise Refused(404, f"there is no channel {name.camera_id}")
     row = session.get(StoredRow, name.text)
     if row is None:
         return _Place(files.place(name, camera.snapshot_key if camera else ""))
     if row.gather_id != who.gather_id:
-        raise Refused(403, "this file is another agent's")
+        raise Refused(409, "this file is another agent's")
     return _Place(row.path, row.size, row.sha256)
 
 
@@ -117,9 +120,9 @@ async def _receive(request: web.Request, file: BinaryIO, path: Path, digest: byt
         await asyncio.to_thread(_write_all, file, chunk)
     size, checksum = await asyncio.to_thread(written, file, path)
     if size != request.content_length:
-        raise Refused(400, f"{size} bytes came, Content-Length says {request.content_length}")
+        raise Refused(422, f"{size} bytes came, Content-Length says {request.content_length}")
     if checksum != digest:
-        raise Refused(400, "the content does not match its Content-Digest")
+        raise Refused(422, "the content does not match its Content-Digest")
     return size
 
 
@@ -151,9 +154,7 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
         view = view[file.write(view) :]
 
 
-def _enter(session: Session, who: Caller, name: FileName, relative: str, size: int, sha256: str, now: float) -> None:
-    row = StoredRow(name=name.text, gather_id=who.gather_id, camera_id=name.camera_id, path=relative)
-    row.size, row.sha256, row.created = size, sha256, now
+def _enter(session: Session, row: StoredRow) -> None:
     session.merge(row)
 
 
