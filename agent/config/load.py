@@ -11,7 +11,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,9 @@ def load_config(
     path: Path | None = None,
     env: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | None = None,
+    search: Iterable[Path] | None = None,
 ) -> LoadedConfig:
-    """The configuration from `path` (None: the first of the usual places that exists, else defaults alone).
+    """The configuration from `path` (None: the first that exists of `search`, the usual places, else defaults alone).
 
     `env` is `os.environ` unless given; `overrides` holds values of the command line by dotted key.  `ConfigError` tells
     every problem.
@@ -74,7 +75,7 @@ def load_config(
     env = os.environ if env is None else env
     draft = _Draft()
     if path is None:
-        path = next((found for found in config_files(env) if found.is_file()), None)
+        path = next((found for found in (config_files(env) if search is None else search) if found.is_file()), None)
     if path is not None:
         _read_file(draft, path)
     _read_environment(draft, env)

@@ -1,0 +1,76 @@
+"""What several commands need: the configuration of the arguments, one instance a folder, stop by signal."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from agent.cli.exits import Exit, Stop
+from agent.config import LoadedConfig, load_config
+from agent.words import Words, language_of
+
+
+def loaded(args: argparse.Namespace, **more: Any) -> LoadedConfig:
+    """The configuration that `--config` and `--home` mean; `more` are overrides (`server__url=...`).
+
+    With `--home` alone nothing outside that folder counts: only `config.toml` in it, where there is one.
+    """
+    overrides = {key.replace("__", "."): value for key, value in more.items()}
+    if args.home is None:
+        return load_config(args.config, overrides=overrides)
+    home = args.home.absolute()
+    folders = {"paths.state": home / "state", "paths.media": home / "media", "standalone.folder": home / "server"}
+    folders["paths.runtime"] = home / "run"
+    return load_config(args.config, overrides=folders | overrides, search=(home / "config.toml",))
+
+
+def words(args: argparse.Namespace) -> Words:
+    """The language of `--lang`, else of the locale."""
+    return Words(args.lang or language_of(os.environ))
+
+
+@contextlib.contextmanager
+def single_instance(folder: Path) -> Iterator[None]:
+    """Hold `<folder>/lock` for as long as the block runs. `Stop` (75) when another process holds it.
+
+    The kernel lets go of the lock when the process ends, however it ends: a lock file left over means nothing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            owner = lock.read(20).strip() or "unknown"
+            raise Stop(Exit.TRY_AGAIN, f"already running with the folder {folder} (process {owner})") from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+@contextlib.contextmanager
+def stop_by_signal() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM or SIGINT sets; a second SIGINT aborts (`KeyboardInterrupt`). SIGHUP is ignored."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def interrupted() -> None:
+        stop.set()
+        loop.remove_signal_handler(signal.SIGINT)  # which gives Python's own back
+
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,121 @@
+"""`gather-agent status`: asks the running daemon over its control socket, and says it in plain words."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from agent.board import until, what_is
+from agent.cli.common import loaded, words
+from agent.cli.exits import Exit, Stop
+from agent.config import control_socket
+from agent.status import ChannelView, DaemonView
+from agent.verdict import Health, judge, not_recording
+from agent.words import Words, clock, megabytes
+
+ANSWER_SEC = 5.0
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 0 well, 1 degraded, 2 a recording is due and nothing arrives, 69 not running."""
+    address = control_socket(loaded(args).config)
+    say = words(args)
+    try:
+        text = ask(address, "/status")
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise Stop(Exit.UNAVAILABLE, say("not_running", socket=address)) from None
+    except (TimeoutError, http.client.HTTPException) as error:
+        raise Stop(Exit.UNAVAILABLE, f"no answer from {address}: {error!r}") from error
+    try:
+        view = DaemonView.model_validate_json(text)
+    except ValidationError as error:
+        raise Stop(
+            Exit.INTERNAL, f"the daemon's answer is not understood, is it of another version? {error}"
+        ) from error
+    print(text if args.json else "\n".join(lines(view, say)))  # noqa: T201
+    return judge(view).health
+
+
+def ask(address: Path, path: str) -> str:
+    """The answer to `GET path` on a unix socket. `OSError` or `HTTPException` when there is none."""
+    connection = _UnixConnection(address)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read().decode()
+    finally:
+        connection.close()
+    if response.status != http.client.OK:
+        raise http.client.HTTPException(f"{response.status} {response.reason}")
+    return body
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, address: Path) -> None:
+        super().__init__("localhost", timeout=ANSWER_SEC)
+        self._address = address
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(ANSWER_SEC)
+        self.sock.connect(str(self._address))
+
+
+def lines(view: DaemonView, say: Words) -> Iterator[str]:
+    """The view in plain words, the verdict first."""
+    verdict = judge(view, say)
+    kind = {Health.WELL: "healthy", Health.DEGRADED: "degraded", Health.NOT_RECORDING: "not_recording"}[verdict.health]
+    yield say(kind, why="; ".join(verdict.reasons))
+    yield ""
+    yield say("head", name=view.name or "gather-agent", version=view.version, process=view.pid, pid=view.pid)
+    link = say(f"link_{view.link}") + (f": {view.link_detail}" if view.link_detail else "")
+    yield f"{say('server')}: " + (f"{view.server} ({link})" if view.server else say("no_server"))
+    yield ""
+    for channel in view.channels:
+        yield from channel_lines(channel, view.now, say)
+    if not any(channel.recordings for channel in view.channels):
+        yield say("nothing_recording")
+    yield ""
+    yield from _plan(view, say)
+    yield queue_line(view, say)
+    if view.queue.error:
+        yield say("queue_paused" if view.queue.paused else "queue_error", error=view.queue.error)
+    yield say("disk_free", size=megabytes(view.disk_free))
+
+
+def channel_lines(channel: ChannelView, now: float, say: Words) -> Iterator[str]:
+    """One channel: its state and tracks, then each recording that is on."""
+    about = ", ".join(filter(None, (channel.video, channel.audio))) or channel.detail or channel.cause
+    yield f"{say('channel')} {channel.camera_id} {channel.name}: {say(channel.state)}" + (
+        f" ({about})" if about else ""
+    )
+    for recording in channel.recordings:
+        state = (
+            say("rec_due")
+            if recording.began_at is None or not_recording(channel, recording, now)
+            else say("rec", elapsed=clock(now - recording.began_at))
+        )
+        yield f"    {state}: {what_is(recording, say)}, {until(recording, say)}"
+
+
+def queue_line(view: DaemonView, say: Words) -> str:
+    """What of the recorded slices is with the server already."""
+    queue = view.queue
+    total = queue.recorded + queue.uploaded + queue.confirmed
+    if total == queue.confirmed:
+        return say("queue_empty", done=total)
+    size = megabytes(queue.waiting_bytes)
+    return say("queue", waiting=queue.recorded, total=total, size=size, unlisted=queue.uploaded)
+
+
+def _plan(view: DaemonView, say: Words) -> Iterator[str]:
+    for lesson in view.next_lessons:
+        what = lesson.title or say("lesson", course_id=lesson.course_id)
+        yield say("next_lesson", what=what, channel=lesson.camera_name or lesson.camera_id, when=say.day(lesson.start))
+    if not view.next_lessons:
+        yield say("no_lessons")

@@ -1,0 +1,67 @@
+"""Is all well? One judgement for `status`, the live display and systemd: a plain function of the daemon's view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from agent.status import ChannelView, DaemonView, RecordingView
+from agent.words import Words
+
+SILENT_SEC = 10.0
+"""A recording that is due and gets no packet for this long is not recording."""
+
+
+class Health(IntEnum):
+    """The worst that is the case; the numbers are the exit codes of `gather-agent status`."""
+
+    WELL = 0
+    DEGRADED = 1
+    NOT_RECORDING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How it is, and why, in words for people."""
+
+    health: Health
+    reasons: tuple[str, ...] = ()
+
+
+def judge(view: DaemonView, words: Words | None = None) -> Verdict:
+    """The worst thing that is true of `view` at its own moment."""
+    words = words or Words()
+    missing = [
+        words("why_silent", channel=channel.name or channel.camera_id)
+        for channel in view.channels
+        if any(not_recording(channel, recording, view.now) for recording in channel.recordings)
+    ]
+    # An alarm is a recording that is due and gets nothing: the daemon also sees those that no recorder has taken up.
+    if missing or view.alarms:
+        return Verdict(Health.NOT_RECORDING, (*missing, *view.alarms))
+    reasons = tuple(_lesser_troubles(view, words))
+    return Verdict(Health.DEGRADED, reasons) if reasons else Verdict(Health.WELL)
+
+
+def not_recording(channel: ChannelView, recording: RecordingView, now: float) -> bool:
+    """Whether this recording is due, had its time to begin, and gets nothing."""
+    if now - recording.planned_start < SILENT_SEC:
+        return False
+    if recording.began_at is None or channel.state != "online":
+        return True
+    return channel.packet_age_sec is not None and channel.packet_age_sec > SILENT_SEC
+
+
+def _lesser_troubles(view: DaemonView, words: Words) -> list[str]:
+    troubles = [
+        words("why_channel", channel=channel.name or channel.camera_id, state=words(channel.state))
+        for channel in view.channels
+        if channel.wanted and channel.state in ("waiting", "down")
+    ]
+    if view.server and view.link != "connected":
+        troubles.append(words("why_link"))
+    if view.queue.paused:
+        troubles.append(words("why_paused"))
+    elif view.queue.error:
+        troubles.append(words("why_upload"))
+    return troubles

@@ -1,0 +1,139 @@
+"""What the command line says to people, in English and Chinese. Logs are English always."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+Language = Literal["en", "zh"]
+
+_WORDS: dict[str, tuple[str, str]] = {
+    # the live display
+    "console": ("Console", "控制台"),
+    "credential": ("Credential", "管理凭证"),
+    "keep_credential": ("sign in with it; kept in {folder}", "登录时使用；保存在 {folder}"),
+    "log": ("Log", "日志"),
+    "server": ("Server", "服务器"),
+    "channel": ("Channel", "通道"),
+    "state": ("State", "状态"),
+    "source": ("Source", "来源"),
+    "recording": ("Recording", "录像"),
+    "finished": ("Finished slices", "已完成切片"),
+    "length": ("Length", "时长"),
+    "size": ("Size", "大小"),
+    "where": ("Where", "位置"),
+    "news": ("News", "动态"),
+    "ctrl_c": ("Ctrl-C ends it: files are closed and uploaded first", "按 Ctrl-C 结束：先关闭并上传文件"),
+    "more": ("... and {count} more", "……另有 {count} 个"),
+    "slice_disk": ("on this disk", "在本机磁盘"),
+    "slice_stored": ("uploaded", "已上传"),
+    "slice_listed": ("uploaded and listed", "已上传并可点播"),
+    "rec": ("REC {elapsed}", "正在录像 {elapsed}"),
+    "rec_due": ("due, nothing arrives yet", "应当录像，尚无画面"),
+    "until": ("until {end}", "至 {end}"),
+    "no_end": ("until stopped", "直到停止"),
+    "by_hand": ("by hand", "手动录像"),
+    "lesson": ("lesson {course_id}", "课程 {course_id}"),
+    "news_slice": (
+        "{channel}: slice {number} is finished, {length}, {size}",
+        "{channel}：切片 {number} 已完成，{length}，{size}",
+    ),
+    "news_stored": ("{channel}: slice {number} is uploaded", "{channel}：切片 {number} 已上传"),
+    "news_listed": ("{channel}: slice {number} is listed, it can be watched", "{channel}：切片 {number} 可点播"),
+    # states of a channel
+    "off": ("off", "已停止"),
+    "starting": ("starting", "启动中"),
+    "connecting": ("connecting", "连接中"),
+    "online": ("online", "在线"),
+    "waiting": ("not available, tried again", "不可用，将重试"),
+    "down": ("down", "离线"),
+    # states of the link
+    "link_offline": ("not connected", "未连接"),
+    "link_registering": ("registering", "注册中"),
+    "link_registered": ("registered, relay not connected", "已注册，中转未连接"),
+    "link_connected": ("connected", "已连接"),
+    "no_server": ("none configured: recordings stay on this disk", "未配置：录像保留在本机"),
+    # whole sentences
+    "making_sample": ("Making a sample classroom film ({path}) ...", "正在生成示例课堂视频（{path}）……"),
+    "starting_up": ("Starting ...", "正在启动……"),
+    "now_recording": ("Now recording {what} from {channel}, {until}.", "正在录制{channel}：{what}，{until}。"),
+    "nothing_recording": ("Nothing is being recorded right now.", "当前没有录像。"),
+    "next_lesson": ("Next: {what}, {channel}, {when}.", "下一节：{what}，{channel}，{when}。"),
+    "no_lessons": ("No lesson is planned for the coming week.", "未来一周没有课程安排。"),
+    "queue_empty": ("Everything recorded so far is with the server ({done}).", "全部录像均已交付服务器（{done} 个）。"),
+    "queue": (
+        "{waiting} of {total} slices still to upload ({size}), {unlisted} uploaded but not yet confirmed.",
+        "共 {total} 个切片，{waiting} 个待上传（{size}），{unlisted} 个已上传待确认。",
+    ),
+    "queue_paused": ("Uploads are paused: {error}", "上传已暂停：{error}"),
+    "queue_error": ("Last upload failed: {error}", "最近一次上传失败：{error}"),
+    "closing": ("Closing files and uploading what was just recorded ...", "正在关闭文件并上传刚刚的录像……"),
+    "summary": ("Recorded {slices} slices, {minutes} minutes.", "共录制 {slices} 个切片，{minutes} 分钟。"),
+    "summary_none": ("Nothing was recorded.", "没有产生录像。"),
+    "summary_listed": (
+        "{listed} of them are uploaded and listed; the files are in {folder}",
+        "其中 {listed} 个已上传并可点播；文件位于 {folder}",
+    ),
+    "summary_left": (
+        "{left} wait on this disk in {folder} and go up at the next start.",
+        "{left} 个仍在本机 {folder}，下次启动时上传。",
+    ),
+    "serving": ("The server listens on {url}", "服务器地址 {url}"),
+    "enrol_key": ("Key for new recorders", "采集端注册密钥"),
+    "port_taken": ("Port {port} is taken, another one is used.", "端口 {port} 已被占用，改用其他端口。"),
+    # status
+    "not_running": ("gather-agent is not running ({socket}).", "采集端未运行（{socket}）。"),
+    "head": ("{name}, version {version}, process {pid}", "{name}，版本 {version}，进程 {pid}"),
+    "healthy": ("All is well.", "一切正常。"),
+    "degraded": ("Recording works, something else does not: {why}", "录像正常，但存在其他问题：{why}"),
+    "not_recording": ("NOT RECORDING though it should: {why}", "应当录像但没有录像：{why}"),
+    "disk_free": ("{size} free on the disk of the recordings.", "录像磁盘剩余 {size}。"),
+    "why_link": ("the server is not connected", "服务器未连接"),
+    "why_channel": ("{channel} is {state}", "{channel} {state}"),
+    "why_upload": ("uploads fail", "上传失败"),
+    "why_paused": ("uploads are paused", "上传已暂停"),
+    "why_silent": ("{channel}: no picture arrives", "{channel}：没有画面"),
+}
+
+
+class Words:
+    """The words of one language: `words("queue_paused", error="...")`."""
+
+    def __init__(self, language: Language = "en") -> None:
+        self.language = language
+        self._column = 0 if language == "en" else 1
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text of a key, filled in. `KeyError` for a key that does not exist."""
+        return _WORDS[key][self._column].format(**values)
+
+    def time(self, moment: float) -> str:
+        """Unix seconds as this machine's time of day: `10:45:00`."""
+        return datetime.fromtimestamp(moment).astimezone().strftime("%H:%M:%S")
+
+    def day(self, moment: float) -> str:
+        """Unix seconds as weekday, day and time: `Mon 24.11. 10:45`."""
+        local = datetime.fromtimestamp(moment).astimezone()
+        weekday = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[local.weekday()]
+        if self.language == "zh":
+            return f"{local.month}月{local.day}日 星期{'一二三四五六日'[local.weekday()]} {local:%H:%M}"
+        return f"{weekday} {local:%d.%m. %H:%M}"
+
+
+def language_of(env: Mapping[str, str]) -> Language:
+    """The language that the locale's variables ask for: Chinese where they say `zh...`, English otherwise."""
+    chosen = next(filter(None, (env.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    return "zh" if chosen.lower().startswith("zh") else "en"
+
+
+def clock(seconds: float) -> str:
+    """A length as `4:05` or `1:04:05`."""
+    minutes, second = divmod(max(0, int(seconds)), 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
+
+
+def megabytes(size: float) -> str:
+    """A size as `4.2 MB`, from 1 GB on `1.3 GB`."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
