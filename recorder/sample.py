@@ -8,6 +8,7 @@ frames, key-frame groups and AAC frames, so that the file loops without a seam.
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 from collections.abc import Iterator
 from fractions import Fraction
@@ -283,3 +284,7 @@ def _flush(container: OutputContainer, pictures: VideoStream | None, tones: Audi
         container.mux(pictures.encode(None))
     if tones is not None:
         _mux_audio(container, tones, None, seconds)
+
+
+if __name__ == "__main__":
+    make_sample(sys.argv[1])
