@@ -1,0 +1,113 @@
+"""Sound that an MP4 cannot carry to every player becomes AAC: G.711, G.726, Opus, MP2, PCM.
+
+Samples are counted without a break, so that frames join exactly; where they begin is told by the camera's stamps.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+
+from recorder.packets import Packet, Track
+
+RESYNC_SEC = 0.1
+"""The camera's stamps rule again when the count of samples has left them by this much (packets were lost)."""
+
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+
+
+class AudioError(Exception):
+    """The sound cannot be transcoded; the message is for people."""
+
+
+def needs_transcoding(track: Track) -> bool:
+    """AAC is copied, everything else transcoded."""
+    return track.kind == "audio" and track.codec != "aac"
+
+
+class AacTranscoder:
+    """One audio track on its way to AAC; everything raises `AudioError`, after which it is not to be used.
+
+    `track` takes the place of the one given.
+    """
+
+    def __init__(self, track: Track) -> None:
+        rate = track.sample_rate if track.sample_rate in _AAC_RATES else 48000
+        layout = "mono" if track.channels <= 1 else "stereo"
+        try:
+            self._decoder = _decoder(track)
+            # A stream that writes nothing: it is the template from which slices take the parameters.
+            self._sink = av.open(io.BytesIO(), "w", format="null")
+            stream: Any = self._sink.add_stream("aac", rate=rate, layout=layout)
+            self._encoder: AudioCodecContext = stream.codec_context
+            self._encoder.bit_rate = (32000 if rate <= 16000 else 64000) * (1 if layout == "mono" else 2)
+            self._sink.start_encoding()
+            self._resampler = AudioResampler("fltp", layout, rate, frame_size=self._encoder.frame_size)
+        except (OSError, ValueError) as error:  # FFmpegError is either
+            raise AudioError(f"{track.codec} cannot become AAC: {error}") from error
+        self.track = replace(
+            track,
+            codec="aac",
+            time_base=Fraction(1, rate),
+            extradata=self._encoder.extradata or b"",
+            sample_rate=rate,
+            channels=1 if layout == "mono" else 2,
+            template=stream,
+        )
+        self._source = track
+        self._source_rate = track.sample_rate or rate
+        self._heard = 0  # samples decoded, in the camera's rate
+        self._fed = 0  # samples given to the encoder, in its rate
+        self._offset: int | None = None  # the camera's clock minus the count of samples, in samples
+
+    def feed(self, packet: Packet) -> list[Packet]:
+        """The AAC packets that are ready now; none while samples for a whole one are missing."""
+        raw = av.Packet(packet.data)
+        raw.pts = raw.dts = None
+        out: list[Packet] = []
+        try:
+            frames = self._decoder.decode(raw)
+            self._follow(packet, sum(frame.samples for frame in frames))
+            for frame in frames:
+                frame.pts = None
+                for piece in self._resampler.resample(frame):
+                    piece.pts, piece.time_base = self._fed, self.track.time_base
+                    self._fed += piece.samples
+                    out += [self._packet(made, packet.arrival) for made in self._encoder.encode(piece)]
+        except (OSError, ValueError) as error:
+            raise AudioError(f"{self._source.codec} cannot become AAC: {error}") from error
+        return out
+
+    def _follow(self, packet: Packet, samples: int) -> None:
+        """Compare the camera's clock with the count of samples."""
+        rate = self.track.sample_rate
+        position = self._heard * rate // self._source_rate
+        self._heard += samples
+        if packet.pts is None or not samples:
+            return
+        offset = round(packet.pts * self._source.time_base * rate) - position
+        if self._offset is None or abs(offset - self._offset) > RESYNC_SEC * rate:
+            self._offset = offset
+
+    def _packet(self, made: av.Packet[AudioStream], arrival: float) -> Packet:
+        pts = (made.pts or 0) + (self._offset or 0)
+        return Packet(self.track, bytes(made), pts, pts, self._encoder.frame_size, True, arrival)
+
+
+def _decoder(track: Track) -> AudioCodecContext:
+    decoder = av.CodecContext.create(track.codec, "r")
+    if not isinstance(decoder, AudioCodecContext):
+        raise AudioError(f"{track.codec} is not an audio codec")
+    if track.extradata:
+        decoder.extradata = track.extradata
+    if track.sample_rate:
+        decoder.sample_rate = track.sample_rate
+    decoder.layout = "stereo" if track.channels == 2 else "mono"
+    return decoder

@@ -1,0 +1,91 @@
+"""What a recording misses: the ledger by which the promise is kept honestly.  Counted in media time, without I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recorder.protocol import Cause
+
+TOLERANCE_FRAMES = 1.5
+"""A distance between frames below this many frame durations is no gap."""
+UNNAMED_SEC = 0.5
+"""Within a connection frames may come irregularly (cameras slow down in the dark): only a longer hole is a loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Nothing was recorded between these media times."""
+
+    since: float
+    until: float
+    cause: Cause
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.until - self.since
+
+
+class Coverage:
+    """The ledger of one recording that is due from media time `due`.
+
+    The cause of a break is named when it happens (`broke`); the gap is known with the next packet, or at the end.
+    """
+
+    def __init__(self, due: float) -> None:
+        self.due = due
+        self.end = due
+        self.recorded = 0.0
+        self.missing = 0.0
+        self._began = False
+        self._cause: Cause | None = None
+
+    def broke(self, cause: Cause, since: float | None = None) -> None:
+        """Nothing is recorded from now on, or from media time `since` on: what was taken after it is lost.
+
+        Of several causes in one gap the first stays.
+        """
+        if since is not None and since < self.end:
+            lost = self.end - max(since, self.due)
+            self.recorded -= min(lost, self.recorded)
+            self.end = max(since, self.due)
+        if self._cause is None:
+            self._cause = cause
+
+    def took(self, at: float, end: float) -> Gap | None:
+        """A packet of the leading track was recorded, from `at` to `end`; the gap in front of it, if there is one."""
+        gap = None
+        if at > self.end:
+            frame = end - at
+            least = TOLERANCE_FRAMES * frame
+            if self._cause is None and self._began:
+                least = max(least, UNNAMED_SEC)
+            if at - self.end > least:
+                gap = self._gap(at)
+            else:
+                self.recorded += at - self.end
+        self._cause, self._began = None, True
+        if end > self.end:
+            self.recorded += end - max(at, self.end)
+            self.end = end
+        return gap
+
+    def finish(self, until: float, cause: Cause, tolerance: float = UNNAMED_SEC) -> Gap | None:
+        """The recording was due until `until`; the gap at its end, if more than `tolerance` seconds are missing."""
+        if until - self.end <= tolerance:
+            return None
+        if self._cause is None:
+            self._cause = cause
+        return self._gap(until)
+
+    def _gap(self, until: float) -> Gap:
+        gap = Gap(self.end, until, self._cause or ("packet_loss" if self._began else "late"))
+        self.missing += gap.seconds
+        self.end = until
+        return gap
+
+    @property
+    def figure(self) -> float:
+        """Recorded time over due time so far, 0 to 1; 1 while nothing was due."""
+        due = self.recorded + self.missing
+        return self.recorded / due if due > 0 else 1.0

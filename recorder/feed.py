@@ -1,0 +1,97 @@
+"""Between the reader and the writer: the ring, and a queue bounded in bytes that the reader never waits for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from enum import Enum, auto
+
+from recorder.ring import Ring
+from recorder.timeline import Timed
+
+Command = Callable[[], None]
+
+
+class Mark(Enum):
+    """What stands in the queue besides packets and commands."""
+
+    OVERFLOW = auto()  # packets were dropped here; the next one is a key frame
+
+
+Item = Timed | Command | Mark
+
+
+class Feed:
+    """The reader puts, the writer takes; commands go the same way as packets and keep their order among them.
+
+    The writer is woken by commands only and fetches packets in batches: ten wake-ups a second instead of one a packet.
+    """
+
+    def __init__(self, ring: Ring, queue_bytes: int) -> None:
+        self._ring = ring
+        self._queue_bytes = queue_bytes
+        self._changed = threading.Condition()
+        self._items: list[Item] = []
+        self._open = False
+        self._dropping = False
+        self._commanded = False
+        self.queued_bytes = 0
+        self.dropped = 0
+
+    def put(self, timed: Timed) -> None:
+        """A packet, for the ring and, while anything is recorded, for the writer.
+
+        When the queue is full, the rest of the key-frame group goes, and whole groups until half the queue is free.
+        """
+        size = len(timed.packet.data)
+        with self._changed:
+            self._ring.append(timed)
+            if not self._open:
+                return
+            if self._dropping and timed.opens and self.queued_bytes + size <= self._queue_bytes // 2:
+                self._dropping = False
+            elif not self._dropping and self.queued_bytes + size > self._queue_bytes:
+                self._dropping = True
+                self._items.append(Mark.OVERFLOW)
+            if self._dropping:
+                self.dropped += 1
+                return
+            self._items.append(timed)
+            self.queued_bytes += size
+
+    def command(self, command: Command) -> None:
+        """Have the writer do this after everything that was put before."""
+        with self._changed:
+            self._items.append(command)
+            self._commanded = True
+            self._changed.notify()
+
+    def take(self, timeout: float) -> list[Item]:
+        """What waits, after a command came or `timeout` seconds passed; `done` must follow for every packet."""
+        with self._changed:
+            if not self._commanded:
+                self._changed.wait(timeout)
+            self._commanded = False
+            items, self._items = self._items, []
+        return items
+
+    def done(self, timed: Timed) -> None:
+        """A taken packet needs no memory any more."""
+        with self._changed:
+            self.queued_bytes -= len(timed.packet.data)
+
+    def since(self, at: float) -> list[Timed]:
+        """From the last key frame at or before media time `at`, out of the ring; later ones come by the queue."""
+        with self._changed:
+            self._open = True
+            return self._ring.since(at)
+
+    def rest(self) -> None:
+        """Nothing is recorded: packets go to the ring only."""
+        with self._changed:
+            self._open = self._dropping = False
+
+    def last_group(self) -> list[Timed]:
+        """The newest key frame and what followed it."""
+        with self._changed:
+            return self._ring.last_group()

@@ -1,0 +1,99 @@
+"""The recorder's end of the socket pair: orders in, events out, one JSON object a line.
+
+Any thread may tell; only the main thread writes, so that a daemon that does not listen holds up no packet.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+
+from recorder.errors import ProtocolError
+from recorder.protocol import Event, Order, decode, encode
+
+_READ_BYTES = 64 << 10
+_BACKLOG_BYTES = 8 << 20
+
+
+class Mouth:
+    """`tell` from any thread; `listen` and `flush` from the main thread."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        sock.setblocking(False)
+        self._events: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._out = bytearray()
+        self._in = bytearray()
+        self.ended = False
+
+    def tell(self, event: Event) -> None:
+        """Send an event soon."""
+        self._events.put(encode(event))
+        with suppress(BlockingIOError):  # already woken
+            os.write(self._wake_in, b"\0")
+
+    def listen(self, timeout: float) -> Iterator[Order | Event]:
+        """Send what waits, give the orders that come within `timeout` seconds; `ended` when the daemon is gone."""
+        if b"\n" in self._in:
+            timeout = 0.0
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN | (select.POLLOUT if self._out else 0))
+        poll.register(self._wake_out, select.POLLIN)
+        for fd, _ in poll.poll(timeout * 1000):
+            if fd == self._wake_out:
+                os.read(self._wake_out, _READ_BYTES)
+        self._receive()
+        self._send()
+        while (end := self._in.find(b"\n")) >= 0:
+            line = bytes(self._in[:end])
+            del self._in[: end + 1]
+            yield decode(line)
+
+    def flush(self, timeout: float) -> None:
+        """Send everything that was told, for at most `timeout` seconds a step."""
+        self._send()
+        while self._out and not self.ended:
+            poll = select.poll()
+            poll.register(self._sock, select.POLLOUT)
+            if not poll.poll(timeout * 1000):
+                return
+            self._send()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._sock.close()
+        os.close(self._wake_in)
+        os.close(self._wake_out)
+
+    def _receive(self) -> None:
+        try:
+            data = self._sock.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data = b""
+        if not data:
+            self.ended = True
+        self._in += data
+        if len(self._in) > _BACKLOG_BYTES:
+            raise ProtocolError("an order without end")
+
+    def _send(self) -> None:
+        while True:
+            try:
+                self._out += self._events.get_nowait()
+            except queue.Empty:
+                break
+        try:
+            while self._out:
+                del self._out[: self._sock.send(self._out)]
+        except BlockingIOError:
+            pass
+        except ConnectionError:
+            self.ended = True
+            self._out.clear()

@@ -1,0 +1,201 @@
+"""The reading thread: owns the source, connects again when it is lost, and puts packets into the feed."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import cast, get_args
+
+from recorder.audio import AacTranscoder, AudioError, needs_transcoding
+from recorder.backoff import Backoff
+from recorder.errors import SourceError
+from recorder.feed import Feed
+from recorder.packets import Packet, Track
+from recorder.protocol import Cause, Event, Limits, LinkChanged, SourceSpec, Trouble
+from recorder.source.base import Source
+from recorder.source.opening import open_source
+from recorder.timeline import Timed, Timeline
+
+_CAUSES = frozenset(get_args(Cause))
+
+
+class Reader:
+    """`wanted`: a lost source is to be opened again; `lost` hears of each loss, `key_frame` of each key frame.
+
+    Figures are plain attributes, written here and read by anyone.
+    """
+
+    def __init__(
+        self,
+        spec: SourceSpec,
+        limits: Limits,
+        timeline: Timeline,
+        feed: Feed,
+        *,
+        emit: Callable[[Event], None],
+        wanted: Callable[[], bool],
+        lost: Callable[[Cause], None],
+        key_frame: Callable[[], None],
+    ) -> None:
+        self._spec = spec
+        self._limits = limits
+        self._timeline = timeline
+        self._feed = feed
+        self._emit = emit
+        self._wanted = wanted
+        self._lost = lost
+        self._key_frame = key_frame
+        self._backoff = Backoff(limits.retry_min_sec, limits.retry_max_sec, random.random)
+        self._wake = threading.Event()
+        self._closing = False
+        self._stalled = False
+        self._source: Source | None = None
+        self._transcoders: dict[Track, AacTranscoder] = {}
+        self._unusable: set[Track] = set()
+        self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
+        self.online = False
+        self.cause: Cause = "late"
+        self.packets = 0
+        self.received_bytes = 0
+        self.last_arrival: float | None = None
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """What is wanted may have changed: do not wait any longer."""
+        self._wake.set()
+
+    def watch(self, now: float) -> None:
+        """The stall clock of our own, beside the source's: called about once a second."""
+        if self.online and self.last_arrival is not None and now - self.last_arrival > 2 * self._limits.stall_sec:
+            self._stalled = True
+            self._interrupt()
+
+    def close(self, timeout: float) -> bool:
+        """Let go of the source; whether the thread ended in time."""
+        self._closing = True
+        self._wake.set()
+        self._interrupt()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _interrupt(self) -> None:
+        source = self._source
+        if source is not None:
+            source.interrupt()
+
+    def _run(self) -> None:
+        wanted = True  # a channel that was just opened is
+        while not self._closing:
+            if not wanted:
+                self._wake.wait()
+                self._wake.clear()
+                wanted = self._wanted()
+                continue
+            online_sec, error = self._connection()
+            if self._closing:
+                return
+            wanted = self._wanted()
+            self._lose(error, online_sec, wanted)
+            if wanted:
+                wanted = self._wanted()
+
+    def _lose(self, error: SourceError, online_sec: float, wanted: bool) -> None:
+        """Tell of the loss and wait until the source may be tried again."""
+        self.cause = cast(Cause, error.cause) if error.cause in _CAUSES else "unusable"
+        self._lost(self.cause)
+        if not wanted:
+            self._emit(LinkChanged("down", self.cause, str(error)))
+            return
+        delay = self._backoff.failed(online_sec)
+        self._emit(LinkChanged("waiting", self.cause, str(error), retry_sec=round(delay, 3)))
+        self._wake.wait(delay)
+        self._wake.clear()
+
+    def _connection(self) -> tuple[float, SourceError]:
+        """One connection from beginning to end; seconds it delivered, and why it ended."""
+        self._emit(LinkChanged("connecting"))
+        began: float | None = None
+        self._stalled = False
+        try:
+            source = open_source(self._spec, self._limits)
+            self._source = source
+            try:
+                tracks = self._open(source)
+                began = self.last_arrival = time.monotonic()
+                self._go_online(tracks)
+                while not self._closing:
+                    self._take(source.read())
+                error = SourceError("stopped", "closed")
+            finally:
+                self.online = False
+                self._source = None
+                source.close()
+        except SourceError as raised:
+            error = raised
+        except Exception as raised:  # noqa: BLE001 - whatever a source meets is a lost connection, told as "unusable"
+            error = SourceError("unusable", repr(raised))
+        if self._stalled:
+            error = SourceError("stalled", f"no packet for {2 * self._limits.stall_sec:.0f} s")
+        return (time.monotonic() - began if began is not None else 0.0), error
+
+    def _open(self, source: Source) -> tuple[Track, ...]:
+        self._transcoders.clear()
+        self._unusable.clear()
+        tracks = [self._usable(track) for track in source.open()]
+        for reason in source.dropped:
+            self._emit(Trouble("track", reason))
+        usable = tuple(track for track in tracks if track is not None)
+        if not usable:
+            raise SourceError("unusable", "the camera sends nothing that can be recorded")
+        return usable
+
+    def _go_online(self, tracks: Sequence[Track]) -> None:
+        self._timeline.begin_session(tracks)
+        labels = {track.kind: track.label for track in tracks}
+        self.online = True
+        self._emit(LinkChanged("online", video=labels.get("video", ""), audio=labels.get("audio", "")))
+
+    def _usable(self, track: Track) -> Track | None:
+        """The track as it is recorded; None, and a word to people, where it cannot be."""
+        if not needs_transcoding(track):
+            return track
+        try:
+            transcoder = self._transcoders[track] = AacTranscoder(track)
+        except AudioError as error:
+            self._unusable.add(track)
+            self._emit(Trouble("track", str(error)))
+            return None
+        return transcoder.track
+
+    def _take(self, packet: Packet) -> None:
+        self.packets += 1
+        self.received_bytes += len(packet.data)
+        self.last_arrival = packet.arrival
+        if not needs_transcoding(packet.track):
+            self._put(self._timeline.repair(packet))
+            return
+        for made in self._transcoded(packet):
+            self._put(self._timeline.repair(made))
+
+    def _transcoded(self, packet: Packet) -> list[Packet]:
+        track = packet.track
+        if track in self._unusable or (track not in self._transcoders and self._usable(track) is None):
+            return []
+        try:
+            return self._transcoders[track].feed(packet)
+        except AudioError as error:
+            # The picture goes on: sound that cannot be had never costs it.
+            self._unusable.add(track)
+            self._timeline.drop_track(self._transcoders[track].track)
+            self._emit(Trouble("track", str(error)))
+            return []
+
+    def _put(self, timed: Timed) -> None:
+        self._feed.put(timed)
+        if timed.opens and timed.packet.track.kind == "video":
+            self._key_frame()

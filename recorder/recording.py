@@ -1,0 +1,285 @@
+"""One recording: from packets to finished slices, with everything that it misses named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from recorder.channel_clock import ChannelClock
+from recorder.coverage import Coverage, Gap
+from recorder.errors import FileError
+from recorder.finisher import Finisher
+from recorder.names import SliceName, new_uid
+from recorder.protocol import (
+    BeginRecording,
+    Cause,
+    Event,
+    GapFound,
+    Limits,
+    RecordingBegan,
+    RecordingEnded,
+    SliceOpened,
+    Trouble,
+    Tuning,
+)
+from recorder.slice_file import SliceFile
+from recorder.slice_meta import SliceMeta
+from recorder.slicer import Cut, Fate, Slicer
+from recorder.timeline import Timed
+
+SILENCE_SEC = 2.0
+"""So long after its end a recording waits for packets that belong to it."""
+DISK_RETRY_SEC = 2.0
+"""So long after a second failure in a row the disk is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all recordings of a channel share. `since` gives packets out of the ring."""
+
+    camera_id: int
+    folder: Path
+    limits: Limits
+    clock: ChannelClock
+    finisher: Finisher
+    emit: Callable[[Event], None]
+    since: Callable[[float], list[Timed]]
+
+
+class Recording:
+    """Used by the writing thread alone. `finished` says that nothing more will come of it."""
+
+    def __init__(self, order: BeginRecording, tuning: Tuning, around: Surroundings) -> None:
+        self.spec = order.recording
+        self.begin_at = order.begin_at
+        self.end_at = order.end_at
+        self.finished = False
+        self.media_sec = 0.0
+        self._around = around
+        self._slicer = Slicer(tuning.slice_sec, tuning.inter_val)
+        self._next_inx = order.recording.next_inx
+        self._file: SliceFile | None = None
+        self._coverage: Coverage | None = None
+        self._cause: Cause | None = None  # why nothing comes, while coverage cannot be told yet
+        self._taken = -1  # seq of the last packet that was looked at
+        self._last: Timed | None = None  # the last recorded packet of the leading track
+        self._passed: set[int] = set()  # tracks whose packets have reached the end
+        self._lost_at: float | None = None  # what came after this media time is not on disk
+        self._failures = 0
+        self._retry_at = 0.0
+
+    # -- what the writer says ----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """The beginning is here or past: take from the ring what belongs to the recording."""
+        due = self._around.clock.media_of(self.begin_at) if self._around.clock.known else 0.0
+        for timed in self._around.since(due):
+            self.take(timed)
+
+    def take(self, timed: Timed) -> None:
+        """The next packet of the channel; one that was taken out of the ring already is passed over."""
+        if timed.seq <= self._taken or self.finished:
+            return
+        self._taken = timed.seq
+        if self._is_past_end(timed):
+            self._pass_end(timed)
+        elif self._lost_at is None:
+            self._feed(timed)
+        elif self._around.clock.monotonic() >= self._retry_at:
+            self._resume()
+
+    def broke(self, cause: Cause) -> None:
+        """Packets are missing from here on; the slice goes on with the next key frame."""
+        if self._coverage is not None:
+            self._coverage.broke(cause)
+        elif self._cause is None:
+            self._cause = cause
+
+    def lost(self, cause: Cause) -> None:
+        """The source is lost: what came is made a finished slice."""
+        self._close_slice("lost")
+        self.broke(cause)
+
+    def restart(self) -> None:
+        """After an error that nobody foresaw: a new file, from the ring."""
+        self._disk_failed(FileError("the open slice was given up"), self._last.at if self._last else None)
+
+    def retune(self, tuning: Tuning) -> None:
+        """New slicing from the next packet on."""
+        self._slicer.retune(tuning.slice_sec, tuning.inter_val)
+
+    def tick(self, cause: Cause) -> None:
+        """Time passes and no packet waits. `cause` says why nothing comes, should the recording end like this."""
+        if self._file is not None:
+            try:
+                self._file.sync_if_due()
+            except FileError as error:
+                self._disk_failed(error)
+        if self.end_at is not None and self._around.clock.wall() >= self.end_at + SILENCE_SEC:
+            self.finish("end", cause)
+
+    def finish(self, reason: str, cause: Cause = "stopped") -> None:
+        """Nothing more belongs to the recording; with "close" it may go on in another process: no end is told."""
+        if self.finished:
+            return
+        if self._lost_at is not None:
+            self._resume()
+        self._close_slice(reason)
+        if self._lost_at is not None:
+            self._resume()  # the index did not reach the disk; once more from the ring, into another file
+            self._close_slice(reason)
+        self.finished = True
+        if reason != "close":
+            self._tell_end(cause)
+
+    # -- packets -----------------------------------------------------------------------------------------------------
+
+    def _is_past_end(self, timed: Timed) -> bool:
+        return self.end_at is not None and timed.at >= self._around.clock.media_of(self.end_at)
+
+    def _pass_end(self, timed: Timed) -> None:
+        """A track has reached the end; sound and picture do so one after the other."""
+        self._passed.add(timed.packet.track.index)
+        if all(track.index in self._passed for track in timed.lineup.tracks):
+            self.finish("end", "packet_loss")
+
+    def _feed(self, timed: Timed) -> None:
+        fate = self._slicer.feed(timed)
+        if fate is Fate.SKIP:
+            if timed.leads:
+                self.broke("no_key_frame")
+        elif isinstance(fate, Cut):
+            self._cut(fate, timed)
+        else:
+            self._write(timed)
+
+    def _cut(self, cut: Cut, timed: Timed) -> None:
+        if not self._seal(cut.reason):
+            return
+        if not cut.opens:
+            self.broke("no_key_frame")
+            return
+        packets = (*cut.overlap, timed)
+        try:
+            self._open(packets[0], cut.overlap_sec)
+        except FileError as error:
+            self._disk_failed(error, timed.at)
+            return
+        for one in packets:
+            if self._file is not None:
+                self._write(one)
+
+    def _open(self, first: Timed, overlap_sec: float) -> None:
+        around, spec = self._around, self.spec
+        started_at = around.clock.wall_of(first.at)
+        inx = self._next_inx
+        name = SliceName(new_uid(), around.camera_id, max(0, int(started_at)), spec.course_id, spec.slice_id, inx)
+        meta = SliceMeta(
+            around.camera_id, spec.course_id, spec.slice_id, inx, started_at, round(overlap_sec, 6), spec.title
+        )
+        limits = around.limits
+        self._file = SliceFile(
+            around.folder,
+            name,
+            first.lineup.tracks,
+            meta,
+            fragment_sec=limits.fragment_sec,
+            sync_sec=limits.sync_sec,
+        )
+        self._next_inx += 1
+        if self._coverage is None:
+            self._coverage = self._new_coverage()
+            around.emit(RecordingBegan(spec.slice_id, started_at))
+        around.emit(SliceOpened(spec.slice_id, inx, str(self._file.path.absolute()), started_at))
+
+    def _write(self, timed: Timed) -> None:
+        assert self._file is not None
+        assert self._coverage is not None
+        try:
+            self._file.write(timed)
+        except FileError as error:
+            self._disk_failed(error)
+            return
+        self._failures = 0
+        if timed.leads:
+            self._last = timed
+            if gap := self._coverage.took(timed.at, timed.end):
+                self._tell_gap(gap)
+            self.media_sec = self._coverage.recorded
+
+    # -- slices ------------------------------------------------------------------------------------------------------
+
+    def _close_slice(self, reason: str) -> None:
+        self._seal(reason)
+        self._slicer.close()
+
+    def _seal(self, reason: str) -> bool:
+        """End the open slice, if there is one, and have it finished; whether all of it is on disk."""
+        if self._file is None:
+            return True
+        try:
+            self._file.seal()
+        except FileError as error:
+            self._disk_failed(error)
+            return False
+        self._around.finisher.finish_slice(self._file, reason)
+        self._file = None
+        return True
+
+    def _disk_failed(self, error: FileError, since: float | None = None) -> None:
+        """The open file is left to a repair, and what may not be durable is recorded once more out of the ring.
+
+        Only what the ring has no more when the disk works again is a gap.
+        """
+        file, self._file = self._file, None
+        if file is not None:
+            since = file.durable_at if file.durable_at is not None else file.begin
+            file.abandon()
+            if file.empty:
+                file.path.unlink(missing_ok=True)
+                self._next_inx = file.name.slice_inx
+        self._slicer.close()
+        self._failures += 1
+        self._around.emit(Trouble("disk", f"{error}; recording goes on in a new file"))
+        self._lost_at = since
+        if self._failures > 1:
+            self._retry_at = self._around.clock.monotonic() + DISK_RETRY_SEC
+        if self._coverage is not None:
+            self._coverage.broke("disk", since)
+        else:
+            self.broke("disk")
+
+    def _resume(self) -> None:
+        """After a disk error: everything from the ring again that is not known to be on disk."""
+        lost_at, self._lost_at = self._lost_at, None
+        assert lost_at is not None
+        for timed in self._around.since(lost_at):
+            if timed.seq > self._taken or self._lost_at is not None:
+                return
+            if not self._is_past_end(timed):
+                self._feed(timed)
+
+    # -- the ledger --------------------------------------------------------------------------------------------------
+
+    def _new_coverage(self) -> Coverage:
+        coverage = Coverage(self._around.clock.media_of(self.begin_at))
+        if self._cause is not None:
+            coverage.broke(self._cause)
+        return coverage
+
+    def _tell_gap(self, gap: Gap) -> None:
+        wall_of = self._around.clock.wall_of
+        self._around.emit(GapFound(self.spec.slice_id, wall_of(gap.since), wall_of(gap.until), gap.cause))
+
+    def _tell_end(self, cause: Cause) -> None:
+        around = self._around
+        until = min(self.end_at if self.end_at is not None else around.clock.wall(), around.clock.wall())
+        if around.clock.known:
+            self._coverage = self._coverage or self._new_coverage()
+            if gap := self._coverage.finish(around.clock.media_of(until), cause):
+                self._tell_gap(gap)
+        elif until > self.begin_at:
+            around.emit(GapFound(self.spec.slice_id, self.begin_at, until, self._cause or cause))
+        last_at = None if self._last is None else around.clock.wall_of(self._last.end)
+        around.finisher.tell(RecordingEnded(self.spec.slice_id, last_at, self.media_sec))

@@ -1,0 +1,164 @@
+"""The writing thread: owns all recordings and files of a channel."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from recorder.feed import Feed, Mark
+from recorder.protocol import BeginRecording, Cause, MoveEnd, Trouble, Tuning
+from recorder.recording import Recording, Surroundings
+from recorder.timeline import Timed
+
+BATCH_SEC = 0.1
+"""Packets are fetched this often."""
+
+
+class Writer:
+    """Every method may be called from any thread: what it asks for is done after the packets that were put before.
+
+    `cause` tells why nothing comes just now.
+    """
+
+    def __init__(self, feed: Feed, around: Surroundings, tuning: Tuning, cause: Callable[[], Cause]) -> None:
+        self._feed = feed
+        self._around = around
+        self._tuning = tuning
+        self._cause = cause
+        self._waiting: dict[int, Recording] = {}
+        self._running: dict[int, Recording] = {}
+        self._wanted: set[int] = set()  # known to be asked for, before the thread has heard of it
+        self._closed = False
+        self._ended_sec = 0.0
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    # -- asked for by others -----------------------------------------------------------------------------------------
+
+    def begin(self, order: BeginRecording) -> None:
+        """Record, from its time on."""
+        self._wanted.add(order.recording.slice_id)
+        self._feed.command(lambda: self._begin(order))
+
+    def move_end(self, order: MoveEnd) -> None:
+        """Another end."""
+        self._feed.command(lambda: self._move_end(order))
+
+    def end(self, slice_id: int) -> None:
+        """End it with the packets that have come."""
+        self._feed.command(lambda: self._end(slice_id))
+
+    def retune(self, tuning: Tuning) -> None:
+        """For recordings that are on and those that come."""
+        self._feed.command(lambda: self._retune(tuning))
+
+    def source_lost(self, cause: Cause) -> None:
+        """The connection ended; after its last packet."""
+        self._feed.command(lambda: self._source_lost(cause))
+
+    def close(self) -> None:
+        """Make everything finished slices and return when that is done."""
+        self._feed.command(self._close)
+        self._thread.join()
+
+    @property
+    def busy(self) -> bool:
+        """Whether any recording is on or to come."""
+        return bool(self._wanted)
+
+    @property
+    def running(self) -> list[int]:
+        """The recordings that are on."""
+        return sorted(self._running)
+
+    @property
+    def recorded_sec(self) -> float:
+        """Media recorded since the start, over all recordings."""
+        return self._ended_sec + sum(recording.media_sec for recording in list(self._running.values()))
+
+    # -- the thread --------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._closed:
+            for item in self._feed.take(BATCH_SEC):
+                if isinstance(item, Timed):
+                    self._packet(item)
+                elif item is Mark.OVERFLOW:
+                    for recording in self._running.values():
+                        recording.broke("overflow")
+                elif not isinstance(item, Mark):
+                    self._guarded(item)
+            self._guarded(self._tick)
+
+    def _packet(self, timed: Timed) -> None:
+        for recording in list(self._running.values()):
+            try:
+                recording.take(timed)
+            except Exception as error:  # noqa: BLE001 - a defect in one recording must not end the others
+                self._fail(recording, error)
+            if recording.finished:
+                self._forget(recording)
+        self._feed.done(timed)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - the thread that owns all files goes on whatever one step meets
+            self._around.emit(Trouble("internal", f"writer: {error!r}"))
+
+    def _fail(self, recording: Recording, error: Exception) -> None:
+        self._around.emit(Trouble("internal", f"recording {recording.spec.slice_id}: {error!r}"))
+        recording.restart()
+
+    def _tick(self) -> None:
+        now = self._around.clock.wall()
+        for recording in [one for one in self._waiting.values() if one.begin_at <= now]:
+            del self._waiting[recording.spec.slice_id]
+            self._running[recording.spec.slice_id] = recording
+            recording.start()
+        for recording in list(self._running.values()):
+            recording.tick(self._cause())
+            if recording.finished:
+                self._forget(recording)
+
+    def _begin(self, order: BeginRecording) -> None:
+        slice_id = order.recording.slice_id
+        if slice_id in self._running or slice_id in self._waiting:
+            self._move_end(MoveEnd(slice_id, order.end_at))
+            return
+        recording = Recording(order, self._tuning, self._around)
+        self._waiting[slice_id] = recording
+
+    def _move_end(self, order: MoveEnd) -> None:
+        recording = self._running.get(order.slice_id) or self._waiting.get(order.slice_id)
+        if recording is not None:
+            recording.end_at = order.end_at
+
+    def _end(self, slice_id: int) -> None:
+        recording = self._running.get(slice_id) or self._waiting.pop(slice_id, None)
+        if recording is not None:
+            recording.finish("end")
+            self._forget(recording)
+
+    def _retune(self, tuning: Tuning) -> None:
+        self._tuning = tuning
+        for recording in (*self._running.values(), *self._waiting.values()):
+            recording.retune(tuning)
+
+    def _source_lost(self, cause: Cause) -> None:
+        for recording in self._running.values():
+            recording.lost(cause)
+
+    def _close(self) -> None:
+        for recording in (*self._running.values(), *self._waiting.values()):
+            recording.finish("close")
+        self._running.clear()
+        self._waiting.clear()
+        self._closed = True
+
+    def _forget(self, recording: Recording) -> None:
+        if self._running.pop(recording.spec.slice_id, None) is not None:
+            self._ended_sec += recording.media_sec
+        self._wanted.discard(recording.spec.slice_id)
+        if not self._running:
+            self._feed.rest()
