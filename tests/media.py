@@ -129,12 +129,13 @@ def camera_packets(path: str | Path, seconds: float) -> list[Packet]:
 def write_mp4(path: Path, packets: list[Packet]) -> Path:
     """A plain MP4 of packets, by the template of each track; a Track that was replaced keeps its first template."""
     with av.open(str(path), "w", format="mp4") as container:
+        # Every stream before the first packet: adding one behind the header crashes libav.
         streams: dict[int, Stream] = {}
-        for packet in packets:
-            track = packet.track
+        for track in tracks_of(packets):
             if track.index not in streams:
                 streams[track.index] = container.add_stream_from_template(track.template, opaque=True)
-            container.mux(av_packet(packet, streams[track.index]))
+        for packet in packets:
+            container.mux(av_packet(packet, streams[packet.track.index]))
     return path
 
 

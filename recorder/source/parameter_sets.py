@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Literal
 
 SetCodec = Literal["h264", "hevc"]
@@ -35,9 +36,8 @@ def nal_units(data: bytes, length_size: int) -> Iterator[bytes]:
         yield from _length_prefixed(data, length_size)
         return
     starts = [match.end() for match in _START_CODE.finditer(data)]
-    ends = [start - 3 for start in starts[1:]] + [len(data)]
-    for start, end in zip(starts, ends, strict=True):
-        if unit := data[start:end].rstrip(b"\x00"):
+    for start, following in pairwise((*starts, len(data) + 3)):
+        if unit := data[start : following - 3].rstrip(b"\x00"):
             yield unit
 
 
