@@ -23,7 +23,7 @@ import av
 from recorder.errors import FileError, NotRepairable
 from recorder.finisher import make_thumbnail
 from recorder.mp4_boxes import survey
-from recorder.names import OPEN_SUFFIX, SliceName, parse, parse_stem
+from recorder.names import CLOSED_SUFFIX, OPEN_SUFFIX, SliceName, parse, parse_stem
 from recorder.packets import Packet, Track
 from recorder.protocol import Event, RepairDone, SliceClosed, SliceFacts, Trouble
 from recorder.slice_file import Candidates, SliceFile, make_facts
@@ -42,7 +42,7 @@ _SYNC_SEC = 30.0  # the torn file stays until its repair is whole: nothing is at
 def repair_folder(folder: Path, adopt: Sequence[str], emit: Callable[[Event], None]) -> None:
     """Repair every open slice that nobody holds, telling each as `SliceClosed`, and then `RepairDone`.
 
-    `adopt`: stems of finished slices that are to be told as well.
+    `adopt`: stems or file names of finished slices that are to be told as well.
     """
     _clean(folder)
     for stem in adopt:
@@ -93,7 +93,7 @@ def _repair(path: Path, name: SliceName, torn: BinaryIO) -> SliceFacts:
 
 def _adopt(folder: Path, stem: str, emit: Callable[[Event], None]) -> None:
     """Tell a finished slice that the journal lacks."""
-    name = parse_stem(stem)
+    name = parse_stem(stem.removesuffix(CLOSED_SUFFIX))
     if name is None:
         emit(Trouble("repair", f"{stem[:80]!r} is no slice"))
         return

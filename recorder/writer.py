@@ -11,7 +11,9 @@ from recorder.recording import Recording, Surroundings
 from recorder.timeline import Timed
 
 BATCH_SEC = 0.1
-"""Packets are fetched this often."""
+"""Packets are fetched this often while anything is recorded."""
+IDLE_SEC = 5.0
+"""Otherwise the thread sleeps until a command comes; this only bounds what a missed one could cost."""
 
 
 class Writer:
@@ -80,7 +82,7 @@ class Writer:
 
     def _run(self) -> None:
         while not self._closed:
-            for item in self._feed.take(BATCH_SEC):
+            for item in self._feed.take(BATCH_SEC if self._wanted else IDLE_SEC):
                 if isinstance(item, Timed):
                     self._packet(item)
                 elif item is Mark.OVERFLOW:
