@@ -1,0 +1,51 @@
+# make run     a sample classroom, recorded, uploaded and listed; SOURCE=rtsp://... or SOURCE=film.mp4 takes another camera
+# make test    every check that needs Python packages alone
+# make test-all  everything, against real servers too (make servers installs them)
+
+PYTHON ?= python3
+ENV := .venv
+BIN := $(ENV)/bin
+SERVERS := ffmpeg chromium python3-gst-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
+	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-rtsp
+
+.PHONY: help env run test test-all servers clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+env: $(ENV)/.installed
+
+# Without venv's own pip: a fresh Debian has python3 and pip, but not always python3-venv.
+$(ENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "gather-agent needs Python 3.11 or later: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 \
+		|| { echo "pip is missing; on Debian: apt install python3-pip" >&2; exit 1; }
+	$(PYTHON) -m venv --without-pip $(ENV)
+	$(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+run: env
+	@exec $(BIN)/gather-agent standalone --demo --home demo $(if $(SOURCE),--source '$(SOURCE)')
+
+test: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2 -m 'not integration and not browser and not faults'
+
+test-all: env
+	$(BIN)/pytest -n 2
+
+servers:
+	@missing=$$(dpkg-query --show --showformat='$${Package} $${db:Status-Status}\n' $(SERVERS) 2>&1 \
+		| grep -v ' installed$$' || true); \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+		$$sudo apt-get -q update && \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $(SERVERS); \
+	fi
+
+clean:
+	rm -rf $(ENV) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
