@@ -11,6 +11,8 @@ from aiohttp import web
 
 from agent.standalone import storage
 from agent.standalone.api.dispatch import PREFIX, api_v1
+from agent.standalone.console import pages
+from agent.standalone.console.access import Attempts
 from agent.standalone.gather import register, relay, reports, uploads
 from agent.standalone.gather.files import FileStore
 from agent.standalone.gather.http import refusals
@@ -96,6 +98,7 @@ class EmbeddedServer:
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[refusals], client_max_size=MAX_BODY)
         app[SERVICES] = self._services
+        app[pages.ATTEMPTS] = Attempts()
         app.on_shutdown.append(_end_relays)
         app.add_routes(
             [
@@ -108,6 +111,7 @@ class EmbeddedServer:
                 web.put("/gather/v1/files/{name}", uploads.put_file),
                 web.head("/gather/v1/files/{name}", uploads.head_file),
                 *storage.routes(),
+                *pages.routes(),
             ]
         )
         return app

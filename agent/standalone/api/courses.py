@@ -119,8 +119,7 @@ def _span(start_time: str, elapse_sec: int) -> Span:
 
 def _check_overlap(session: Session, camera_id: int, week_id: int, span: Span, but: int | None) -> None:
     day = select(Course).where(Course.camera_id == camera_id, Course.week_id == week_id).order_by(Course.start_sec)
-    with session.no_autoflush:
-        others = [Span(row.start_sec, row.elapse_sec) for row in session.scalars(day) if row.course_id != but]
+    others = [Span(row.start_sec, row.elapse_sec) for row in session.scalars(day) if row.course_id != but]
     clash = first_overlap(span, others)
     if clash is not None:
         raise ApiError(Err.OVERLAP, f"重叠区间：{clash}")

@@ -161,6 +161,7 @@ def take_lesson(session: Session, who: Caller, report: RecordingReport, now: flo
     known = [(gap.since, gap.until, gap.cause, gap.detail) for gap in lesson.gaps]
     if known != [(gap.since, gap.until, gap.cause, gap.detail) for gap in report.gaps]:
         lesson.gaps = [Gap(**gap.model_dump()) for gap in report.gaps]
+    session.flush()
 
 
 def _is_foreign(session: Session, who: Caller, camera_id: int) -> bool:

@@ -52,7 +52,7 @@ class Database:
         self._threads.shutdown()
 
     def _transaction(self, work: Callable[..., _T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _T:
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with Session(self._engine, autoflush=False, expire_on_commit=False) as session, session.begin():
             return work(session, *args, **kwargs)
 
     def _prepare(self, now: float) -> None:

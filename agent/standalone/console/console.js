@@ -1,0 +1,51 @@
+"use strict";
+
+// Brings the page up to date and plays recordings in it. Without scripts the page is still whole: links open the files.
+(() => {
+  const live = document.getElementById("live");
+  if (!live) return;
+
+  const PERIOD_MS = 5000;
+  const disconnected = document.getElementById("disconnected");
+  const player = document.getElementById("player");
+  const video = player.querySelector("video");
+
+  async function refresh() {
+    try {
+      if (!document.hidden) {
+        const answer = await fetch("/console/live", { cache: "no-store" });
+        if (answer.status === 401) {
+          location.reload();
+          return;
+        }
+        if (!answer.ok) throw new Error(answer.status);
+        const text = await answer.text();
+        if (!live.contains(document.activeElement)) live.innerHTML = text;
+      }
+      disconnected.hidden = true;
+    } catch {
+      disconnected.hidden = false;
+    }
+    setTimeout(refresh, PERIOD_MS);
+  }
+
+  live.addEventListener("click", (event) => {
+    const link = event.target.closest("a.play");
+    if (!link || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    video.src = link.href;
+    document.getElementById("caption").textContent = link.dataset.caption;
+    document.getElementById("download").href = link.href;
+    player.showModal();
+    video.play().catch(() => {});
+  });
+  document.getElementById("close").addEventListener("click", () => player.close());
+  player.addEventListener("close", () => {
+    video.pause();
+    video.removeAttribute("src");
+    video.load();
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+  });
+
+  setTimeout(refresh, PERIOD_MS);
+})();
