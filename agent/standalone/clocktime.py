@@ -63,7 +63,9 @@ def week_id(moment: datetime) -> int:
 
 
 def moment(text: str, zone: ZoneInfo) -> float | None:
-    """Unix seconds of a moment given as Unix seconds, `YYYY-MM-DD` or `YYYY-MM-DD HH:MM:SS` in the zone; None when it is none."""
+    """Unix seconds of a moment given as Unix seconds, `YYYY-MM-DD` or `YYYY-MM-DD HH:MM:SS` in the zone; None when it
+    is none.
+    """
     if re.fullmatch(r"[0-9]{1,11}", text):
         return float(text)
     for form in _MOMENTS:

@@ -1,4 +1,6 @@
-"""What a first try needs: the agent's settings, one channel, and a lesson that is on. Over API v1, like any integrator."""
+"""What a first try needs: the agent's settings, one channel, and a lesson that is on. Over API v1, like any
+integrator.
+"""
 
 from __future__ import annotations
 
@@ -52,9 +54,11 @@ class DemoPlan:
 
 
 async def seed(base_url: str, credential: str, source: str, *, now: float) -> DemoPlan:
-    """Make sure that `source` (the absolute path of an MP4 file, or an rtsp/rtmp URL) is a channel of the agent and has a lesson now.
+    """Make sure that `source` (the absolute path of an MP4 file, or an rtsp/rtmp URL) is a channel of the agent and
+    has a lesson now.
 
-    Waits until an agent is there. A second run finds what the first one made. `now` is in Unix seconds. Raises `DemoError`.
+    Waits until an agent is there. A second run finds what the first one made. `now` is in Unix seconds. Raises
+    `DemoError`.
     """
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
         api = _Api(http, base_url.rstrip("/"))
@@ -175,7 +179,9 @@ class PlannedLesson:
 
 
 def plan_lessons(week: Week, now: datetime) -> list[PlannedLesson]:
-    """The lessons from `now` (local, naive) on: those that are there where they cover ten minutes, else filled up for two hours."""
+    """The lessons from `now` (local, naive) on: those that are there where they cover ten minutes, else filled up for
+    two hours.
+    """
     there = list(_cover(week, now, now + timedelta(seconds=LEAST_SECONDS)))
     if all(lesson.course_id is not None for lesson in there):
         return there

@@ -51,8 +51,8 @@ class _Signer(TimestampSigner):
 class Keys:
     """The administrator's credential, the enrol key, and what is signed with the server's own key.
 
-    `credential` is the `unionid` of API v1 and opens the console; `enrol_key` lets a new agent register.  Replacing the credential
-    begins a new generation: tokens and sessions of the one before end at once.
+    `credential` is the `unionid` of API v1 and opens the console; `enrol_key` lets a new agent register.  Replacing
+    the credential begins a new generation: tokens and sessions of the one before end at once.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
@@ -151,7 +151,9 @@ def looks_like_credential(text: str) -> bool:
 
 
 def digest(secret: str) -> str:
-    """The hash under which a random secret is stored. Secrets of 128 random bits and more need no salt and no stretching."""
+    """The hash under which a random secret is stored. Secrets of 128 random bits and more need no salt and no
+    stretching.
+    """
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

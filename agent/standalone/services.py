@@ -38,7 +38,9 @@ class Services:
     url: str = ""
 
     def base_url(self, request: web.BaseRequest) -> str:
-        """The address by which this caller reaches the server; without a public one and on all addresses, the one it used."""
+        """The address by which this caller reaches the server; without a public one and on all addresses, the one it
+        used.
+        """
         if self.settings.public_url:
             return self.settings.public_url.rstrip("/")
         if self.settings.everywhere and request.host:

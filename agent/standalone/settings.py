@@ -17,10 +17,10 @@ class SettingsError(ValueError):
 class ServerSettings:
     """Settings of one embedded server.
 
-    `port` 0 takes a free one.  `public_url` is how browsers and agents reach it when that is not `http://host:port` (behind a
-    proxy, by name).  `database_url` is an SQLAlchemy URL, by default SQLite in `data_dir`.  `timezone` is an IANA name, by default
-    that of the system: lessons, dates of folders and times in answers are in this zone.  `numbers_as_strings` prints the numbers
-    of rows as strings, as old clients of API v1 expect.
+    `port` 0 takes a free one.  `public_url` is how browsers and agents reach it when that is not `http://host:port`
+    (behind a proxy, by name).  `database_url` is an SQLAlchemy URL, by default SQLite in `data_dir`.  `timezone` is
+    an IANA name, by default that of the system: lessons, dates of folders and times in answers are in this zone.
+    `numbers_as_strings` prints the numbers of rows as strings, as old clients of API v1 expect.
     """
 
     data_dir: Path

@@ -1,4 +1,6 @@
-"""`GET /storage/...`: recordings and pictures, with ranges. The names hold 128 random bits: who has an address may see the file."""
+"""`GET /storage/...`: recordings and pictures, with ranges. The names hold 128 random bits: who has an address may
+see the file.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,9 @@ class CameraRef(WireModel):
 
 
 class SetCourse(WireModel):
-    """Changed courses of one channel; each item says by `is_delete` whether it is added (1), replaced (2) or deleted (3)."""
+    """Changed courses of one channel; each item says by `is_delete` whether it is added (1), replaced (2) or deleted
+    (3).
+    """
 
     camera_id: int
     courses: tuple[WireCourse, ...] = ()
@@ -56,4 +58,6 @@ COMMANDS: dict[str, type[WireModel]] = {
     "resume_upload": Nothing,
     "status": Nothing,
 }
-"""`add_camera` and `mod_camera` carry the whole channel with all its courses, `mod_gather` all settings: nothing is merged."""
+"""`add_camera` and `mod_camera` carry the whole channel with all its courses, `mod_gather` all settings: nothing is
+merged.
+"""

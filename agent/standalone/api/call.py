@@ -15,7 +15,9 @@ from agent.standalone.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an endpoint gets: the parts of the server, the checked parameters, the address the caller uses, and the time."""
+    """What an endpoint gets: the parts of the server, the checked parameters, the address the caller uses, and the
+    time.
+    """
 
     services: Services
     params: Params

@@ -26,7 +26,9 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A parameter of an endpoint. `missing` is the code when it is not there or empty (None: optional), `bad` when it is not of its kind."""
+    """A parameter of an endpoint. `missing` is the code when it is not there or empty (None: optional), `bad` when it
+    is not of its kind.
+    """
 
     name: str
     kind: Kind = Kind.TEXT
@@ -41,7 +43,9 @@ class Params:
         self._given = given
 
     def check(self, declared: Iterable[Param]) -> None:
-        """Raise `ApiError` for the first declared parameter that is missing; then for the first that is of the wrong kind."""
+        """Raise `ApiError` for the first declared parameter that is missing; then for the first that is of the wrong
+        kind.
+        """
         declared = tuple(declared)
         for param in declared:
             if param.missing is not None and not self.has(param.name):
@@ -73,10 +77,11 @@ class Params:
 
 
 def from_url(raw_path: str, raw_query: str) -> dict[str, str]:
-    """The parameters of `/name/value/name/value` and of `name=value&name=value`; the query wins, and the last of a name.
+    """The parameters of `/name/value/name/value` and of `name=value&name=value`; the query wins, and the last of a
+    name.
 
-    Both come as sent, still percent-encoded, so that an encoded `/` belongs to its value. A name at the end without a value counts
-    as not given. NUL characters, which no database takes, are dropped.
+    Both come as sent, still percent-encoded, so that an encoded `/` belongs to its value. A name at the end without a
+    value counts as not given. NUL characters, which no database takes, are dropped.
     """
     parts = [unquote(part) for part in raw_path.split("/")] if raw_path else []
     found = dict(zip(parts[::2], parts[1::2], strict=False))

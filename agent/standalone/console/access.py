@@ -19,7 +19,7 @@ WINDOW_SECONDS = 300.0
 
 @dataclass(slots=True)
 class Attempts:
-    """Failed attempts to sign in, by address. Ten in five minutes, then no more until the oldest is five minutes old."""
+    """Failed attempts to sign in, by address. After ten in five minutes the oldest must be that old first."""
 
     _failed: dict[str, deque[float]] = field(default_factory=dict)
 

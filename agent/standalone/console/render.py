@@ -139,7 +139,7 @@ class Renderer:
 
     def _gap(self, gap: GapView) -> str:
         words = self._words
-        length = f"{gap.until - gap.since:.1f} {words['seconds']}"
+        length = f"{max(gap.until - gap.since, 0):.1f} {words['seconds']}"
         return f"{self._clock(gap.since)} – {self._clock(gap.until)} · {length} · {words.cause(gap.cause)}"
 
     def _record(self, record: RecordView) -> Markup:

@@ -84,7 +84,9 @@ class FileStore:
 
     @contextmanager
     def arriving(self, name: str) -> Iterator[tuple[BinaryIO, Path]]:
-        """A new file for the upload of this name, gone at the end unless it was moved to its place; `NameBusy` when one is on."""
+        """A new file for the upload of this name, gone at the end unless it was moved to its place; `NameBusy` when
+        one is on.
+        """
         if name in self._arriving:
             raise NameBusy(name)
         self._arriving.add(name)

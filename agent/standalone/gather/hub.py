@@ -1,7 +1,7 @@
 """Who is connected, and the way from a change in the database to the agent that must carry it out.
 
-A change is committed and its commands are queued under one lock, and so is a full sync: an agent sees changes in the order of
-their revisions, and none twice or never.
+A change is committed and its commands are queued under one lock, and so is a full sync: an agent sees changes in the
+order of their revisions, and none twice or never.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ class Hub:
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> None:
-        """Send the state that `load` reads, and every change after it; an older connection of the same agent is told to end."""
+        """Send the state that `load` reads, and every change after it; an older connection of the same agent is told
+        to end.
+        """
         async with self._order:
             connection.sync(await self.database.run(load, *args, **kwargs))
             former = self._connections.get(connection.gather_id)
@@ -130,7 +132,9 @@ class Hub:
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> tuple[_T, Answer]:
-        """Commit a change, have it carried out, and return its value with the agents' answer (the worst, when there are several)."""
+        """Commit a change, have it carried out, and return its value with the agents' answer (the worst, when there
+        are several).
+        """
         async with self._order:
             value, orders = await self.database.run(work, *args, **kwargs)
             waiting = [self._post(order) for order in orders]

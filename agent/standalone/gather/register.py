@@ -18,7 +18,9 @@ from agent.wire.models import GatherSettings, RegisterReply, RegisterRequest, St
 
 
 async def register(request: web.Request) -> web.Response:
-    """Answer a registration: with the enrol key the agent gets a token of its own, with that token it is only welcomed back."""
+    """Answer a registration: with the enrol key the agent gets a token of its own, with that token it is only
+    welcomed back.
+    """
     services = request.app[SERVICES]
     wanted = await body(request, RegisterRequest)
     if not wanted.agent_uid.strip():
@@ -62,7 +64,9 @@ def _enrol(
 
 
 def _same_machine(session: Session, mac_addr: str, connected: Callable[[int], bool]) -> Gather | None:
-    """The row of a machine that was installed anew. One whose agent is connected belongs to a second agent on that machine."""
+    """The row of a machine that was installed anew. One whose agent is connected belongs to a second agent on that
+    machine.
+    """
     if not mac_addr:
         return None
     rows = session.scalars(select(Gather).where(Gather.mac_addr == mac_addr).order_by(Gather.gather_id.desc()))

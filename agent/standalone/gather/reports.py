@@ -1,4 +1,6 @@
-"""What agents report: records, snapshots, states, lessons. Every report may come twice; the answer means that it is durable."""
+"""What agents report: records, snapshots, states, lessons. Every report may come twice; the answer means that it is
+durable.
+"""
 
 from __future__ import annotations
 
@@ -147,7 +149,9 @@ def take_event(session: Session, who: Caller, frame: EventFrame, now: float) -> 
 
 
 def take_lesson(session: Session, who: Caller, report: RecordingReport, now: float) -> None:
-    """Enter what is known of a recording. The word on an ended one stands: an older report that comes late says nothing."""
+    """Enter what is known of a recording. The word on an ended one stands: an older report that comes late says
+    nothing.
+    """
     key = (Lesson.camera_id == report.camera_id) & (Lesson.slice_id == report.slice_id)
     lesson = session.scalar(select(Lesson).where(key))
     if lesson is None:
@@ -176,7 +180,7 @@ def _check_owner(session: Session, who: Caller, camera_id: int) -> None:
 
 
 def _check_stored(session: Session, who: Caller, report: RecordReport) -> None:
-    """An agent may delete what is confirmed here, so nothing is confirmed that this server's own storage has not got."""
+    """An agent may delete what is confirmed here: so nothing is confirmed that this server's storage has not got."""
     if not report.file_fdfs.startswith("/"):
         raise Refused(400, "file_fdfs: must begin with /")
     if not report.file_fdfs.startswith(STORAGE_PREFIX):

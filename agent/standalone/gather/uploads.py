@@ -39,7 +39,9 @@ class _Place:
 
 
 async def put_file(request: web.Request) -> web.Response:
-    """Take an upload. The same content again gets the same answer; other content under the same name is refused (409)."""
+    """Take an upload. The same content again gets the same answer; other content under the same name is refused
+    (409).
+    """
     services = request.app[SERVICES]
     who = await caller(request)
     name = _name(request)

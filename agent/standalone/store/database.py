@@ -23,8 +23,8 @@ _T = TypeVar("_T")
 class Database:
     """Sessions on one database.
 
-    SQLite gets a single thread: it has one writer anyway, and so nobody ever waits for a lock. WAL with `synchronous=FULL` makes
-    a commit durable before the answer that speaks of it.
+    SQLite gets a single thread: it has one writer anyway, and so nobody ever waits for a lock. WAL with
+    `synchronous=FULL` makes a commit durable before the answer that speaks of it.
     """
 
     def __init__(self, url: str) -> None:

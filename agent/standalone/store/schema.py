@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -15,7 +15,7 @@ _Id = BigInteger().with_variant(Integer, "sqlite")
 class Base(DeclarativeBase):
     """Base of the tables."""
 
-    type_annotation_map = {str: Text, int: BigInteger, float: Float, dict[str, Any]: JSON, list[int]: JSON}  # noqa: RUF012
+    type_annotation_map: ClassVar[dict[Any, Any]] = {str: Text, int: BigInteger, float: Float, list[int]: JSON}
 
 
 class Meta(Base):

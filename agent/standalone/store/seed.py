@@ -1,7 +1,7 @@
 """The rows a new database begins with.
 
-API v1 can only list grades, so they have to be there; subjects, one school and one teacher are there so that a channel and a
-course can be added at once.
+API v1 can only list grades, so they have to be there; subjects, one school and one teacher are there so that a
+channel and a course can be added at once.
 """
 
 from __future__ import annotations
