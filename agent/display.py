@@ -102,6 +102,7 @@ class LivePage:
         self._console = console
         self._place: Place | None = None
         self._last = ""
+        self._closed = False
         self._live = Live(console=console, get_renderable=self._page, refresh_per_second=REFRESH_PER_SEC)
 
     def say(self, text: str) -> None:
@@ -125,12 +126,14 @@ class LivePage:
 
     def close(self) -> None:
         """Leave the last page standing."""
+        self._closed = True
         self._live.stop()
 
     def _page(self) -> RenderableType:
         board, say = self.board, self.board.say
         parts: list[RenderableType] = [self._head(), Text()]
-        parts += [Text(sentence, style="bold") for sentence in board.headline()]
+        if not self._closed:
+            parts += [Text(sentence, style="bold") for sentence in board.headline()]
         if board.view is not None:
             parts += [Text(), channels_table(board.view, say)]
         if board.slices:
@@ -138,7 +141,8 @@ class LivePage:
             parts += [Text(), slices_table(board, room)]
         parts += [Text()]
         parts += [Text(f"{say.time(at)}  {sentence}", style="dim") for at, sentence in list(board.news)[-4:]]
-        parts += [Text(self._last or say("ctrl_c"), style="yellow" if self._last else "dim italic")]
+        if not self._closed:
+            parts += [Text(self._last or say("ctrl_c"), style="yellow" if self._last else "dim italic")]
         return Group(*parts)
 
     def _head(self) -> RenderableType:

@@ -121,6 +121,8 @@ async def _look(daemon: Daemon, running: asyncio.Task[None], display: Display, s
             display.say(display.board.say("closing"))
         display.show(daemon.view())
         await asyncio.wait({running}, timeout=LOOK_SEC)
+    if daemon.ready.is_set():
+        display.show(daemon.view())
 
 
 async def _seed(server: EmbeddedServer, source: str, stop: asyncio.Event) -> None:

@@ -107,6 +107,8 @@ def queue_line(view: DaemonView, say: Words) -> str:
     """What of the recorded slices is with the server already."""
     queue = view.queue
     total = queue.recorded + queue.uploaded + queue.confirmed
+    if not total:
+        return say("queue_none")
     if total == queue.confirmed:
         return say("queue_empty", done=total)
     size = megabytes(queue.waiting_bytes)
