@@ -15,6 +15,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 
+from recorder.av_errors import AV_ERRORS
 from recorder.packets import Packet, Track
 
 RESYNC_SEC = 0.1
@@ -50,7 +51,7 @@ class AacTranscoder:
             self._encoder.bit_rate = (32000 if rate <= 16000 else 64000) * (1 if layout == "mono" else 2)
             self._sink.start_encoding()
             self._resampler = AudioResampler("fltp", layout, rate, frame_size=self._encoder.frame_size)
-        except (OSError, ValueError) as error:  # FFmpegError is either
+        except AV_ERRORS as error:
             raise AudioError(f"{track.codec} cannot become AAC: {error}") from error
         self.track = replace(
             track,
@@ -81,7 +82,7 @@ class AacTranscoder:
                     piece.pts, piece.time_base = self._fed, self.track.time_base
                     self._fed += piece.samples
                     out += [self._packet(made, packet.arrival) for made in self._encoder.encode(piece)]
-        except (OSError, ValueError) as error:
+        except AV_ERRORS as error:
             raise AudioError(f"{self._source.codec} cannot become AAC: {error}") from error
         return out
 

@@ -4,7 +4,7 @@
 
 FD is one end of a `SOCK_SEQPACKET` socket pair.  A request is `{"id": n}` with one descriptor, the socket of the new
 recorder, and is answered by `{"id": n, "pid": p}`.  A recorder's end is told as `{"exited": p, "status": s}`, negative
-for a signal.  When the other end closes, the server waits for its recorders, which see the end of their own sockets, and
+for a signal.  When the other end closes, the server waits for its recorders, which see their own sockets end, and
 exits.  Recorders outlive a fork server that dies.
 """
 

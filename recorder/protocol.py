@@ -1,6 +1,6 @@
 """What the daemon and a recorder process say to each other: one JSON object a line over a socket pair.
 
-`{"kind": "<snake_case class name>", ...fields}`.  The daemon sends orders, the recorder sends events.  The first order is always
+`{"type": "<snake_case class name>", ...fields}`.  The daemon sends orders, the recorder sends events.  The first order is always
 `OpenChannel`.  When the socket ends, the recorder closes its files and exits: a recorder never outlives its daemon.
 
 Times named `*_at` and `since`/`until` are wall clock, Unix seconds as float; lengths named `*_sec` are seconds as float.
@@ -185,9 +185,14 @@ class CloseChannel:
 
 @dataclass(frozen=True, slots=True)
 class RepairFolder:
-    """Sent instead of `OpenChannel`: repair every slice in `folder` that no living recorder holds, then `RepairDone` and exit."""
+    """Sent instead of `OpenChannel`: repair every slice in `folder` that no living recorder holds, then `RepairDone` and exit.
+
+    `adopt` names finished slices in `folder` that the journal lacks; each is answered by a `SliceClosed` ("found") with the facts that the
+    file itself tells.
+    """
 
     folder: str
+    adopt: list[str] = field(default_factory=list)
 
 
 # -- events: recorder to daemon --------------------------------------------------------------------------------------------
@@ -225,7 +230,7 @@ class SliceOpened:
 
 @dataclass(frozen=True, slots=True)
 class SliceClosed:
-    """A slice is finished. `reason`: "limit", "end", "lost", "codec", "close", "repair", "disk"."""
+    """A slice is finished. `reason`: "limit", "end", "lost", "codec", "close", "repair", "disk", "found"."""
 
     facts: SliceFacts
     reason: str
@@ -351,7 +356,7 @@ def _kind(cls: type) -> str:
 
 def encode(message: Order | Event) -> bytes:
     """One line, newline included."""
-    return json.dumps({"kind": _kind(type(message)), **asdict(message)}, ensure_ascii=False).encode() + b"\n"
+    return json.dumps({"type": _kind(type(message)), **asdict(message)}, ensure_ascii=False).encode() + b"\n"
 
 
 _codec = _Codec()
@@ -361,7 +366,7 @@ def decode(line: bytes) -> Order | Event:
     """The message of one line; `ProtocolError` when it is none."""
     try:
         values = json.loads(line)
-        cls = _codec.by_kind[values.pop("kind")]
+        cls = _codec.by_kind[values.pop("type")]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProtocolError(f"not a message: {line[:80]!r}") from error
     message: Order | Event = _codec.build(cls, values)

@@ -68,6 +68,7 @@ class Recording:
         self._lost_at: float | None = None  # what came after this media time is not on disk
         self._failures = 0
         self._retry_at = 0.0
+        self._gap: Gap | None = None  # found, not yet told
 
     # -- what the writer says ----------------------------------------------------------------------------------------
 
@@ -130,7 +131,9 @@ class Recording:
             self._resume()  # the index did not reach the disk; once more from the ring, into another file
             self._close_slice(reason)
         self.finished = True
-        if reason != "close":
+        if reason == "close":
+            self._tell_held_gap()
+        else:
             self._tell_end(cause)
 
     # -- packets -----------------------------------------------------------------------------------------------------
@@ -205,7 +208,9 @@ class Recording:
         if timed.leads:
             self._last = timed
             if gap := self._coverage.took(timed.at, timed.end):
-                self._tell_gap(gap)
+                self._hold_gap(gap)
+            if self._gap is not None and not self._file.empty:
+                self._tell_held_gap()
             self.media_sec = self._coverage.recorded
 
     # -- slices ------------------------------------------------------------------------------------------------------
@@ -268,9 +273,19 @@ class Recording:
             coverage.broke(self._cause)
         return coverage
 
-    def _tell_gap(self, gap: Gap) -> None:
-        wall_of = self._around.clock.wall_of
-        self._around.emit(GapFound(self.spec.slice_id, wall_of(gap.since), wall_of(gap.until), gap.cause))
+    def _hold_gap(self, gap: Gap) -> None:
+        """A gap is told when a fragment behind it is written: a disk that fails again and again makes one gap, not many."""
+        if self._gap is not None and gap.cause == self._gap.cause == "disk":
+            gap = Gap(self._gap.since, gap.until, gap.cause)
+        elif self._gap is not None:
+            self._tell_held_gap()
+        self._gap = gap
+
+    def _tell_held_gap(self) -> None:
+        gap, self._gap = self._gap, None
+        if gap is not None:
+            wall_of = self._around.clock.wall_of
+            self._around.emit(GapFound(self.spec.slice_id, wall_of(gap.since), wall_of(gap.until), gap.cause))
 
     def _tell_end(self, cause: Cause) -> None:
         around = self._around
@@ -278,7 +293,8 @@ class Recording:
         if around.clock.known:
             self._coverage = self._coverage or self._new_coverage()
             if gap := self._coverage.finish(around.clock.media_of(until), cause):
-                self._tell_gap(gap)
+                self._hold_gap(gap)
+            self._tell_held_gap()
         elif until > self.begin_at:
             around.emit(GapFound(self.spec.slice_id, self.begin_at, until, self._cause or cause))
         last_at = None if self._last is None else around.clock.wall_of(self._last.end)

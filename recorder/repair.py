@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 import av
 
+from recorder.av_errors import AV_ERRORS
 from recorder.errors import FileError, NotRepairable
 from recorder.finisher import make_thumbnail
 from recorder.mp4_boxes import survey
@@ -176,7 +177,7 @@ class _Demuxed:
     def __init__(self, file: _Prefix, name: SliceName) -> None:
         try:
             self._container = av.open(file, "r", format="mp4")
-        except (OSError, ValueError) as error:  # FFmpegError is either
+        except AV_ERRORS as error:
             raise NotRepairable(f"cannot be opened: {error}") from error
         streams, _ = choose(list(self._container.streams))
         if not streams:
@@ -200,7 +201,7 @@ class _Demuxed:
         while True:
             try:
                 raw = next(demuxed, None)
-            except (OSError, ValueError):
+            except AV_ERRORS:
                 return  # what was read so far is what can be had
             if raw is None:
                 return

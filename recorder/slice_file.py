@@ -16,6 +16,7 @@ from typing import Any
 
 import av
 
+from recorder.av_errors import AV_ERRORS
 from recorder.errors import FileError
 from recorder.names import SliceName
 from recorder.packets import Packet, Track
@@ -74,7 +75,7 @@ class SliceFile:
         try:
             self._output = _open_output(self._file, meta, fragment_sec)
             self._lanes = {track: _Lane(_add_stream(self._output, track), track.time_base) for track in tracks}
-        except (OSError, ValueError) as error:  # FFmpegError is either
+        except AV_ERRORS as error:
             self.abandon()
             raise FileError(f"cannot begin {name.filename}: {error}") from error
 
@@ -130,7 +131,7 @@ class SliceFile:
             self._start()
         try:
             self._output.close()
-        except (OSError, ValueError) as error:
+        except AV_ERRORS as error:
             raise self._file_error(error) from error
         if self._file.error is not None:
             raise self._file.error
@@ -167,7 +168,7 @@ class SliceFile:
             self._file.error = FileError(f"{self.name.filename} was given up")
         output = getattr(self, "_output", None)
         if output is not None:
-            with suppress(OSError, ValueError, FileError):  # the file takes no more writes, which is the point
+            with suppress(*AV_ERRORS, FileError):  # the file takes no more writes, which is the point
                 output.close()
         self._file.close()
 
@@ -196,7 +197,7 @@ class SliceFile:
         before = self._file.synced_end
         try:
             self._output.mux_one(out)
-        except (OSError, ValueError) as error:
+        except AV_ERRORS as error:
             raise self._file_error(error) from error
         if self._file.error is not None:
             raise self._file.error

@@ -171,7 +171,7 @@ def _create_locked(path: Path) -> int:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         unborn.rename(path)
-    except OSError:
+    except BaseException:
         os.close(fd)
         raise
     return fd

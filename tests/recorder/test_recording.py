@@ -1,0 +1,318 @@
+"""A recording without threads and without waiting: packets of a sample against a clock that the test turns."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from recorder.channel_clock import ChannelClock
+from recorder.feed import Feed
+from recorder.finisher import Finisher
+from recorder.packets import Packet
+from recorder.protocol import (
+    BeginRecording,
+    Event,
+    GapFound,
+    Limits,
+    RecordingBegan,
+    RecordingEnded,
+    RecordingSpec,
+    SliceClosed,
+    SliceFacts,
+    Trouble,
+    Tuning,
+)
+from recorder.recording import Recording, Surroundings
+from recorder.ring import Ring
+from recorder.timeline import Timeline
+from tests.media import MakeSample, camera_packets, digest, ffprobe, frame_numbers, packet_hashes, packets_in, tracks_of
+
+WALL_ZERO = 1_700_000_000.0
+
+
+class Stage:
+    """A channel's parts around one recording; `play` lets packets arrive and time pass."""
+
+    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
+        self.now = 0.0
+        self.folder = folder
+        self.events: list[Event] = []
+        self.timeline = Timeline()
+        limits = limits or Limits()
+        self.clock = ChannelClock(self.timeline, lambda: self.now + WALL_ZERO, lambda: self.now)
+        self.feed = Feed(Ring(limits.ring_sec, limits.ring_bytes), limits.queue_bytes)
+        self.finisher = Finisher(self.events.append)
+        self.around = Surroundings(7, folder, limits, self.clock, self.finisher, self.events.append, self.feed.since)
+        self.recordings: list[Recording] = []
+
+    def begin(self, tuning: Tuning, begin: float, end: float | None = None, slice_id: int = 11) -> Recording:
+        end_at = None if end is None else WALL_ZERO + end
+        recording = Recording(
+            BeginRecording(RecordingSpec(slice_id, 5), WALL_ZERO + begin, end_at), tuning, self.around
+        )
+        self.recordings.append(recording)
+        recording.start()
+        return recording
+
+    def connect(self, packets: list[Packet]) -> None:
+        self.timeline.begin_session(tracks_of(packets))
+
+    def play(self, packets: list[Packet], shift: float = 0.0) -> None:
+        for packet in packets:
+            self.now = packet.arrival + shift
+            moved = Packet(packet.track, packet.data, packet.pts, packet.dts, packet.duration, packet.is_key, self.now)
+            timed = self.timeline.repair(moved)
+            self.feed.put(timed)
+            for recording in self.recordings:
+                recording.take(timed)
+
+    def finish(self) -> list[SliceFacts]:
+        self.finisher.join()
+        return [event.facts for event in self.events if isinstance(event, SliceClosed)]
+
+    def of(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def packets(sample: MakeSample) -> list[Packet]:
+    packets = camera_packets(sample(seconds=16, gop_sec=1), 16.0)
+    # A recording begins with a key frame: the sound in front of the very first one belongs to no picture.
+    begin = next(n for n, one in enumerate(packets) if one.track.kind == "video")
+    return [replace(one, arrival=one.arrival - packets[begin].arrival) for one in packets[begin:]]
+
+
+def hashes(packets: list[Packet], kind: str) -> list[str]:
+    return [digest(packet) for packet in packets if packet.track.kind == kind]
+
+
+def joined(slices: list[SliceFacts], kind: str, overlaps: list[int]) -> list[str]:
+    """The digests of all slices in their order, each without its first packets that stand in the one before."""
+    return [
+        one
+        for facts, repeated in zip(slices, overlaps, strict=True)
+        for one in packet_hashes(facts.path, kind)[repeated:]  # type: ignore[arg-type]
+    ]
+
+
+def test_slices_without_overlap_are_the_stream(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    recording = stage.begin(Tuning(slice_sec=4), 0.0)
+    stage.play(packets)
+    recording.finish("end")
+    slices = stage.finish()
+    assert [facts.slice_inx for facts in slices] == [1, 2, 3, 4]
+    assert [facts.overlap_sec for facts in slices] == [0, 0, 0, 0]
+    assert joined(slices, "video", [0] * 4) == hashes(packets, "video")
+    assert joined(slices, "audio", [0] * 4) == hashes(packets, "audio")
+    assert [frame_numbers(facts.path) for facts in slices] == [list(range(n, n + 100)) for n in (0, 100, 200, 300)]
+    assert not stage.of(GapFound)
+    assert not stage.of(Trouble)
+    for facts in slices:
+        assert os.stat(facts.path).st_size == facts.size
+        assert facts.thumbnail is not None
+        assert Path(facts.thumbnail).stat().st_size > 1000
+        ffprobe(facts.path)
+    ended = stage.of(RecordingEnded)[0]
+    assert isinstance(ended, RecordingEnded)
+    assert ended.last_at == pytest.approx(WALL_ZERO + 16.0, abs=0.1)
+
+
+@pytest.mark.parametrize("inter_val", [1, 3])
+def test_overlap_is_the_last_key_frame_groups_packet_for_packet(
+    tmp_path: Path, packets: list[Packet], inter_val: int
+) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    recording = stage.begin(Tuning(slice_sec=4, inter_val=inter_val), 0.0)
+    stage.play(packets)
+    recording.finish("end")
+    slices = stage.finish()
+    assert len(slices) == 4
+    assert [facts.overlap_sec for facts in slices] == [0, *[pytest.approx(inter_val, abs=1e-3)] * 3]
+    repeated = 25 * inter_val
+    assert joined(slices, "video", [0, *[repeated] * 3]) == hashes(packets, "video")
+    for before, after in zip(slices, slices[1:], strict=False):
+        assert frame_numbers(before.path)[-repeated:] == frame_numbers(after.path)[:repeated]
+        sound_before, sound_after = (packet_hashes(facts.path, "audio") for facts in (before, after))
+        common = next(n for n in range(len(sound_after), 0, -1) if sound_before[-n:] == sound_after[:n])
+        assert common == pytest.approx(inter_val * 48_000 / 1024, abs=1.5)
+
+
+def test_sound_and_picture_keep_their_distance_in_every_slice(tmp_path: Path, packets: list[Packet]) -> None:
+    late = [
+        Packet(p.track, p.data, (p.pts or 0) + 14_400, (p.dts or 0) + 14_400, p.duration, p.is_key, p.arrival)
+        if p.track.kind == "audio"
+        else p
+        for p in packets
+    ]  # sound 0.3 s behind, as cheap cameras send it
+    stage = Stage(tmp_path)
+    stage.connect(late)
+    recording = stage.begin(Tuning(slice_sec=4), 0.0)
+    stage.play(late)
+    recording.finish("end")
+    stamps = {
+        kind: iter([float((p.pts or 0) * p.track.time_base) for p in late if p.track.kind == kind])
+        for kind in ("video", "audio")
+    }
+    for facts in stage.finish():
+        shifts = [next(stamps["video"]) - float(one.pts) for one in packets_in(facts.path, "video")]
+        shifts += [next(stamps["audio"]) - float(one.pts) for one in packets_in(facts.path, "audio")]
+        assert max(shifts) - min(shifts) < 0.001
+
+
+def test_the_ring_gives_the_beginning(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    half = [p for p in packets if p.arrival < 6.5]
+    stage.play(half)
+    recording = stage.begin(Tuning(), 4.2, 9.0)
+    stage.play(packets[len(half) :])
+    (facts,) = stage.finish()
+    # From the last key frame at or before 4.2 s to the last frame before 9 s.
+    assert frame_numbers(facts.path) == list(range(100, 225))
+    assert facts.started_at == pytest.approx(WALL_ZERO + 4.0, abs=0.01)
+    assert recording.finished
+    assert not stage.of(GapFound)
+
+
+def test_touching_recordings_lose_nothing(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    first = stage.begin(Tuning(), 0.0, 7.5)
+    stage.play([p for p in packets if p.arrival < 7.5])
+    second = stage.begin(Tuning(), 7.5, slice_id=12)
+    stage.play([p for p in packets if p.arrival >= 7.5])
+    assert first.finished
+    second.finish("end")
+    by_id = {facts.slice_id: facts for facts in stage.finish()}
+    assert frame_numbers(by_id[11].path) == list(range(188))
+    assert frame_numbers(by_id[12].path) == list(range(175, 400))
+
+
+def test_a_lost_source_is_a_gap_and_a_new_slice(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    recording = stage.begin(Tuning(), 0.0)
+    stage.play([p for p in packets if p.arrival < 3.0])
+    recording.lost("stalled")
+    stage.connect(packets)
+    stage.play([p for p in packets if p.arrival < 4.0], shift=8.0)
+    recording.finish("end")
+    first, second = stage.finish()
+    assert frame_numbers(first.path) == list(range(75))
+    assert frame_numbers(second.path) == list(range(100))
+    assert second.slice_inx == 2
+    (gap,) = stage.of(GapFound)
+    assert isinstance(gap, GapFound)
+    assert gap.cause == "stalled"
+    assert (gap.since, gap.until) == pytest.approx((WALL_ZERO + 3.0, WALL_ZERO + 8.0), abs=0.05)
+
+
+def test_late_beginning_and_missing_end_are_named(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path)
+    recording = stage.begin(Tuning(), 0.0, 20.0)
+    recording.broke("unreachable")
+    stage.connect(packets)
+    stage.play([p for p in packets if p.arrival < 5.0], shift=5.0)
+    stage.now = 21.0
+    recording.tick("stalled")
+    assert not recording.finished
+    stage.now = 22.1
+    recording.tick("stalled")
+    assert recording.finished
+    stage.finish()
+    gaps = [(g.since - WALL_ZERO, g.until - WALL_ZERO, g.cause) for g in stage.events if isinstance(g, GapFound)]
+    assert gaps[0] == (pytest.approx(0.0, abs=0.01), pytest.approx(5.0, abs=0.01), "unreachable")
+    assert gaps[1] == (pytest.approx(10.0, abs=0.1), pytest.approx(20.0, abs=0.01), "stalled")
+    assert len(gaps) == 2
+
+
+def test_nothing_at_all_is_one_gap(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    recording = stage.begin(Tuning(), 0.0, 20.0)
+    recording.lost("unauthorized")
+    stage.now = 22.1
+    recording.tick("unauthorized")
+    assert stage.finish() == []
+    (gap,) = stage.of(GapFound)
+    assert gap == GapFound(11, WALL_ZERO, WALL_ZERO + 20.0, "unauthorized")
+    assert stage.of(RecordingEnded) == [RecordingEnded(11, None, 0.0)]
+    assert not stage.of(RecordingBegan)
+
+
+def test_retuned_while_recording(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    recording = stage.begin(Tuning(), 0.0)
+    stage.play([p for p in packets if p.arrival < 7.0])
+    recording.retune(Tuning(slice_sec=5, inter_val=1))
+    stage.play([p for p in packets if p.arrival >= 7.0])
+    recording.finish("end")
+    # The grid counts from the beginning: the next limit after 7 s is 10 s.
+    assert [frame_numbers(facts.path) for facts in stage.finish()] == [
+        list(range(250)),
+        list(range(225, 375)),
+        list(range(350, 400)),
+    ]
+
+
+@pytest.mark.parametrize("call", ["pwrite", "fdatasync"])
+def test_a_disk_that_fails_for_a_while_costs_nothing_that_the_ring_has(
+    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    stage = Stage(tmp_path, Limits(sync_sec=0.0))
+    stage.connect(packets)
+    recording = stage.begin(Tuning(), 0.0)
+    _break_disk(monkeypatch, call, lambda: 5.0 < stage.now < 9.0)
+    stage.play(packets)
+    recording.finish("end")
+    slices = stage.finish()
+    troubles = stage.of(Trouble)
+    assert troubles
+    assert all(isinstance(t, Trouble) and t.kind == "disk" for t in troubles)
+    assert not stage.of(GapFound)
+    (facts,) = slices
+    numbers = frame_numbers(facts.path)
+    # The torn first file holds what was durable before the failure, the new one repeats from the key frame before it.
+    assert numbers[-1] == 399
+    assert numbers[0] is not None
+    assert numbers[0] <= 100
+    assert numbers == list(range(numbers[0], 400))
+    assert len(list(tmp_path.glob("*.part"))) >= 1
+
+
+def test_a_disk_that_fails_for_long_is_a_gap(
+    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path, Limits(sync_sec=0.0, ring_sec=2.0))
+    stage.connect(packets)
+    recording = stage.begin(Tuning(), 0.0)
+    _break_disk(monkeypatch, "pwrite", lambda: 3.0 < stage.now < 12.0)
+    stage.play(packets)
+    recording.finish("end")
+    (facts,) = stage.finish()
+    (gap,) = stage.of(GapFound)
+    assert isinstance(gap, GapFound)
+    assert gap.cause == "disk"
+    numbers = frame_numbers(facts.path)
+    assert numbers[0] is not None
+    assert gap.until == pytest.approx(WALL_ZERO + numbers[0] / 25, abs=0.05)
+    assert WALL_ZERO + 1.0 <= gap.since < WALL_ZERO + 3.0
+
+
+def _break_disk(monkeypatch: pytest.MonkeyPatch, call: str, broken: Callable[[], bool]) -> None:
+    real = getattr(os, call)
+
+    def failing(*arguments: object) -> object:
+        if broken():
+            raise OSError(errno.ENOSPC if call == "pwrite" else errno.EIO, "broken by the test")
+        return real(*arguments)
+
+    monkeypatch.setattr(f"recorder.synced_file.os.{call}", failing)
