@@ -28,22 +28,25 @@ def while_connecting(address: Address, error: OSError) -> SourceError:
     return SourceError("unreachable", f"{address.shown}: {address.host} cannot be reached ({error.strerror or error})")
 
 
-def while_opening(address: Address, error: Exception, waited_sec: float, patience_sec: float) -> SourceError:
-    """The camera was reached, but no stream came about within `patience_sec`, after which libav gives up waiting."""
-    cause, words = _opening(error, waited_sec >= patience_sec)
+def while_opening(address: Address, error: Exception, out_of_time: bool) -> SourceError:
+    """The camera was reached, but no stream came about; `out_of_time` when the connect limit cut it off."""
+    cause, words = _opening(error, out_of_time)
     return SourceError(cause, f"{address.shown}: {words} ({address.redact(_first_line(error))})")
 
 
-def while_reading(address: Address, error: Exception | None, silent_sec: float, patience_sec: float) -> SourceError:
-    """A stream that played has no next packet; `error` None stands for an orderly end, `silent_sec` for how long."""
-    if silent_sec >= patience_sec or isinstance(error, TimeoutError):
+def while_reading(address: Address, error: Exception | None, silent_sec: float, stalled: bool) -> SourceError:
+    """A stream that played has no next packet; `error` None stands for an orderly end.
+
+    `silent_sec` is how long the last read waited, `stalled` whether the stall limit cut it off.
+    """
+    if stalled or isinstance(error, TimeoutError):
         return SourceError("stalled", f"{address.shown}: no packet for {silent_sec:.0f} s")
     if error is None or isinstance(error, EOFError):
         return SourceError("ended", f"{address.shown}: the camera closed the stream")
     return SourceError("ended", f"{address.shown}: the stream broke off ({address.redact(_first_line(error))})")
 
 
-def _opening(error: Exception, out_of_patience: bool) -> tuple[Cause, str]:
+def _opening(error: Exception, out_of_time: bool) -> tuple[Cause, str]:
     number = getattr(error, "errno", None)
     if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
         return "unauthorized", "the camera refuses user or password"
@@ -51,7 +54,7 @@ def _opening(error: Exception, out_of_patience: bool) -> tuple[Cause, str]:
         return "not_found", "the camera knows no such stream"
     if number in _ROUTE:
         return "unreachable", "the camera cannot be reached"
-    if out_of_patience or isinstance(error, TimeoutError | av.error.ExitError):
+    if out_of_time or isinstance(error, TimeoutError | av.error.ExitError):
         return "timeout", "connected, but no stream came in time"
     if number in _BROKEN or isinstance(error, EOFError):
         return "ended", "the camera closed the connection instead of sending a stream"

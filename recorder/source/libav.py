@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import av
 from av.container import InputContainer
@@ -15,32 +15,35 @@ from recorder.errors import SourceError
 from recorder.packets import Packet, Track
 from recorder.protocol import Limits, SourceSpec
 from recorder.source import failures
+from recorder.source.cutting import Connections, Watchdog
 from recorder.source.tracks import ParameterWatch, choose, track_of
 from recorder.source.urls import Address, address_of
 
-# libav waits twice for its own time limit before it gives up in the middle of a stream (measured with FFmpeg 8.1).
-_WAITS = 2
-# Silence counts as a stall a little before the limit: libav's clock ticks in tenths of a second.
-_CLOCK_SLACK_SEC = 0.5
+# HLS delivers whole segments, and nothing until the next one is there.
+_HLS_STALL_SEC = 30.0
 _UDP_BUFFER_BYTES = 4 << 20
 _HTTP_FORMATS = "flv,live_flv,hls,mpegts,mpjpeg,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,h264,hevc,aac,mp3"
 
 
 class LibavSource:
-    """`Source` over PyAV. Its packets keep the camera's stamps; start codes or lengths stay as they come."""
+    """`Source` over PyAV. Its packets keep the camera's stamps; start codes or lengths stay as they come.
 
-    def __init__(self, spec: SourceSpec, limits: Limits, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    `open` takes at most `connect_sec`, and a read that waits longer than `stall_sec` is a stall, whatever trickles in.
+    """
+
+    def __init__(self, spec: SourceSpec, limits: Limits) -> None:
         """`spec` must be of kind "stream"; raises `RefusedUrl` for an address that is never opened."""
         self._address = address_of(spec)
         self._transport = spec.transport
         self._limits = limits
-        self._monotonic = monotonic
+        self._stall_sec = limits.stall_sec
+        self._connections = Connections()
+        self._watchdog: Watchdog | None = None
         self._container: InputContainer | None = None
         self._packets: Iterator[AvPacket[Stream]] = iter(())
         self._watches: dict[int, ParameterWatch] = {}
         self._dropped: tuple[str, ...] = ()
         self._interrupted = False
-        self._last_packet_at = 0.0
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -49,34 +52,46 @@ class LibavSource:
 
     def open(self) -> tuple[Track, ...]:
         """Connect and probe; see `Source.open`."""
-        self._reach()
-        container = self._open_container()
-        self._container = container
+        self._watchdog = Watchdog(self._connections, time.monotonic)
+        self._watchdog.start()
+        with self._connections.opening(self._check_interrupt):
+            self._check_interrupt()
+            self._reach()
+            container = self._container = self._demuxer(self._watchdog)
+        if container.format.name == "hls":
+            self._stall_sec = max(self._limits.stall_sec, _HLS_STALL_SEC)
         streams, self._dropped = choose(list(container.streams))
         if not streams:
             reasons = "; ".join(self._dropped) or "it announces no track"
             raise SourceError("unusable", f"{self._address.shown}: nothing that can be recorded ({reasons})")
         self._watches = {stream.index: ParameterWatch(track_of(stream)) for stream in streams}
         self._packets = container.demux(*streams)
-        self._last_packet_at = self._monotonic()
         return tuple(watch.track for watch in self._watches.values())
 
     def read(self) -> Packet:
         """The next packet; see `Source.read`."""
-        while True:
-            self._check_interrupt()
-            try:
+        watchdog = self._watchdog
+        assert watchdog is not None, "open() comes first"
+        started = time.monotonic()
+        watchdog.waiting(self._stall_sec)
+        try:
+            packet = next(self._packets, None)
+            while packet is not None and not packet.size:  # libav ends a stream with an empty packet for each track
                 packet = next(self._packets, None)
-            except (av.FFmpegError, OSError) as error:
-                raise self._lost(error) from None  # its message may hold the password
-            if packet is None:
-                raise self._lost(None)
-            if packet.size:  # libav ends a stream with an empty packet for each track
-                return self._ours(packet)
+        except (av.FFmpegError, OSError) as error:
+            # Its message may hold the password.
+            raise self._lost(error, time.monotonic() - started, watchdog.tripped) from None
+        finally:
+            watchdog.done()
+        if packet is None:
+            raise self._lost(None, time.monotonic() - started, watchdog.tripped)
+        self._check_interrupt()
+        return self._ours(packet)
 
     def interrupt(self) -> None:
-        """Ask a blocked `open` or `read` to give up: at the next packet, or when libav's time limit runs out."""
+        """Make a blocked `open` or `read` give up: at once when it waits for data, else within the stall limit."""
         self._interrupted = True
+        self._connections.cut()
 
     def close(self) -> None:
         """Let go of the connection; tracks and packets stay valid."""
@@ -84,9 +99,11 @@ class LibavSource:
         container, self._container = self._container, None
         if container is not None:
             container.close()
+        watchdog, self._watchdog = self._watchdog, None
+        if watchdog is not None:
+            watchdog.stop()
 
     def _ours(self, packet: AvPacket[Stream]) -> Packet:
-        arrival = self._last_packet_at = self._monotonic()
         watch = self._watches[packet.stream_index]
         data = bytes(packet)
         track = watch.track
@@ -100,12 +117,11 @@ class LibavSource:
             dts=packet.dts,
             duration=packet.duration or 0,
             is_key=packet.is_keyframe,
-            arrival=arrival,
+            arrival=time.monotonic(),
         )
 
     def _reach(self) -> None:
         """Resolve the name and see that the port is open: libav does both, but does not tell which one failed."""
-        self._check_interrupt()
         patience = min(self._limits.connect_sec, self._limits.stall_sec)
         try:
             socket.create_connection((self._address.host, self._address.port), timeout=patience).close()
@@ -114,47 +130,50 @@ class LibavSource:
             raise failures.while_connecting(self._address, reason) from error
         self._check_interrupt()
 
-    def _open_container(self) -> InputContainer:
-        started = self._monotonic()
+    def _demuxer(self, watchdog: Watchdog) -> InputContainer:
+        watchdog.waiting(self._limits.connect_sec)
         try:
-            # PyAV's own time limit is set for opening only: during reads it would take the GIL for every poll.
-            return av.open(
+            container = av.open(
                 self._address.url,
                 "r",
                 container_options=_options(self._address, self._transport, self._limits),
                 metadata_errors="replace",
-                timeout=(self._limits.connect_sec, None),
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             self._check_interrupt()
-            waited = self._monotonic() - started
-            patience = _libav_timeout_sec(self._limits) - _CLOCK_SLACK_SEC
-            raise failures.while_opening(self._address, error, waited, patience) from None
+            raise failures.while_opening(self._address, error, watchdog.tripped) from None
+        finally:
+            watchdog.done()
+        if watchdog.tripped or self._interrupted:  # what has been found is found on a connection that is cut
+            container.close()
+            self._check_interrupt()
+            raise failures.while_opening(self._address, TimeoutError("the connect limit was reached"), out_of_time=True)
+        return container
 
-    def _lost(self, error: Exception | None) -> SourceError:
+    def _lost(self, error: Exception | None, silent_sec: float, stalled: bool) -> SourceError:
         self._check_interrupt()
-        silent = self._monotonic() - self._last_packet_at
-        patience = _libav_timeout_sec(self._limits) * _WAITS - _CLOCK_SLACK_SEC
-        return failures.while_reading(self._address, error, silent, patience)
+        return failures.while_reading(self._address, error, silent_sec, stalled)
 
     def _check_interrupt(self) -> None:
         if self._interrupted:
             raise SourceError("stopped", f"{self._address.shown}: stopped")
 
 
-def _libav_timeout_sec(limits: Limits) -> float:
-    return limits.stall_sec / _WAITS
-
-
 def _options(address: Address, transport: str, limits: Limits) -> dict[str, str]:
-    microseconds = str(round(_libav_timeout_sec(limits) * 1e6))
+    # A second line behind the watchdog, for waits that hang on no TCP connection of ours.
+    microseconds = str(round(max(limits.connect_sec, limits.stall_sec) * 1e6))
     options = {"protocol_whitelist": address.protocol_whitelist}
     if address.scheme.startswith("rtsp"):
         options |= {"rtsp_transport": transport, "timeout": microseconds, "allowed_media_types": "video+audio"}
         if transport == "udp":
             options["buffer_size"] = str(_UDP_BUFFER_BYTES)
     elif address.scheme.startswith("rtmp"):
-        options |= {"rtmp_live": "live", "rw_timeout": microseconds}
+        options |= {
+            "rtmp_live": "live",
+            "rw_timeout": microseconds,
+            # FLV announces no tracks: libav would wait five seconds for a sound that may never come.
+            "analyzeduration": "2000000",
+        }
     else:
         options |= {"rw_timeout": microseconds, "format_whitelist": _HTTP_FORMATS}
     return options
