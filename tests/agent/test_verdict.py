@@ -1,0 +1,57 @@
+"""When all is well, when something is not, and when a lesson is being lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agent.status import DaemonView, QueueView
+from agent.verdict import Health, judge
+from tests.agent.views import NOW, channel, recording, view
+
+
+@pytest.mark.parametrize(
+    "well",
+    [
+        view(),
+        view(channels=()),
+        view(server="", link="offline"),
+        view(channels=(channel(state="off", wanted=False, recordings=()),)),
+        view(channels=(channel(state="connecting", recordings=(recording(began_at=None, planned_start=NOW - 9),)),)),
+        view(channels=(channel(packet_age_sec=9.0),)),
+        view(queue=QueueView(recorded=3, waiting_bytes=9)),
+    ],
+)
+def test_well(well: DaemonView) -> None:
+    assert judge(well).health is Health.WELL
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"link": "registered"}, "the server is not connected"),
+        ({"channels": (channel(state="waiting", recordings=()),)}, "Room 101 is not available, tried again"),
+        ({"queue": QueueView(error="503")}, "uploads fail"),
+        ({"queue": QueueView(error="503", paused=True)}, "uploads are paused"),
+    ],
+)
+def test_degraded(changes: dict[str, Any], reason: str) -> None:
+    verdict = judge(view(**changes))
+    assert (verdict.health, verdict.reasons) == (Health.DEGRADED, (reason,))
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        view(channels=(channel(recordings=(recording(began_at=None, planned_start=NOW - 11),)),)),
+        view(channels=(channel(state="waiting"),)),
+        view(channels=(channel(packet_age_sec=11.0),)),
+        view(channels=(channel(), channel(state="down")), link="offline"),
+        view(channels=(), alarms=("channel 1: should be recording and is not",)),
+    ],
+)
+def test_not_recording_outranks_everything(lost: DaemonView) -> None:
+    verdict = judge(lost)
+    assert verdict.health is Health.NOT_RECORDING
+    assert verdict.reasons
