@@ -41,7 +41,9 @@ def started(*arguments: str | Path, **env: str) -> Iterator[subprocess.Popen[str
         limit.cancel()
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def read_until(process: subprocess.Popen[str], wanted: str) -> str:
