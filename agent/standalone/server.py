@@ -67,6 +67,10 @@ class EmbeddedServer:
         """Whether this run made the secrets."""
         return self._services.keys.first_run
 
+    def replace_credential(self) -> str:
+        """Make a new credential; what the old one opened is closed at once."""
+        return self._services.keys.replace_credential()
+
     async def start(self) -> None:
         """Open the store and listen; `SettingsError` names what is in the way."""
         services = self._services
@@ -102,7 +106,7 @@ class EmbeddedServer:
         app.on_shutdown.append(_end_relays)
         app.add_routes(
             [
-                web.route("*", PREFIX + "{call:.*}", api_v1),
+                web.route("*", PREFIX + r"{call:[\s\S]*}", api_v1),
                 web.post("/gather/v1/register", register.register),
                 web.get("/gather/v1/relay", relay.relay),
                 web.post("/gather/v1/records", reports.records),

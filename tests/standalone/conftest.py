@@ -1,0 +1,59 @@
+"""A running server, a caller in both forms of the API, and an agent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from agent.standalone.server import EmbeddedServer
+from agent.standalone.settings import ServerSettings
+from tests.standalone.helpers import Api, FakeClock, ScriptedAgent
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ServerSettings:
+    return ServerSettings(data_dir=tmp_path / "server", timezone="Asia/Shanghai")
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
+        yield session
+
+
+@pytest.fixture
+async def server(settings: ServerSettings, clock: FakeClock) -> AsyncIterator[EmbeddedServer]:
+    server = EmbeddedServer(settings, clock)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def api(server: EmbeddedServer, http: aiohttp.ClientSession) -> Api:
+    api = Api(http, server)
+    await api.sign_in()
+    return api
+
+
+@pytest.fixture(params=["query", "path"])
+async def both(request: pytest.FixtureRequest, server: EmbeddedServer, http: aiohttp.ClientSession) -> Api:
+    """The API in each of its forms."""
+    api = Api(http, server, request.param)
+    await api.sign_in()
+    return api
+
+
+@pytest.fixture
+async def agent(server: EmbeddedServer, http: aiohttp.ClientSession) -> ScriptedAgent:
+    agent = ScriptedAgent(server, http)
+    await agent.register()
+    return agent

@@ -1,0 +1,105 @@
+"""`POST /gather/v1/register`."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import aiohttp
+import pytest
+from sqlalchemy import create_engine, text
+
+from agent.standalone.server import EmbeddedServer
+from tests.standalone.helpers import TUESDAY, Api, ScriptedAgent
+
+
+async def test_the_first_registration_gets_a_token_of_its_own(server: EmbeddedServer, agent: ScriptedAgent) -> None:
+    answer = agent.registered
+    assert (answer["err_code"], answer["gather_id"], answer["timezone"]) == (0, 1, "Asia/Shanghai")
+    assert answer["server_time"] == TUESDAY
+    assert answer["relay_url"] == server.url.replace("http", "ws") + "/gather/v1/relay"
+    assert answer["storage"] == {"kind": "http", "url": server.url + "/gather/v1/files", "path": ""}
+    assert answer["gather"] == {
+        "name_set": "PC-301",
+        "main_rate": 1024,
+        "sub_rate": 512,
+        "auto_dvr": 0,
+        "auto_fds": 1,
+        "slice_val": 0,
+        "inter_val": 0,
+        "snap_val": 2,
+    }
+    assert len(agent.token) >= 32
+    again = await agent.register(agent.token)
+    assert (again["gather_id"], again["token"]) == (1, "")
+
+
+async def test_a_lost_token_is_replaced(agent: ScriptedAgent) -> None:
+    former = agent.token
+    again = await agent.register()
+    assert again["gather_id"] == 1
+    assert agent.token != former
+    assert (await agent.post("status", {}, former))[0] == 401
+    assert (await agent.post("status", {}))[0] == 200
+
+
+async def test_the_mac_adopts_the_row_of_a_machine_that_was_installed_anew(agent: ScriptedAgent) -> None:
+    anew = ScriptedAgent(agent.server, agent.http, uid="agent-new", mac=agent.mac)
+    assert (await anew.register())["gather_id"] == agent.gather_id
+    assert (await agent.post("status", {}))[0] == 401
+
+
+async def test_a_second_agent_on_the_machine_gets_a_row_of_its_own(agent: ScriptedAgent) -> None:
+    async with agent.relay():
+        second = ScriptedAgent(agent.server, agent.http, uid="agent-2", mac=agent.mac)
+        assert (await second.register())["gather_id"] != agent.gather_id
+
+
+async def test_without_a_mac_nothing_is_adopted(agent: ScriptedAgent) -> None:
+    ids = set()
+    for uid in ("a", "b"):
+        other = ScriptedAgent(agent.server, agent.http, uid=uid, mac="")
+        ids.add((await other.register())["gather_id"])
+    assert len(ids | {agent.gather_id}) == 3
+
+
+@pytest.mark.parametrize("key", ["wrong", "0" * 32])
+async def test_wrong_keys(agent: ScriptedAgent, key: str) -> None:
+    status, answer = await agent.post("register", {"agent_uid": "x"}, key)
+    assert (status, answer["err_code"]) == (401, 401)
+
+
+async def test_a_token_belongs_to_one_agent(agent: ScriptedAgent) -> None:
+    status, _ = await agent.post("register", {"agent_uid": "somebody else"}, agent.token)
+    assert status == 403
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"agent_uid": ""}', b'{"agent_uid": 3.5}', b"\xff", b"[" * 5000])
+async def test_bodies_that_are_none(agent: ScriptedAgent, body: bytes) -> None:
+    status, answer = await agent.post("register", body, agent.server.enrol_key)
+    assert (status, answer["err_code"]) == (400, 400)
+
+
+async def test_without_authorization(server: EmbeddedServer, http: aiohttp.ClientSession) -> None:
+    for path in ("register", "records", "snapshots", "status"):
+        async with http.post(f"{server.url}/gather/v1/{path}", json={"agent_uid": "x"}) as response:
+            assert response.status == 401
+
+
+async def test_secrets_are_random_private_and_not_in_the_database(
+    server: EmbeddedServer, agent: ScriptedAgent, api: Api, tmp_path: Path
+) -> None:
+    folder = tmp_path / "server"
+    assert server.first_run
+    assert stat.S_IMODE((folder / "secrets.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    engine = create_engine(f"sqlite:///{folder / 'server.sqlite'}")
+    with engine.connect() as connection:
+        dump = "\n".join(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+        assert connection.execute(text("pragma journal_mode")).scalar() == "wal"
+    engine.dispose()
+    for secret in (server.credential, server.enrol_key, agent.token, api.token):
+        assert secret not in dump
+    other = EmbeddedServer(type(server._services.settings)(data_dir=tmp_path / "other"))
+    assert (other.credential, other.enrol_key) != (server.credential, server.enrol_key)
+    await other._services.database.close()
