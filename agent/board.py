@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import get_args
 
 from agent.status import ChannelView, DaemonView, Happening, RecordingView
 from agent.words import Words, clock, megabytes
 from recorder.names import parse_stem
+from recorder.protocol import Cause
 
 NEWS_KEPT = 8
 
@@ -100,19 +102,39 @@ class Board:
         return found or f"{self.say('channel')} {camera_id}"
 
     def _sentence(self, happening: Happening) -> str:
-        stem = str(happening.data.get("stem", ""))
         match happening.kind:
-            case "slice":
-                return self._slice_finished(happening, stem)
-            case "upload" if stem in self.slices:
-                return self._moved(stem, Stage.STORED, "news_stored")
-            case "report" if stem in self.slices:
-                return self._moved(stem, Stage.LISTED, "news_listed")
-            case "snapshot" | "upload" | "report":
+            case "slice" | "upload" | "report":
+                return self._of_slice(happening, str(happening.data.get("stem", "")))
+            case "channel" | "recording" | "gap":
+                return self._of_channel(happening)
+            case "snapshot":
                 return ""
-            case "channel" if self.say.language == "zh":
-                return f"{self.name_of(happening.camera_id)}：{self.say(str(happening.data['state']))}"
         return happening.text
+
+    def _of_slice(self, happening: Happening, stem: str) -> str:
+        if happening.kind == "slice":
+            return self._slice_finished(happening, stem)
+        if stem not in self.slices:  # of an earlier run: counted in the queue, not shown here
+            return ""
+        stage, key = (Stage.STORED, "news_stored") if happening.kind == "upload" else (Stage.LISTED, "news_listed")
+        line = self.slices[stem] = replace(self.slices[stem], stage=stage)
+        return self.say(key, channel=self.name_of(line.camera_id), number=line.slice_inx)
+
+    def _of_channel(self, happening: Happening) -> str:
+        name, data, cause = self.name_of(happening.camera_id), happening.data, self._cause(happening)
+        if happening.kind == "recording":  # its beginning is announced with the view, which knows the lesson
+            return self.say("news_ended", channel=name) if data.get("ended") else ""
+        if happening.kind == "gap":
+            seconds = float(data.get("until") or 0) - float(data.get("since") or 0)
+            return self.say("news_gap", channel=name, seconds=f"{seconds:.1f}", cause=cause)
+        if self.say.language == "en":  # the daemon's own text knows more: tracks, details
+            return happening.text
+        state = self.say(str(data["state"]))
+        return self.say("news_cause" if cause else "news_state", channel=name, state=state, cause=cause)
+
+    def _cause(self, happening: Happening) -> str:
+        word = str(happening.data.get("cause") or "")
+        return self.say(f"cause_{word}") if word in get_args(Cause) else word
 
     def _slice_finished(self, happening: Happening, stem: str) -> str:
         name = parse_stem(stem)
@@ -127,10 +149,6 @@ class Board:
             length=clock(seconds),
             size=megabytes(size),
         )
-
-    def _moved(self, stem: str, stage: Stage, key: str) -> str:
-        line = self.slices[stem] = replace(self.slices[stem], stage=stage)
-        return self.say(key, channel=self.name_of(line.camera_id), number=line.slice_inx)
 
 
 def what_is(recording: RecordingView, say: Words) -> str:

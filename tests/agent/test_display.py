@@ -6,6 +6,7 @@ import io
 import re
 import string
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from rich.console import Console
@@ -15,6 +16,7 @@ from agent.board import Board, Stage
 from agent.display import Lines, LivePage, Place, make_display
 from agent.status import Happening
 from agent.words import Words, clock, language_of, megabytes
+from recorder.protocol import Cause
 from tests.agent.views import NOW, STEM, channel, recording, slice_news, view
 
 PLACE = Place("http://127.0.0.1:8480/", "credential-of-the-first-run", Path("/srv/server"), Path("/srv/log"))
@@ -73,13 +75,40 @@ def test_a_recording_is_announced_once_it_has_begun_and_once_only() -> None:
     ]
 
 
+def test_gaps_and_states_are_told_with_their_cause() -> None:
+    gap = Happening(kind="gap", text="", camera_id=1, data={"since": NOW, "until": NOW + 2.5, "cause": "stalled"})
+    gone = Happening(kind="channel", text="x", camera_id=1, data={"state": "waiting", "cause": "unreachable"})
+    back = Happening(kind="channel", text="x", camera_id=1, data={"state": "online", "cause": ""})
+    ended = Happening(kind="recording", text="x", camera_id=1, data={"slice_id": 42, "ended": 1})
+    board, chinese = Board(Words()), Board(Words("zh"))
+    board.show(view())
+    chinese.show(view())
+    assert board.take(gap, NOW) == "Room 101: 2.5 s could not be recorded: the camera fell silent"
+    assert chinese.take(gap, NOW) == "Room 101：缺失 2.5 秒：摄像机中断"
+    assert board.take(gone, NOW) == "x"
+    assert chinese.take(gone, NOW) == "Room 101：不可用，将重试：摄像机无法连接"
+    assert chinese.take(back, NOW) == "Room 101：在线"
+    assert board.take(ended, NOW) == "Room 101: the recording has ended"
+    assert [text for _, text in board.news] == [
+        "Room 101: 2.5 s could not be recorded: the camera fell silent",
+        "x",
+        "Room 101: the recording has ended",
+    ]
+
+
+def test_every_cause_of_the_recorder_has_its_words() -> None:
+    assert {f"cause_{word}" for word in get_args(Cause)} == {
+        key for key in words_module._WORDS if key.startswith("cause_")
+    }
+
+
 def test_lines_carry_the_time_of_day_and_no_escape_codes() -> None:
     out = io.StringIO()
     display = make_display(out, Words())
     assert isinstance(display, Lines)
     display.open(PLACE)
     display.show(view())
-    display.take(Happening(kind="gap", text="channel 1: 2.0 s could not be recorded: stalled", camera_id=1))
+    display.take(Happening(kind="alarm", text="channel 1: the disk is slow", camera_id=1))
     display.take(slice_news("slice", seconds=60, size=10**6))
     display.take(slice_news("snapshot"))
     display.close()
