@@ -1,0 +1,147 @@
+"""The network source against a real RTSP server: login, transports, causes of failure, a lost camera."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from recorder.errors import SourceError
+from recorder.packets import Packet
+from recorder.protocol import Limits, SourceSpec
+from recorder.source.opening import open_source
+from tests.media import MakeSample, digest, frame_numbers, packet_hashes, write_mp4
+from tests.servers.rtsp_gst import RtspServer, file_and_g711_stream, file_stream, rtsp_server
+
+pytestmark = pytest.mark.integration
+
+USER, PASSWORD = "viewer", "p@ss:w/o rd?密"
+LIMITS = Limits(connect_sec=5.0, stall_sec=2.0)
+
+
+@pytest.fixture
+def server(sample: MakeSample) -> Iterator[RtspServer]:
+    with rtsp_server({"/camera": file_stream(sample(seconds=16))}) as running:
+        yield running
+
+
+def _read(spec: SourceSpec, count: int) -> list[Packet]:
+    source = open_source(spec, LIMITS)
+    try:
+        source.open()
+        return [source.read() for _ in range(count)]
+    finally:
+        source.close()
+
+
+def _failure(spec: SourceSpec) -> SourceError:
+    source = open_source(spec, LIMITS)
+    with pytest.raises(SourceError) as failed:
+        source.open()
+    source.close()
+    return failed.value
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_packets_arrive_as_the_file_has_them(
+    server: RtspServer, sample: MakeSample, tmp_path: Path, transport: Literal["tcp", "udp"]
+) -> None:
+    spec = SourceSpec("stream", server.url(), transport=transport)
+    packets = _read(spec, 300)
+    for kind in ("video", "audio"):
+        received = [digest(packet) for packet in packets if packet.track.kind == kind]
+        assert received
+        source = packet_hashes(sample(seconds=16), kind)
+        first = source.index(received[0])
+        assert source[first : first + len(received)] == received
+    video = [packet for packet in packets if packet.track.kind == "video"]
+    stamped = [replace(packet, pts=3600 * number, dts=3600 * number) for number, packet in enumerate(video)]
+    numbers = frame_numbers(write_mp4(tmp_path / "copy.mp4", stamped))
+    assert numbers == list(range(len(video)))
+
+
+@pytest.mark.parametrize("auth", ["basic", "digest"])
+def test_login(sample: MakeSample, auth: Literal["basic", "digest"]) -> None:
+    mounts = {"/camera": file_stream(sample(seconds=16))}
+    with rtsp_server(mounts, auth=auth, user=USER, password=PASSWORD) as server:
+        assert _read(SourceSpec("stream", server.url(), USER, PASSWORD), 5)
+        for user, password in ((USER, "wrong"), ("", "")):
+            failure = _failure(SourceSpec("stream", server.url(), user, password))
+            assert failure.cause == "unauthorized"
+            assert "wrong" not in str(failure)
+
+
+def test_an_unknown_stream_is_not_found(server: RtspServer) -> None:
+    assert _failure(SourceSpec("stream", server.url("/other"))).cause == "not_found"
+
+
+def test_a_switched_off_camera_is_unreachable(server: RtspServer) -> None:
+    server.kill()
+    assert _failure(SourceSpec("stream", server.url())).cause == "unreachable"
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_camera_that_loses_its_power_is_noticed_within_the_stall_limit(
+    server: RtspServer, transport: Literal["tcp", "udp"]
+) -> None:
+    source = open_source(SourceSpec("stream", server.url(), transport=transport), LIMITS)
+    source.open()
+    for _ in range(20):
+        source.read()
+    server.kill()
+    began = time.monotonic()
+    with pytest.raises(SourceError) as lost:
+        while True:
+            source.read()
+    took = time.monotonic() - began
+    source.close()
+    assert lost.value.cause in ("ended", "stalled")
+    assert took < LIMITS.stall_sec + 0.5
+
+
+def test_a_camera_that_freezes_is_a_stall_at_the_limit(server: RtspServer) -> None:
+    source = open_source(SourceSpec("stream", server.url()), LIMITS)
+    source.open()
+    source.read()
+    server.process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(SourceError) as lost:
+        while True:
+            source.read()
+    took = time.monotonic() - began
+    server.process.send_signal(signal.SIGCONT)
+    source.close()
+    assert lost.value.cause == "stalled"
+    assert LIMITS.stall_sec - 0.1 < took < LIMITS.stall_sec + 1.0
+
+
+def test_interrupt_stops_a_read_from_another_thread(server: RtspServer) -> None:
+    source = open_source(SourceSpec("stream", server.url()), LIMITS)
+    source.open()
+    source.read()
+    timer = threading.Timer(0.2, source.interrupt)
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(SourceError) as stopped:
+        while True:
+            source.read()
+    source.close()
+    timer.join()
+    assert stopped.value.cause == "stopped"
+    assert time.monotonic() - began < 1.0
+
+
+def test_g711_comes_as_a_track_of_its_own(sample: MakeSample) -> None:
+    with rtsp_server({"/camera": file_and_g711_stream(sample(seconds=16))}) as server:
+        source = open_source(SourceSpec("stream", server.url()), LIMITS)
+        tracks = source.open()
+        packets = [source.read() for _ in range(60)]
+        source.close()
+    assert [track.label for track in tracks] == ["h264 320x180", "pcm_alaw 8000 Hz 1 ch"]
+    assert {packet.track.kind for packet in packets} == {"video", "audio"}
