@@ -76,14 +76,14 @@ async def _main(args: argparse.Namespace, config: Config, wish: _Wish, display: 
                 return
             pointed = loaded(args, **_pointed_at(server)).config
             daemon = Daemon(pointed, on_happening=display.take, drain_sec=DRAIN_SEC)
-            folder = config.standalone.folder
             credential = server.credential if server.first_run else ""
-            display.open(Place(server.console_url, credential, folder, wish.log_file))
+            folder, log_file = short(config.standalone.folder), wish.log_file and short(wish.log_file)
+            display.open(Place(server.console_url, credential, folder, log_file))
             try:
                 await _together(daemon, server, source, display, stop)
             finally:
                 display.close()
-            for sentence in summary(display.board, folder / "recordings", pointed.paths.media / "slices"):
+            for sentence in summary(display.board, folder / "recordings", short(pointed.paths.media / "slices")):
                 display.say(sentence)
 
 
@@ -138,9 +138,15 @@ async def _demo_source(config: Config, wish: _Wish, display: Display, stop: asyn
         return wish.source
     sample = config.paths.state / "sample.mp4"
     if not sample.exists():
-        display.say(display.board.say("making_sample", path=sample))
+        display.say(display.board.say("making_sample", path=short(sample)))
         await until_stopped(stop, make_sample(sample))
     return str(sample)
+
+
+def short(path: Path) -> Path:
+    """The path as a person at this shell would write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def summary(board: Board, stored: Path, waiting: Path) -> Iterator[str]:
