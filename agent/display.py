@@ -135,7 +135,7 @@ class LivePage:
         if not self._closed:
             parts += [Text(sentence, style="bold") for sentence in board.headline()]
         if board.view is not None:
-            parts += [Text(), channels_table(board.view, say)]
+            parts += [Text(), channels_table(board.view, say, ended=self._closed)]
         if board.slices:
             room = max(3, self._console.height - _PAGE_LINES - (len(board.view.channels) if board.view else 0))
             parts += [Text(), slices_table(board, room)]
@@ -165,8 +165,8 @@ def credential_text(place: Place, say: Words) -> str:
     return f"{place.credential}  ({kept})" if place.credential else kept
 
 
-def channels_table(view: DaemonView, say: Words) -> Table:
-    """A row a channel: state, source and tracks, what records."""
+def channels_table(view: DaemonView, say: Words, *, ended: bool = False) -> Table:
+    """A row a channel: state, source and tracks, what records (nothing any more when the daemon has `ended`)."""
     table = Table(expand=True, box=None, header_style="dim", pad_edge=False)
     for key in ("channel", "state", "source", "recording"):
         table.add_column(say(key), overflow="ellipsis", no_wrap=True)
@@ -176,7 +176,7 @@ def channels_table(view: DaemonView, say: Words) -> Table:
             escape(f"{channel.camera_id} {channel.name}"),
             Text(say(channel.state), style="green" if channel.state == "online" else "yellow"),
             escape(f"{Path(channel.source).name or channel.source}  {tracks}"),
-            _recordings(channel, view.now, say),
+            Text() if ended else _recordings(channel, view.now, say),
         )
     return table
 

@@ -146,7 +146,9 @@ def page(say: Words, width: int = 110, height: int = 40, slices: int = 1) -> str
     display.say("closing now")
     assert "closing now" in render(display, width)
     display.close()
-    assert "Now recording" not in render(display, width)
+    last = render(display, width)
+    assert "Now recording" not in last
+    assert "until" not in last
     return text
 
 
