@@ -15,6 +15,8 @@ from typing import Any
 
 from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSafeSerializer, URLSafeTimedSerializer
 
+from agent.standalone.settings import SettingsError
+
 TOKEN_SECONDS = 7200
 SESSION_SECONDS = 12 * 3600
 _CREDENTIAL = re.compile(r"[0-9a-f]{32}")
@@ -166,7 +168,7 @@ def _load(path: Path) -> _Secrets:
         values = json.loads(path.read_text(encoding="utf-8"))
         return _Secrets(**{**values, "former": tuple(values["former"])})
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path} is damaged: restore it, or move it away to begin with new secrets") from error
+        raise SettingsError(f"{path} is damaged: restore it, or move it away to begin with new secrets") from error
 
 
 def _save(path: Path, values: _Secrets) -> None:

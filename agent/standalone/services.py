@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from agent.standalone.gather.files import FileStore
     from agent.standalone.gather.hub import Hub
 
+_LAST_MOMENT = 253_370_000_000.0  # in the year 9998
+
 Clock = Callable[[], float]
 """Unix seconds."""
 
@@ -48,8 +50,8 @@ class Services:
         return self.url
 
     def local(self, unix: float) -> datetime:
-        """A moment in the server's time zone."""
-        return datetime.fromtimestamp(unix, self.zone)
+        """A moment in the server's time zone; what no calendar has is brought to the nearest that one has."""
+        return datetime.fromtimestamp(min(max(unix, 0.0), _LAST_MOMENT), self.zone)
 
     def stamp(self, unix: float) -> str:
         """A moment as API v1 prints it."""

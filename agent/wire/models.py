@@ -31,7 +31,7 @@ Switch = Annotated[int, _clamp(0, 1)]
 class WireModel(BaseModel):
     """Base of all bodies: frozen, numeric strings accepted, unknown fields ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False)
 
 
 class GatherSettings(WireModel):

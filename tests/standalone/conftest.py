@@ -25,7 +25,8 @@ def settings(tmp_path: Path) -> ServerSettings:
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
+    jar = aiohttp.CookieJar(unsafe=True)  # takes cookies of addresses, not only of names
+    async with aiohttp.ClientSession(cookie_jar=jar, timeout=aiohttp.ClientTimeout(total=20)) as session:
         yield session
 
 

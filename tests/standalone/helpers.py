@@ -189,3 +189,10 @@ def record(name: str, stored: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "slice_inx": int(inx),
         "recording": recording,
     } | {key: value for key, value in changes.items() if not key.startswith("recording__")}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait, at most 5 s, for something that only looking can tell (a file appears, a file goes)."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - the file system has no event for us
+            await asyncio.sleep(0.01)

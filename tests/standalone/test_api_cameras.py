@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import logging
@@ -17,7 +16,13 @@ URL = "rtsp://10.0.0.7/ch1?profile=1&x=/y"
 
 
 async def add(api: Api, agent: ScriptedAgent, **changes: object) -> int:
-    new = {"camera_name": "一班", "gather_id": agent.gather_id, "grade_id": 4, "stream_prop": 2, "stream_url": URL} | changes
+    new = {
+        "camera_name": "一班",
+        "gather_id": agent.gather_id,
+        "grade_id": 4,
+        "stream_prop": 2,
+        "stream_url": URL,
+    } | changes
     return int((await api.ok("add_camera", **new))["camera_id"])
 
 
@@ -60,7 +65,12 @@ async def test_add_and_list(both: Api, agent: ScriptedAgent) -> None:
 async def test_add_reaches_the_agent(both: Api, agent: ScriptedAgent) -> None:
     async with agent.relay():
         answer = await both.ok(
-            "add_camera", camera_name="文件", gather_id=agent.gather_id, grade_id=4, stream_prop=1, stream_mp4="/v/a b.mp4"
+            "add_camera",
+            camera_name="文件",
+            gather_id=agent.gather_id,
+            grade_id=4,
+            stream_prop=1,
+            stream_mp4="/v/a b.mp4",
         )
         assert json.loads(answer["transmit"])["err_code"] == 0
         command = agent.commands[-1]
@@ -140,7 +150,9 @@ async def test_mod_camera(both: Api, agent: ScriptedAgent, caplog: pytest.LogCap
         ({"device_osd": "on"}, 1010),
     ],
 )
-async def test_mod_refusals_change_nothing(api: Api, agent: ScriptedAgent, changes: dict[str, object], code: int) -> None:
+async def test_mod_refusals_change_nothing(
+    api: Api, agent: ScriptedAgent, changes: dict[str, object], code: int
+) -> None:
     camera_id = await add(api, agent)
     assert await api.code("mod_camera", **({"camera_id": camera_id, "camera_name": "改"} | changes)) == code
     assert (await api.ok("list_camera"))["data"][0]["camera_name"] == "一班"
@@ -203,7 +215,6 @@ async def test_delete_takes_everything_with_it(api: Api, agent: ScriptedAgent, t
         assert [command["cmd"] for command in agent.commands] == ["del_camera"]
     assert [row["camera_id"] for row in (await api.ok("list_camera"))["data"]] == [other]
     assert [row["camera_id"] for row in (await api.ok("list_record"))["data"]] == [other]
-    async with asyncio.timeout(5):
-        while len([path for path in folder.rglob("*") if path.suffix in (".mp4", ".jpg")]) != 3:
-            await asyncio.sleep(0.01)
+    await api.server._services.sweeper.idle()
+    assert len([path for path in folder.rglob("*") if path.suffix in (".mp4", ".jpg")]) == 3
     assert (folder / "recordings" / "2026-11-24" / (names[other] + ".mp4")).is_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ async def test_the_list_counts_the_channels_own_courses(both: Api, agent: Script
     assert (await both.ok("list_course", camera_id=999))["data"] == []
 
 
-REFUSED: list[tuple[dict[str, object], int]] = [
+REFUSED: list[tuple[dict[str, Any], int]] = [
     *(({name: ""}, 1010) for name in ("camera_id", "subject_id", "teacher_id", "week_id", "elapse_sec", "start_time")),
     ({"camera_id": 999}, 1010),
     ({"subject_id": 999}, 1010),
@@ -136,7 +137,9 @@ async def test_mod_course(both: Api, agent: ScriptedAgent) -> None:
     course_id = (await both.ok("add_course", **course(camera_id)))["course_id"]
     other = (await both.ok("add_course", **course(camera_id, start_time="11:30:30")))["course_id"]
     async with agent.relay():
-        answer = await both.ok("mod_course", course_id=course_id, **course(camera_id, start_time="10:00:00", subject_id=2))
+        answer = await both.ok(
+            "mod_course", course_id=course_id, **course(camera_id, start_time="10:00:00", subject_id=2)
+        )
         assert (answer["course_id"], answer["camera_id"]) == (course_id, camera_id)
         (item,) = agent.commands[-1]["data"]["courses"]
     assert (item["is_delete"], item["start_time"], item["title"]) == (2, "10:00:00", "数学")

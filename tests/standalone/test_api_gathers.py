@@ -49,7 +49,13 @@ async def test_mod_gather_reaches_the_agent(both: Api, agent: ScriptedAgent) -> 
     async with agent.relay():
         before = agent.syncs[-1]["rev"]
         answer = await both.ok(
-            "mod_gather", gather_id=agent.gather_id, school_id=1, name_set="采集端", slice_val=5, inter_val=1, snap_val=3
+            "mod_gather",
+            gather_id=agent.gather_id,
+            school_id=1,
+            name_set="采集端",
+            slice_val=5,
+            inter_val=1,
+            snap_val=3,
         )
         assert json.loads(answer["transmit"]) == {"err_code": 0, "err_msg": "OK", "data": {}}
         command = agent.commands[-1]
@@ -61,13 +67,16 @@ async def test_mod_gather_reaches_the_agent(both: Api, agent: ScriptedAgent) -> 
 
 
 async def test_values_outside_their_range_are_clamped(api: Api, agent: ScriptedAgent) -> None:
-    await api.ok("mod_gather", gather_id=agent.gather_id, slice_val=31, inter_val=-1, snap_val=0, auto_dvr=7, auto_fdfs=0)
+    await api.ok(
+        "mod_gather", gather_id=agent.gather_id, slice_val=31, inter_val=-1, snap_val=0, auto_dvr=7, auto_fdfs=0
+    )
     row = (await api.ok("list_gather"))["data"][0]
     assert (row["slice_val"], row["inter_val"], row["snap_val"], row["auto_dvr"], row["auto_fds"]) == (30, 0, 1, 1, 0)
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"gather_id": 999}, {"gather_id": "a"}, {"gather_id": 1, "school_id": 9}, {"gather_id": 1, "snap_val": "x"}]
+    "params",
+    [{}, {"gather_id": 999}, {"gather_id": "a"}, {"gather_id": 1, "school_id": 9}, {"gather_id": 1, "snap_val": "x"}],
 )
 async def test_refusals(both: Api, agent: ScriptedAgent, params: dict[str, object]) -> None:
     answer = await both.get("mod_gather", **params)
@@ -86,7 +95,11 @@ async def test_the_agents_refusal_is_the_outcome(api: Api, agent: ScriptedAgent)
     agent.reply = lambda _cmd, _data: {"err_code": 10106, "err_msg": "采集端执行命令失败。", "data": {"why": "disk"}}
     async with agent.relay():
         answer = await api.ok("mod_gather", gather_id=agent.gather_id, slice_val=9)
-    assert json.loads(answer["transmit"]) == {"err_code": 10106, "err_msg": "采集端执行命令失败。", "data": {"why": "disk"}}
+    assert json.loads(answer["transmit"]) == {
+        "err_code": 10106,
+        "err_msg": "采集端执行命令失败。",
+        "data": {"why": "disk"},
+    }
 
 
 async def test_an_agent_that_does_not_answer_is_a_timeout(api: Api, agent: ScriptedAgent) -> None:

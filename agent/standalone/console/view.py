@@ -8,7 +8,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from agent.standalone.clocktime import week_id
 from agent.standalone.store.schema import Camera, Course, Gather, Image, Lesson, Record, Subject, Teacher
@@ -83,7 +83,7 @@ class Dashboard:
 
 def dashboard(session: Session, now: float, zone: ZoneInfo) -> Dashboard:
     """Read it."""
-    subjects = dict(session.execute(select(Subject.subject_id, Subject.subject_name)).tuples().all())
+    subjects = _names(session, Subject.subject_id, Subject.subject_name)
     return Dashboard(
         now,
         tuple(_channels(session, now, subjects)),
@@ -100,7 +100,7 @@ def _channels(session: Session, now: float, subjects: dict[int, str]) -> list[Ch
         .order_by(Camera.camera_id)
     )
     found = []
-    for camera, gather, image in session.execute(query).tuples():
+    for camera, gather, image in session.execute(query):
         alive = gather.lease_until > now
         ids = camera.recording if alive else []
         query_on = select(Lesson).where(Lesson.camera_id == camera.camera_id, Lesson.slice_id.in_(ids))
@@ -132,8 +132,8 @@ def _channel_state(camera: Camera, alive: bool) -> str:
 def _lessons(session: Session, now: float, zone: ZoneInfo, subjects: dict[int, str]) -> list[LessonView]:
     today = datetime.fromtimestamp(now, zone).date()
     begin, end = _midnight(today, zone), _midnight(today + timedelta(days=1), zone)
-    names = dict(session.execute(select(Camera.camera_id, Camera.camera_name)).tuples().all())
-    teachers = dict(session.execute(select(Teacher.teacher_id, Teacher.teacher_name)).tuples().all())
+    names = _names(session, Camera.camera_id, Camera.camera_name)
+    teachers = _names(session, Teacher.teacher_id, Teacher.teacher_name)
     query = select(Lesson).where(Lesson.planned_start >= begin, Lesson.planned_start < end)
     told = list(session.scalars(query))
     running = _running(session, now)
@@ -211,8 +211,12 @@ def _records(session: Session, subjects: dict[int, str]) -> list[RecordView]:
             slice_inx=record.slice_inx,
             repaired=bool(record.repaired),
         )
-        for record, name in session.execute(query).tuples()
+        for record, name in session.execute(query)
     ]
+
+
+def _names(session: Session, key: InstrumentedAttribute[int], name: InstrumentedAttribute[str]) -> dict[int, str]:
+    return {row[0]: row[1] for row in session.execute(select(key, name))}
 
 
 def _midnight(day: date, zone: ZoneInfo) -> float:

@@ -56,6 +56,8 @@ async def refusals(
         return await handler(request)
     except Refused as refused:
         return answer(Reply(err_code=refused.status, err_msg=str(refused)), refused.status)
+    except OverflowError:
+        return answer(Reply(err_code=400, err_msg="a number is too large"), 400)
     except (SQLAlchemyError, OSError) as error:
         log.exception("%s %s could not be stored", request.method, request.path)
         return answer(Reply(err_code=503, err_msg=f"not stored, try again: {type(error).__name__}"), 503)

@@ -69,7 +69,7 @@ async def _take(services: Services, who: Caller, connection: Connection, text: s
             await services.database.run(take_event, who, frame, services.clock())
     except (FrameError, Refused) as error:
         log.warning("agent %d: a frame was passed over: %s", who.gather_id, error)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, OverflowError):
         log.exception("agent %d: a frame could not be stored", who.gather_id)
 
 

@@ -82,9 +82,7 @@ def take_record(session: Session, who: Caller, report: RecordReport, now: float)
         setattr(record, name, getattr(report, name))
     record.repaired = int(report.repaired)
     record.gather_id = who.gather_id
-    course = session.get(Course, report.course_id)
-    record.subject_id = report.recording.subject_id or (course.subject_id if course else 0)
-    record.teacher_id = report.recording.teacher_id or (course.teacher_id if course else 0)
+    record.subject_id, record.teacher_id = _taught(session, report.recording)
     record.updated = now
     take_lesson(session, who, report.recording, now)
 
@@ -159,13 +157,22 @@ def take_lesson(session: Session, who: Caller, report: RecordingReport, now: flo
         session.add(lesson)
     elif lesson.ended and not report.ended:
         return
-    for name in ("course_id", "subject_id", "teacher_id", "planned_start", "planned_end", "coverage"):
-        setattr(lesson, name, getattr(report, name))
+    lesson.course_id, lesson.coverage = report.course_id, report.coverage
+    lesson.planned_start, lesson.planned_end = report.planned_start, report.planned_end
+    lesson.subject_id, lesson.teacher_id = _taught(session, report)
     lesson.gather_id, lesson.ended, lesson.updated = who.gather_id, int(report.ended), now
     known = [(gap.since, gap.until, gap.cause, gap.detail) for gap in lesson.gaps]
     if known != [(gap.since, gap.until, gap.cause, gap.detail) for gap in report.gaps]:
         lesson.gaps = [Gap(**gap.model_dump()) for gap in report.gaps]
     session.flush()
+
+
+def _taught(session: Session, report: RecordingReport) -> tuple[int, int]:
+    """Subject and teacher: as the agent knew them, else as the course says now."""
+    course = session.get(Course, report.course_id)
+    if course is None:
+        return report.subject_id, report.teacher_id
+    return report.subject_id or course.subject_id, report.teacher_id or course.teacher_id
 
 
 def _is_foreign(session: Session, who: Caller, camera_id: int) -> bool:

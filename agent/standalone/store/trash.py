@@ -33,10 +33,16 @@ class Sweeper:
         self._remove = remove
         self._woken = asyncio.Event()
         self._woken.set()
+        self._idle = asyncio.Event()
 
     def wake(self) -> None:
         """There may be something to delete."""
+        self._idle.clear()
         self._woken.set()
+
+    async def idle(self) -> None:
+        """Wait until everything that can be deleted is."""
+        await self._idle.wait()
 
     async def run(self) -> None:
         """Delete until cancelled. A file that cannot be deleted is tried again later and holds up no other."""
@@ -48,6 +54,8 @@ class Sweeper:
                 gone = await asyncio.to_thread(self._delete, paths)
                 stuck.update(set(paths) - set(gone))
                 await self._database.run(_forget, gone)
+            if not self._woken.is_set():
+                self._idle.set()
             if stuck:
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self._woken.set)
 
