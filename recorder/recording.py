@@ -274,7 +274,7 @@ class Recording:
         return coverage
 
     def _hold_gap(self, gap: Gap) -> None:
-        """A gap is told when a fragment behind it is written: a disk that fails again and again makes one gap, not many."""
+        """A gap is told when a fragment behind it is written: a disk that fails again and again makes one gap."""
         if self._gap is not None and gap.cause == self._gap.cause == "disk":
             gap = Gap(self._gap.since, gap.until, gap.cause)
         elif self._gap is not None:

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,7 @@ def test_slices_without_overlap_are_the_stream(tmp_path: Path, packets: list[Pac
     assert not stage.of(GapFound)
     assert not stage.of(Trouble)
     for facts in slices:
-        assert os.stat(facts.path).st_size == facts.size
+        assert Path(facts.path).stat().st_size == facts.size
         assert facts.thumbnail is not None
         assert Path(facts.thumbnail).stat().st_size > 1000
         ffprobe(facts.path)
@@ -138,7 +139,7 @@ def test_overlap_is_the_last_key_frame_groups_packet_for_packet(
     assert [facts.overlap_sec for facts in slices] == [0, *[pytest.approx(inter_val, abs=1e-3)] * 3]
     repeated = 25 * inter_val
     assert joined(slices, "video", [0, *[repeated] * 3]) == hashes(packets, "video")
-    for before, after in zip(slices, slices[1:], strict=False):
+    for before, after in pairwise(slices):
         assert frame_numbers(before.path)[-repeated:] == frame_numbers(after.path)[:repeated]
         sound_before, sound_after = (packet_hashes(facts.path, "audio") for facts in (before, after))
         common = next(n for n in range(len(sound_after), 0, -1) if sound_before[-n:] == sound_after[:n])

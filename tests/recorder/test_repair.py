@@ -148,8 +148,8 @@ class Killed(BaseException):
 
 def _steps() -> list[tuple[object, str]]:
     return [
-        (repair.SliceFile, "seal"),
-        (repair.SliceFile, "finish"),
+        (SliceFile, "seal"),
+        (SliceFile, "finish"),
         (repair, "make_thumbnail"),
         (repair, "sync_folder"),
         (Path, "unlink"),

@@ -1,0 +1,90 @@
+"""The ledger: what was due is either recorded or named."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorder.coverage import UNNAMED_SEC, Coverage, Gap
+from recorder.protocol import Cause
+
+FRAME = 0.04
+
+
+def told(gap: Gap | None) -> tuple[float, float, str] | None:
+    return gap and (round(gap.since, 6), round(gap.until, 6), gap.cause)
+
+
+def frames(ledger: Coverage, begin: int, end: int) -> list[Gap]:
+    taken = (ledger.took(n * FRAME, (n + 1) * FRAME) for n in range(begin, end))
+    return [gap for gap in taken if gap]
+
+
+def test_a_recording_without_holes_has_no_gap() -> None:
+    ledger = Coverage(0.0)
+    assert frames(ledger, -10, 250) == []
+    assert ledger.finish(10.0, "ended") is None
+    assert ledger.recorded == pytest.approx(10.0)
+    assert (ledger.missing, ledger.figure) == (0.0, 1.0)
+
+
+def test_gaps_carry_their_cause_and_their_ends() -> None:
+    ledger = Coverage(0.0)
+    gaps = frames(ledger, 25, 100)
+    ledger.broke("stalled")
+    ledger.broke("unreachable")
+    gaps += frames(ledger, 150, 200)
+    tail = ledger.finish(10.0, "timeout")
+    assert [told(gap) for gap in gaps] == [(0.0, 1.0, "late"), (4.0, 6.0, "stalled")]
+    assert told(tail) == (8.0, 10.0, "timeout")
+    assert ledger.figure == pytest.approx(0.5)
+
+
+def test_one_missing_frame_counts_only_behind_a_break() -> None:
+    ledger = Coverage(0.0)
+    assert not frames(ledger, 0, 10)
+    assert not frames(ledger, 11, 20)
+    ledger.broke("overflow")
+    assert not frames(ledger, 21, 30)  # 1 frame: below one and a half
+    ledger.broke("overflow")
+    assert [told(gap) for gap in frames(ledger, 32, 33)] == [(1.2, 1.28, "overflow")]
+
+
+def test_a_long_hole_without_a_break_is_loss() -> None:
+    ledger = Coverage(0.0)
+    frames(ledger, 0, 25)
+    (gap,) = frames(ledger, 50, 51)
+    assert told(gap) == (1.0, 2.0, "packet_loss")
+    assert gap.seconds > UNNAMED_SEC
+
+
+def test_what_the_disk_lost_is_taken_back() -> None:
+    ledger = Coverage(0.0)
+    frames(ledger, 0, 100)
+    ledger.broke("disk", since=3.0)
+    assert ledger.recorded == pytest.approx(3.0)
+    assert [told(gap) for gap in frames(ledger, 150, 151)] == [(3.0, 6.0, "disk")]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 5), st.floats(0.001, 1), st.sampled_from([None, "stalled", "disk"])), max_size=60),
+    st.floats(0, 10),
+)
+def test_recorded_and_missing_add_up(packets: list[tuple[float, float, Cause | None]], rest: float) -> None:
+    ledger = Coverage(0.0)
+    at, gaps = 0.0, []
+    for hole, length, cause in packets:
+        if cause:
+            ledger.broke(cause)
+        at += hole
+        gaps.append(ledger.took(at, at + length))
+        at += length
+    gaps.append(ledger.finish(at + rest, "ended", tolerance=0.0))
+    named = [gap for gap in gaps if gap]
+    assert ledger.recorded + ledger.missing == pytest.approx(at + rest)
+    assert sum(gap.seconds for gap in named) == pytest.approx(ledger.missing)
+    assert all(before.until <= after.since for before, after in pairwise(named))
+    assert 0.0 <= ledger.figure <= 1.0
