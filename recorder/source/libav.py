@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import deque
 from collections.abc import Iterator
 
 import av
@@ -16,6 +17,7 @@ from recorder.packets import Packet, Track
 from recorder.protocol import Limits, SourceSpec
 from recorder.source import failures
 from recorder.source.cutting import Connections, Watchdog
+from recorder.source.first_stamps import FirstStamps
 from recorder.source.tracks import ParameterWatch, choose, track_of
 from recorder.source.urls import Address, address_of
 
@@ -42,6 +44,8 @@ class LibavSource:
         self._container: InputContainer | None = None
         self._packets: Iterator[AvPacket[Stream]] = iter(())
         self._watches: dict[int, ParameterWatch] = {}
+        self._first_stamps = FirstStamps(())
+        self._ready: deque[Packet] = deque()
         self._dropped: tuple[str, ...] = ()
         self._interrupted = False
 
@@ -66,10 +70,22 @@ class LibavSource:
             raise SourceError("unusable", f"{self._address.shown}: nothing that can be recorded ({reasons})")
         self._watches = {stream.index: ParameterWatch(track_of(stream)) for stream in streams}
         self._packets = container.demux(*streams)
-        return tuple(watch.track for watch in self._watches.values())
+        tracks = tuple(watch.track for watch in self._watches.values())
+        self._first_stamps = FirstStamps(tracks)
+        return tracks
 
     def read(self) -> Packet:
         """The next packet; see `Source.read`."""
+        while not self._ready:
+            try:
+                self._ready.extend(self._first_stamps.add(self._next()))
+            except SourceError:
+                self._ready.extend(self._first_stamps.flush())
+                if not self._ready:
+                    raise
+        return self._ready.popleft()
+
+    def _next(self) -> Packet:
         watchdog = self._watchdog
         assert watchdog is not None, "open() comes first"
         started = time.monotonic()

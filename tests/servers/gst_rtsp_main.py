@@ -27,6 +27,7 @@ def main() -> None:
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_launch(launch)
         factory.set_shared(True)
+        factory.connect("media-configure", lambda _, media: forbid_seeking(media.get_element()))
         if wanted.get("auth"):
             permissions = GstRtspServer.RTSPPermissions()
             permissions.add_permission_for_role("viewer", "media.factory.access", True)
@@ -40,6 +41,22 @@ def main() -> None:
     GLib.io_add_watch(sys.stdin.fileno(), GLib.IO_HUP | GLib.IO_IN, lambda *_: loop.quit())
     print(f"ready {server.get_bound_port()}", flush=True)
     loop.run()
+
+
+def forbid_seeking(pipeline: Gst.Bin) -> None:
+    """A camera cannot be rewound: otherwise every client that comes would move the stream of all to its beginning."""
+
+    def answer(_: Gst.Pad, info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
+        query = info.get_query()
+        if query.type != Gst.QueryType.SEEKING:
+            return Gst.PadProbeReturn.OK
+        query.set_seeking(Gst.Format.TIME, False, 0, -1)
+        return Gst.PadProbeReturn.HANDLED
+
+    for name in ("pay0", "pay1"):
+        payloader = pipeline.get_by_name(name)
+        if payloader is not None:
+            payloader.get_static_pad("src").add_probe(Gst.PadProbeType.QUERY_UPSTREAM, answer)
 
 
 def authentication(wanted: dict) -> GstRtspServer.RTSPAuth:
