@@ -11,6 +11,9 @@ from agent.words import Words
 SILENT_SEC = 10.0
 """A recording that is due and gets no packet for this long is not recording."""
 
+STUCK_SEC = 60.0
+"""A recorder that calls its camera online while no packet came for this long is stuck, its supervisor too."""
+
 
 class Health(IntEnum):
     """The worst that is the case; the numbers are the exit codes of `gather-agent status`."""
@@ -50,6 +53,17 @@ def not_recording(channel: ChannelView, recording: RecordingView, now: float) ->
     if recording.began_at is None or channel.state != "online":
         return True
     return channel.packet_age_sec is not None and channel.packet_age_sec > SILENT_SEC
+
+
+def makes_progress(view: DaemonView) -> bool:
+    """Whether what claims to record gets packets, or says that it does not: what systemd's watchdog is fed on.
+
+    A camera that is away is no reason to restart the daemon; one that is "online" and silent for `STUCK_SEC` is.
+    """
+    return not any(
+        channel.state == "online" and channel.recordings and (channel.packet_age_sec or 0.0) > STUCK_SEC
+        for channel in view.channels
+    )
 
 
 def _lesser_troubles(view: DaemonView, words: Words) -> list[str]:

@@ -13,7 +13,7 @@ from agent.config import Config
 from agent.daemon import Daemon
 from agent.notify import Notifier
 from agent.status import DaemonView
-from agent.verdict import Health, judge
+from agent.verdict import Health, judge, makes_progress
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,8 @@ async def _main(config: Config) -> None:
 async def tell_systemd(daemon: Daemon, notifier: Notifier, stop: asyncio.Event) -> None:
     """READY once the daemon records by timetable (no camera and no server need answer), then its status, until `stop`.
 
-    The watchdog is fed by this task, on the daemon's own event loop: a loop that hangs is restarted.
+    The watchdog is fed from the daemon's own event loop, and only while what claims to record gets packets: a loop that
+    hangs and a recording that stands still without a reason both end in a restart.
     """
     ready = asyncio.create_task(daemon.ready.wait(), name="ready")
     stopping = asyncio.create_task(stop.wait(), name="stopping")
@@ -59,8 +60,10 @@ async def tell_systemd(daemon: Daemon, notifier: Notifier, stop: asyncio.Event) 
             notifier.ready()
         pause = min(STATUS_SEC, (notifier.watchdog_sec or STATUS_SEC * 3) / 3)
         while not stop.is_set():
-            notifier.status(status_line(daemon.view()))
-            notifier.watchdog()
+            view = daemon.view()
+            notifier.status(status_line(view))
+            if makes_progress(view):
+                notifier.watchdog()
             await asyncio.wait((stopping,), timeout=pause)
         notifier.stopping()
     finally:

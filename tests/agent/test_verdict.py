@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.status import DaemonView, QueueView
-from agent.verdict import Health, judge
+from agent.verdict import Health, judge, makes_progress
 from tests.agent.views import NOW, channel, recording, view
 
 
@@ -55,3 +55,12 @@ def test_not_recording_outranks_everything(lost: DaemonView) -> None:
     verdict = judge(lost)
     assert verdict.health is Health.NOT_RECORDING
     assert verdict.reasons
+
+
+def test_the_watchdog_starves_only_for_a_recording_that_stands_still_without_saying_so() -> None:
+    assert makes_progress(view())
+    assert makes_progress(view(channels=(channel(packet_age_sec=None),)))
+    assert makes_progress(view(channels=(channel(packet_age_sec=59.0),)))
+    assert makes_progress(view(channels=(channel(state="waiting", packet_age_sec=600.0),)))
+    assert makes_progress(view(channels=(channel(recordings=(), packet_age_sec=600.0),)))
+    assert not makes_progress(view(channels=(channel(), channel(packet_age_sec=61.0))))
