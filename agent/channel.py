@@ -17,7 +17,7 @@ from typing import Literal
 from agent.clock import Clock
 from agent.reconciler import OFF, Desired
 from agent.recorders import RecorderGone, RecorderHost
-from agent.session import Hooks, Session
+from agent.session import Hooks, Running, Session
 from agent.sources import NoSource, describe, main_source
 from agent.status import ChannelView, RecordingView
 from agent.wire.models import WireCamera
@@ -127,6 +127,16 @@ class Channel:
         running = self._session.running if self._session else {}
         return {key: item.slice_id for key, item in running.items()}
 
+    def running(self, key: str) -> Running | None:
+        """The recording with this key, if the recorder process has been told of it."""
+        return self._session.running.get(key) if self._session else None
+
+    @property
+    def packet_age_sec(self) -> float | None:
+        """Seconds since the last packet, as of the last pulse; None before the first."""
+        pulse = self._session.pulse if self._session else None
+        return pulse.packet_age_sec if pulse else None
+
     @property
     def pid(self) -> int | None:
         """The recorder process."""
@@ -158,7 +168,7 @@ class Channel:
                 )
                 for item in (session.running.values() if session else ())
             ),
-            packet_age_sec=session.pulse.packet_age_sec if session and session.pulse else None,
+            packet_age_sec=self.packet_age_sec,
             restarts=self.restarts,
             snapshot_at=self.snapshot_at,
         )

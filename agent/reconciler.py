@@ -6,11 +6,11 @@ question asked again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from agent.timetable import Course, Lesson, lessons_between
+from agent.timetable import Course, Lesson, lessons_between, next_change
 
 LEAD_SEC = 30.0
 """A channel that nobody wants is connected this long before its lesson, so that the ring holds the lesson's first key frame."""
@@ -121,6 +121,13 @@ def changes(running: Mapping[str, float | None], due: Iterable[Due], now: float)
         move=tuple(item for key, item in wanted.items() if key in running and running[key] != item.end),
         end=tuple(key for key in running if key not in wanted and key not in ending),
     )
+
+
+def next_turn(courses: Sequence[Course], manual: Iterable[ManualRecording], now: float, zone: tzinfo) -> float | None:
+    """The next instant after `now` at which `what_should_run` may answer otherwise; None when nothing is coming."""
+    edges = [next_change(courses, zone, now), next_change(courses, zone, now + LEAD_SEC)]
+    turns = [edges[0], None if edges[1] is None else edges[1] - LEAD_SEC, *(by_hand.end for by_hand in manual)]
+    return min((turn for turn in turns if turn is not None and turn > now), default=None)
 
 
 def _due_lesson(lesson: Lesson) -> Due:

@@ -70,6 +70,14 @@ class RecorderProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
+    async def ended(self, grace_sec: float) -> int:
+        """Wait for its end, kill it after the grace; the exit status."""
+        try:
+            return await asyncio.wait_for(asyncio.shield(self.exited), grace_sec)
+        except TimeoutError:
+            self.kill()
+            return await self.exited
+
     async def close(self) -> None:
         """Close the socket pair: a living recorder finishes its files and exits."""
         self._writer.close()

@@ -34,6 +34,8 @@ HANG_SEC = 15.0
 """A recorder says a pulse every second; one that has not for this long hangs and is killed."""
 CLOSE_SEC = 8.0
 """How long a recorder may take to finish its files, so that a stop of the daemon stays under 10 s."""
+EXIT_SEC = 2.0
+"""How long a recorder that has said its last word may take to exit."""
 _TURN_SEC = 1.0
 
 
@@ -102,11 +104,12 @@ class Session:
             log.warning("channel %d: %s", self.camera_id, error)
             await asyncio.wait([listening], timeout=CLOSE_SEC)
         finally:
-            self.process.kill()
-            await self.process.close()
+            if not listening.done():
+                self.process.kill()
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
-        status = await self.process.exited
+            await self.process.close()
+        status = await self.process.ended(EXIT_SEC)
         log.info("channel %d: recorder %d ended with status %d", self.camera_id, self.process.pid, status)
 
     async def _steer(self, listening: asyncio.Task[None]) -> None:

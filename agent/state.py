@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.files import replace_file
 from agent.reconciler import ManualRecording
 from agent.timetable import BadCourse, Course, course_from_wire
-from agent.wire.models import GatherSettings, StorageTarget, WireCamera, WireCourse
+from agent.wire.models import GatherSettings, RegisterReply, StorageTarget, Sync, WireCamera, WireCourse
 
 log = logging.getLogger(__name__)
 
@@ -111,10 +111,7 @@ class AgentState:
         return found
 
     def put_camera(self, camera: WireCamera) -> None:
-        """Add a channel or replace what is known of it; its courses stay when the message brings none."""
-        before = self.known.cameras.get(camera.camera_id)
-        if before is not None and not camera.courses:
-            camera = camera.model_copy(update={"courses": before.courses})
+        """Add a channel or replace all that is known of it, courses included."""
         self.known.cameras[camera.camera_id] = camera
         self.save()
 
@@ -124,6 +121,36 @@ class AgentState:
         self.known.wanted.pop(camera_id, None)
         self.known.manual = [entry for entry in self.known.manual if entry.camera_id != camera_id]
         self.save()
+
+    def take_sync(self, sync: Sync) -> None:
+        """The whole state as the server wants it; what is wanted of channels that are gone is forgotten."""
+        known = self.known
+        known.rev, known.gather = sync.rev, sync.gather
+        known.cameras = {camera.camera_id: camera for camera in sync.cameras}
+        known.wanted = {camera_id: wanted for camera_id, wanted in known.wanted.items() if camera_id in known.cameras}
+        known.manual = [entry for entry in known.manual if entry.camera_id in known.cameras]
+        self.save()
+
+    def take_registration(self, reply: RegisterReply, relay_url: str) -> None:
+        """What the server said at registration."""
+        known = self.known
+        known.gather_id, known.relay_url = reply.gather_id, relay_url
+        known.timezone, known.storage, known.gather = reply.timezone, reply.storage, reply.gather
+        if reply.token:
+            self.set_token(reply.token)
+        self.save()
+
+    def start_manual(self, camera_id: int, begin: float, end: float | None, title: str) -> None:
+        """Remember a recording by hand."""
+        self.known.manual.append(ManualEntry(camera_id=camera_id, begin=begin, end=end, title=title))
+        self.save()
+
+    def stop_manual(self, camera_id: int, now: float) -> bool:
+        """Forget the recordings by hand of a channel, and those of any channel that are over. False when the channel had none."""
+        running = [entry for entry in self.known.manual if entry.end is None or entry.end > now]
+        self.known.manual = [entry for entry in running if entry.camera_id != camera_id]
+        self.save()
+        return len(self.known.manual) < len(running)
 
     def want(self, camera_id: int, wanted: bool) -> None:
         """Remember that a channel was started or stopped."""

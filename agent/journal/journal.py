@@ -225,6 +225,13 @@ class Journal:
         ).fetchone()
         return row["bytes"], row["oldest"]
 
+    def on_disk(self) -> tuple[int, list[SliceRow]]:
+        """Bytes of all slices that are still on the local disk, and the confirmed ones among them, oldest first."""
+        (used,) = self._db.execute(
+            "SELECT coalesce(sum(size), 0) FROM slice WHERE state < ?", (SliceState.REMOVED,)
+        ).fetchone()
+        return used, self._slices("state = ? ORDER BY started_at LIMIT 1000", int(SliceState.CONFIRMED))
+
     def _slices(self, where: str, *values: object) -> list[SliceRow]:
         found: Sequence[sqlite3.Row] = self._db.execute(f"SELECT * FROM slice WHERE {where}", values).fetchall()  # noqa: S608
         rows = []

@@ -1,0 +1,30 @@
+"""Tasks that run as long as the daemon does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from agent.backoff import Backoff
+
+log = logging.getLogger(__name__)
+
+HEALTHY_SEC = 60.0
+
+
+async def forever(name: str, job: Callable[[], Awaitable[None]]) -> None:
+    """Run the job until cancelled; an error of ours in it is logged with its traceback and the job begins anew."""
+    backoff = Backoff()
+    loop = asyncio.get_running_loop()
+    while True:
+        began = loop.time()
+        try:
+            await job()
+            return
+        except Exception:  # a task's boundary: one room's error must not end another's work
+            if loop.time() - began > HEALTHY_SEC:
+                backoff.reset()
+            wait = backoff.next()
+            log.exception("%s ended unexpectedly; it begins anew in %.0f s", name, wait)
+            await asyncio.sleep(wait)

@@ -1,0 +1,189 @@
+"""The server's commands, carried out; each answer says what really became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from agent.channel import Channel
+from agent.clock import Clock
+from agent.link.relay import answer
+from agent.recorders import RecorderGone
+from agent.sources import NoSource, main_source
+from agent.state import AgentState
+from agent.status import DaemonView
+from agent.timetable import BadCourse, course_from_wire
+from agent.uploads import Uploads
+from agent.wire.codes import Code
+from agent.wire.commands import COMMANDS, CameraRef, SetCourse, StartRecord
+from agent.wire.models import Answer, Command, GatherSettings, WireCamera, WireModel
+
+log = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """A command that cannot be done, with the code that says why."""
+
+    def __init__(self, code: Code, message: str = "") -> None:
+        super().__init__(message or code.name)
+        self.code = code
+        self.message = message
+
+
+class Commands:
+    """One method a command. `reconcile()` brings about what a command changed and returns when orders are out."""
+
+    def __init__(
+        self,
+        state: AgentState,
+        channels: Mapping[int, Channel],
+        uploads: Uploads,
+        clock: Clock,
+        *,
+        reconcile: Callable[[], Awaitable[None]],
+        view: Callable[[], DaemonView],
+    ) -> None:
+        self._state, self._channels, self._uploads, self._clock = state, channels, uploads, clock
+        self._reconcile, self._view = reconcile, view
+        self._one_at_a_time = asyncio.Lock()
+        self._methods: dict[str, Callable[[Any], Awaitable[dict[str, Any]]]] = {
+            "add_camera": self._put_camera,
+            "mod_camera": self._put_camera,
+            "del_camera": self._del_camera,
+            "start_camera": self._start_camera,
+            "stop_camera": self._stop_camera,
+            "set_course": self._set_course,
+            "mod_gather": self._mod_gather,
+            "start_record": self._start_record,
+            "stop_record": self._stop_record,
+            "snapshot": self._snapshot,
+            "resume_upload": self._resume_upload,
+            "status": self._status,
+        }
+
+    async def carry_out(self, command: Command) -> Answer:
+        """Do it. Never raises: whatever happens becomes the answer."""
+        method, model = self._methods.get(command.cmd), COMMANDS.get(command.cmd)
+        if method is None or model is None:
+            return answer(command.id, Code.UNKNOWN_COMMAND, message=f"unknown command {command.cmd!r}")
+        try:
+            data = await self._do(method, model.model_validate(command.data), command)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            return answer(command.id, Code.BAD_DATA, message=f"{where}: {first['msg']}")
+        except (BadCourse, NoSource) as error:
+            return answer(command.id, Code.BAD_DATA, message=str(error))
+        except Refused as refused:
+            return answer(command.id, refused.code, message=refused.message)
+        except Exception as error:  # a task's boundary: the caller gets FAILED instead of silence
+            log.exception("command %s failed", command.cmd)
+            return answer(command.id, Code.FAILED, message=f"{type(error).__name__}: {error}")
+        log.info("command %s %s done", command.cmd, {k: v for k, v in command.data.items() if k.endswith("_id")})
+        return answer(command.id, Code.OK, data)
+
+    async def _do(
+        self, method: Callable[[Any], Awaitable[dict[str, Any]]], data: WireModel, command: Command
+    ) -> dict[str, Any]:
+        if command.cmd in ("snapshot", "status"):
+            return await method(data)
+        async with self._one_at_a_time:
+            done = await method(data)
+            if command.rev:
+                self._state.known.rev = command.rev
+                self._state.save()
+            return done
+
+    def _known(self, camera_id: int) -> WireCamera:
+        try:
+            return self._state.known.cameras[camera_id]
+        except KeyError:
+            raise Refused(Code.NO_SUCH_CAMERA) from None
+
+    async def _put_camera(self, camera: WireCamera) -> dict[str, Any]:
+        main_source(camera, "tcp")
+        for course in camera.courses:
+            course_from_wire(course, camera.camera_id)
+        self._state.put_camera(camera)
+        await self._reconcile()
+        return {"camera_id": camera.camera_id}
+
+    async def _del_camera(self, ref: CameraRef) -> dict[str, Any]:
+        self._state.remove_camera(ref.camera_id)
+        await self._reconcile()
+        return {"camera_id": ref.camera_id}
+
+    async def _start_camera(self, ref: CameraRef) -> dict[str, Any]:
+        self._known(ref.camera_id)
+        self._state.want(ref.camera_id, True)
+        channel = self._channels.get(ref.camera_id)
+        if channel is not None and channel.link.state == "down" and channel.desired.connect:
+            channel.renew()
+        await self._reconcile()
+        return {"camera_id": ref.camera_id}
+
+    async def _stop_camera(self, ref: CameraRef) -> dict[str, Any]:
+        self._known(ref.camera_id)
+        self._state.want(ref.camera_id, False)
+        self._state.stop_manual(ref.camera_id, self._clock.wall())
+        await self._reconcile()
+        return {"camera_id": ref.camera_id}
+
+    async def _set_course(self, change: SetCourse) -> dict[str, Any]:
+        self._known(change.camera_id)
+        for course in change.courses:
+            if course.is_delete != 3:
+                course_from_wire(course, change.camera_id)
+        self._state.change_courses(change.camera_id, list(change.courses))
+        await self._reconcile()
+        return {"camera_id": change.camera_id, "courses": len(self._state.known.cameras[change.camera_id].courses)}
+
+    async def _mod_gather(self, settings: GatherSettings) -> dict[str, Any]:
+        self._state.known.gather = settings
+        self._state.save()
+        await self._reconcile()
+        return {}
+
+    async def _start_record(self, order: StartRecord) -> dict[str, Any]:
+        self._known(order.camera_id)
+        now = self._clock.wall()
+        by_hand = [entry for entry in self._state.manual if entry.camera_id == order.camera_id]
+        if not any(entry.end is None or entry.end > now for entry in by_hand):
+            self._state.start_manual(
+                order.camera_id, now, now + order.elapse_sec if order.elapse_sec else None, order.title
+            )
+            await self._reconcile()
+        return {"camera_id": order.camera_id}
+
+    async def _stop_record(self, ref: CameraRef) -> dict[str, Any]:
+        self._known(ref.camera_id)
+        if not self._state.stop_manual(ref.camera_id, self._clock.wall()):
+            raise Refused(Code.NOT_RECORDING)
+        await self._reconcile()
+        return {"camera_id": ref.camera_id}
+
+    async def _snapshot(self, ref: CameraRef) -> dict[str, Any]:
+        self._known(ref.camera_id)
+        channel = self._channels.get(ref.camera_id)
+        if channel is None or not channel.desired.connect:
+            raise Refused(Code.CAMERA_STOPPED)
+        try:
+            taken = await channel.snapshot()
+        except (RecorderGone, TimeoutError) as error:
+            raise Refused(
+                Code.NO_PICTURE, f"no picture: {str(error) or 'the channel did not answer in time'}"
+            ) from error
+        if taken.error:
+            raise Refused(Code.NO_PICTURE, taken.error)
+        return {"camera_id": ref.camera_id, "width": taken.width, "height": taken.height, "taken": taken.taken_at}
+
+    async def _resume_upload(self, _: WireModel) -> dict[str, Any]:
+        self._uploads.resume()
+        return {}
+
+    async def _status(self, _: WireModel) -> dict[str, Any]:
+        return self._view().model_dump(mode="json")

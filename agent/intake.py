@@ -1,0 +1,144 @@
+"""What recorders say, taken in: first into the journal, then as news for people and for the server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agent.journal import Journal, JournalThread
+from agent.reconciler import Due
+from agent.status import Happening
+from recorder import names
+from recorder.protocol import (
+    Event,
+    GapFound,
+    LinkChanged,
+    RecordingBegan,
+    RecordingEnded,
+    SliceClosed,
+    SliceOpened,
+    SnapshotTaken,
+    Trouble,
+)
+
+log = logging.getLogger(__name__)
+
+News = dict[str, str | int | float | None]
+
+
+class Intake:
+    """The hooks that channels and repairs hand their events to. `tell` gets the news, `relay` the server's copy of it."""
+
+    def __init__(
+        self,
+        journal: JournalThread,
+        slices: Path,
+        *,
+        wall: Callable[[], float],
+        tell: Callable[[Happening], None],
+        relay: Callable[[str, dict[str, Any]], None],
+        on_slice: Callable[[], None],
+        on_report: Callable[[], None],
+        on_link: Callable[[], None],
+    ) -> None:
+        self._journal, self._slices, self._wall = journal, slices, wall
+        self._tell, self._relay = tell, relay
+        self._on_slice, self._on_report, self._on_link = on_slice, on_report, on_link
+        self.names: dict[int, str] = {}
+        """Channel names for messages."""
+
+    async def open_recording(self, due: Due) -> tuple[int, int]:
+        """The recording that stands for `due`, and the index of its next slice."""
+        row = await self._journal.do(Journal.open_recording, due, self._wall())
+        # A file that was opened right before a crash may not be in the journal yet, but its name is taken.
+        opened = [
+            name.slice_inx
+            for path in self._slices.iterdir()
+            if (name := names.parse(path.name)) is not None and name.slice_id == row.slice_id
+        ]
+        return row.slice_id, max([row.last_inx, *opened]) + 1
+
+    async def plan_recording(self, slice_id: int, due: Due) -> None:
+        """The timetable of a running recording was edited."""
+        await self._journal.do(Journal.plan_recording, slice_id, due)
+
+    async def end_recording(self, slice_id: int, at: float) -> None:
+        """Nothing more will come for it."""
+        await self._journal.do(Journal.end_recording, slice_id, at)
+        self._on_report()
+
+    async def take(self, camera_id: int, event: Event) -> None:
+        """One event, in order."""
+        match event:
+            case SliceClosed():
+                await self._slice_closed(event)
+            case SliceOpened():
+                await self._journal.do(Journal.slice_opened, event.slice_id, event.slice_inx)
+            case RecordingBegan():
+                await self._journal.do(Journal.recording_began, event.slice_id, event.first_at)
+                self._news("recording", camera_id, "recording has begun", {"slice_id": event.slice_id})
+            case RecordingEnded():
+                text = f"recording has ended, {event.media_sec:.0f} s of media"
+                self._news("recording", camera_id, text, {"slice_id": event.slice_id, "ended": 1})
+            case GapFound():
+                await self._gap_found(camera_id, event)
+            case SnapshotTaken():
+                await self._snapshot_taken(camera_id, event)
+            case LinkChanged():
+                self._link_changed(camera_id, event)
+            case Trouble():
+                self._news("alarm", camera_id, event.detail, {"alarm": event.kind})
+            case _:
+                pass
+
+    async def _slice_closed(self, event: SliceClosed) -> None:
+        facts = event.facts
+        if not await self._journal.do(Journal.add_slice, facts):
+            return
+        how = {"repair": "repaired after a crash", "found": "found on disk"}.get(event.reason, "finished")
+        text = f"slice {facts.slice_inx} {how}: {facts.media_sec:.1f} s, {facts.size / 1e6:.1f} MB"
+        data: News = {
+            "stem": facts.stem,
+            "slice_id": facts.slice_id,
+            "slice_inx": facts.slice_inx,
+            "seconds": facts.media_sec,
+            "size": facts.size,
+            "path": facts.path,
+            "reason": event.reason,
+        }
+        self._news("slice", facts.camera_id, text, data)
+        self._on_slice()
+
+    async def _gap_found(self, camera_id: int, event: GapFound) -> None:
+        await self._journal.do(Journal.add_gap, event)
+        text = f"{event.until - event.since:.1f} s could not be recorded: {event.cause} {event.detail}".rstrip()
+        data: News = {"slice_id": event.slice_id, "since": event.since, "until": event.until, "cause": event.cause}
+        self._news("gap", camera_id, text, data)
+        self._on_report()
+
+    async def _snapshot_taken(self, camera_id: int, event: SnapshotTaken) -> None:
+        if event.error:
+            log.warning("channel %d: no picture: %s", camera_id, event.error)
+            return
+        await self._journal.do(Journal.snapshot_taken, camera_id, Path(event.path), event.taken_at)
+        self._news("snapshot", camera_id, f"new picture, {event.width}x{event.height}", {})
+        self._on_report()
+
+    def _link_changed(self, camera_id: int, event: LinkChanged) -> None:
+        text = {
+            "connecting": "connecting",
+            "online": f"online: {', '.join(filter(None, (event.video, event.audio)))}",
+            "waiting": f"not available ({event.cause}): {event.detail}; next try in {event.retry_sec:.0f} s",
+            "down": f"off ({event.cause or 'not wanted'}): {event.detail}".removesuffix(": "),
+        }[event.state]
+        self._news("channel", camera_id, text, {"state": event.state, "cause": event.cause, "detail": event.detail})
+        self._on_link()
+
+    def _news(self, kind: Any, camera_id: int, text: str, data: News) -> None:
+        name = self.names.get(camera_id, "")
+        label = f"channel {camera_id} {name}".rstrip() if camera_id else "repair"
+        self._tell(Happening(kind=kind, text=f"{label}: {text}", camera_id=camera_id or None, data=data))
+        event = {"channel": "camera", "gap": "alarm", "snapshot": "camera"}.get(kind, kind)
+        self._relay(event, {"camera_id": camera_id, "text": text, **data})

@@ -1,0 +1,147 @@
+"""The relay: one websocket over which the server's state and orders come in, and answers and events go out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from agent import __version__
+from agent.link.client import ServerError
+from agent.wire.codes import MESSAGES, Code
+from agent.wire.frames import MAX_FRAME, FrameError, from_server, to_text
+from agent.wire.models import Answer, Command, EventFrame, Hello, Sync
+
+log = logging.getLogger(__name__)
+
+PING_SEC = 20.0
+SILENCE_SEC = 60.0
+"""A link on which nothing was heard for this long is dropped (design part 5)."""
+REMEMBERED = 1000
+WAITING_EVENTS = 500
+
+
+def answer(command_id: str, code: Code, data: dict[str, Any] | None = None, message: str = "") -> Answer:
+    """What became of a command."""
+    return Answer(id=command_id, err_code=int(code), err_msg=message or MESSAGES[code], data=data or {})
+
+
+class AnswerMemory:
+    """Commands by id: one that comes again is answered from memory, or joins the one that is still being carried out."""
+
+    def __init__(self, size: int = REMEMBERED) -> None:
+        self._size = size
+        self._tasks: OrderedDict[str, asyncio.Task[Answer]] = OrderedDict()
+
+    async def once(self, command: Command, carry_out: Callable[[Command], Awaitable[Answer]]) -> Answer:
+        """The command's answer; `carry_out` is called for the first of equal ids only."""
+        task = self._tasks.get(command.id)
+        if task is None:
+            task = asyncio.ensure_future(_as_task(carry_out, command))
+            self._tasks[command.id] = task
+            while len(self._tasks) > self._size and next(iter(self._tasks.values())).done():
+                self._tasks.popitem(last=False)
+        # The command goes on when the link that brought it drops; its answer is asked for again over the next one.
+        return await asyncio.shield(task)
+
+
+async def _as_task(carry_out: Callable[[Command], Awaitable[Answer]], command: Command) -> Answer:
+    return await carry_out(command)
+
+
+class Relay:
+    """The agent's end of the relay. `connected` says whether the server's state has arrived over it."""
+
+    def __init__(
+        self,
+        tls: ssl.SSLContext,
+        *,
+        hello: Callable[[], Hello],
+        on_sync: Callable[[Sync], Awaitable[None]],
+        on_command: Callable[[Command], Awaitable[Answer]],
+    ) -> None:
+        self.connected = False
+        self._tls = tls
+        self._hello, self._on_sync, self._on_command = hello, on_sync, on_command
+        self._memory = AnswerMemory()
+        self._sequence = 0
+        self._events: deque[str] = deque(maxlen=WAITING_EVENTS)
+        self._something = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def event(self, name: str, data: dict[str, Any]) -> None:
+        """Tell the server of something. Events are news, not records: without a link the oldest are forgotten."""
+        self._sequence += 1
+        self._events.append(to_text(EventFrame(event=name, seq=self._sequence, data=data)))
+        self._something.set()
+
+    async def serve(self, address: str, token: str) -> None:
+        """Connect and serve until the link drops. Raises `ServerError` that says why it did."""
+        try:
+            async with connect(
+                address,
+                ssl=self._tls if address.startswith("wss:") else None,
+                additional_headers={"Authorization": f"Bearer {token}"},
+                user_agent_header=f"gather-agent/{__version__}",
+                max_size=MAX_FRAME,
+                ping_interval=PING_SEC,
+                ping_timeout=SILENCE_SEC - PING_SEC,
+                close_timeout=2,
+            ) as socket:
+                await self._serve(socket)
+        except InvalidStatus as error:
+            status = error.response.status_code
+            raise ServerError(f"the relay answers {status}", refused=status in (401, 403)) from error
+        except (WebSocketException, OSError, TimeoutError) as error:
+            raise ServerError(f"the relay link dropped: {str(error) or type(error).__name__}") from error
+        finally:
+            self.connected = False
+
+    async def _serve(self, socket: ClientConnection) -> None:
+        await socket.send(to_text(self._hello()))
+        sending = asyncio.create_task(self._send_events(socket), name="relay events")
+        try:
+            async for text in socket:
+                await self._take(socket, text)
+            raise ServerError("the server closed the relay link")
+        finally:
+            sending.cancel()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(sending, *self._tasks, return_exceptions=True)
+
+    async def _take(self, socket: ClientConnection, text: str | bytes) -> None:
+        try:
+            frame = from_server(text)
+        except FrameError as error:
+            log.warning("the relay sent a frame that is none: %s", error)
+            if error.command_id:
+                await socket.send(to_text(answer(error.command_id, Code.BAD_DATA, message=str(error))))
+            return
+        if isinstance(frame, Sync):
+            await self._on_sync(frame)
+            self.connected = True
+            return
+        task = asyncio.create_task(self._carry_out(socket, frame), name=f"command {frame.cmd}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, socket: ClientConnection, command: Command) -> None:
+        reply = await self._memory.once(command, self._on_command)
+        with contextlib.suppress(WebSocketException):
+            await socket.send(to_text(reply))
+
+    async def _send_events(self, socket: ClientConnection) -> None:
+        while True:
+            self._something.clear()
+            while self._events:
+                await socket.send(self._events[0])
+                self._events.popleft()
+            await self._something.wait()

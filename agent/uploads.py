@@ -1,0 +1,151 @@
+"""The spool's way out: finished slices to the storage, oldest lesson first, some at a time; one bad file never blocks another."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from agent.backoff import Backoff
+from agent.clock import Clock
+from agent.journal import Journal, JournalThread, SliceRow, SliceState
+from agent.status import Happening
+from agent.storage.base import Storage, StorageError
+
+log = logging.getLogger(__name__)
+
+IDLE_SEC = 30.0
+"""The journal is looked at this often even when nobody says that there is something new."""
+
+
+class Uploads:
+    """Brings slices from RECORDED to UPLOADED.
+
+    `storage()` is asked for each file, None while the server has not said where files go. With `keep_trying()` false (`auto_fds` 0) a
+    failure of the storage pauses everything until `resume`.
+    """
+
+    def __init__(
+        self,
+        journal: JournalThread,
+        storage: Callable[[], Storage | None],
+        clock: Clock,
+        *,
+        parallel: int,
+        retry_max_sec: float,
+        keep_trying: Callable[[], bool],
+        on_uploaded: Callable[[], None],
+        tell: Callable[[Happening], None],
+    ) -> None:
+        self.paused = False
+        self.error = ""
+        self._journal, self._storage, self._clock = journal, storage, clock
+        self._parallel, self._retry_max = parallel, retry_max_sec
+        self._keep_trying, self._on_uploaded, self._tell = keep_trying, on_uploaded, tell
+        self._new = asyncio.Event()
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._waiting: dict[str, tuple[Backoff, float]] = {}
+
+    def wake(self) -> None:
+        """There is a new slice, or a storage."""
+        self._new.set()
+
+    def resume(self) -> None:
+        """Go on after a pause, everything that waited at once."""
+        self.paused, self.error = False, ""
+        self._waiting.clear()
+        self._new.set()
+
+    async def run(self) -> None:
+        """Until cancelled. What is under way then is sent again at the next start; the storage takes it once."""
+        try:
+            while True:
+                self._new.clear()
+                if not self.paused and self._storage() is not None:
+                    await self._start_some()
+                await self._wait()
+        finally:
+            for task in self._busy.values():
+                task.cancel()
+            await asyncio.gather(*self._busy.values(), return_exceptions=True)
+
+    async def _start_some(self) -> None:
+        free = self._parallel - len(self._busy)
+        if free <= 0:
+            return
+        now = self._clock.monotonic()
+        # More than fit are looked at, because some of the oldest may be waiting for their next try.
+        for row in await self._journal.do(Journal.slices_in, SliceState.RECORDED, 100 + len(self._waiting)):
+            if free == 0:
+                return
+            if row.stem in self._busy or self._waiting.get(row.stem, (None, 0.0))[1] > now:
+                continue
+            free -= 1
+            task = asyncio.create_task(self._upload(row), name=f"upload {row.stem}")
+            self._busy[row.stem] = task
+            task.add_done_callback(partial(self._done, row.stem))
+
+    def _done(self, stem: str, _: asyncio.Task[None]) -> None:
+        self._busy.pop(stem, None)
+        self._new.set()
+
+    async def _wait(self) -> None:
+        now = self._clock.monotonic()
+        next_try = min((at for _, at in self._waiting.values()), default=now + IDLE_SEC)
+        try:
+            await asyncio.wait_for(self._new.wait(), min(IDLE_SEC, max(0.05, next_try - now)))
+        except TimeoutError:
+            return
+
+    async def _upload(self, row: SliceRow) -> None:
+        storage = self._storage()
+        if storage is None:
+            return
+        try:
+            image = ""
+            if row.thumbnail is not None and row.thumbnail.exists():
+                digest = await asyncio.to_thread(_sha256, row.thumbnail)
+                image = (await storage.put(row.thumbnail, row.thumbnail.name, digest)).file
+            stored = await storage.put(row.path, row.path.name, row.sha256)
+        except StorageError as error:
+            self._failed(row, error)
+            return
+        except OSError as error:
+            self._failed(row, StorageError(f"{row.path}: {error}"))
+            return
+        await self._journal.do(Journal.advance, row.stem, SliceState.UPLOADED, file_fdfs=stored.file, image_fdfs=image)
+        self._waiting.pop(row.stem, None)
+        self.error = ""
+        self._tell(
+            Happening(
+                kind="upload",
+                text=f"{row.path.name} is in the storage ({row.size / 1e6:.1f} MB)",
+                camera_id=row.camera_id,
+                data={"stem": row.stem, "size": row.size, "file": stored.file},
+            )
+        )
+        self._on_uploaded()
+
+    def _failed(self, row: SliceRow, error: StorageError) -> None:
+        backoff, _ = self._waiting.setdefault(row.stem, (Backoff(1.0, self._retry_max), 0.0))
+        if not error.retry:
+            # Nothing here can mend it; it stays in the journal and on disk and is looked at again at the slowest pace.
+            backoff.failures = 32
+        wait = backoff.next()
+        self._waiting[row.stem] = (backoff, self._clock.monotonic() + wait)
+        first = self.error == ""
+        self.error = str(error)
+        (log.warning if first else log.info)("upload failed, next try in %.0f s: %s", wait, error)
+        if first:
+            self._tell(Happening(kind="queue", text=f"upload failed: {error}", camera_id=row.camera_id))
+        if error.retry and not self._keep_trying():
+            self.paused = True
+            log.warning("auto_fds is 0: uploads are paused until they are resumed")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
