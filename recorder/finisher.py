@@ -57,10 +57,13 @@ class Finisher:
                 self._emit(Trouble("internal", f"pictures thread: {error!r}"))
 
     def _finish_slice(self, file: SliceFile, reason: str) -> None:
+        thumbnail = make_thumbnail(file.pictures.best_first(), file.closed_path)
         try:
-            facts = file.finish(make_thumbnail(file.pictures.best_first(), file.closed_path))
+            facts = file.finish(thumbnail)
         except FileError as error:
             file.abandon()
+            if thumbnail is not None:
+                Path(thumbnail).unlink(missing_ok=True)  # of a slice that does not exist under that name
             self._emit(Trouble("disk", f"{error}; a repair will look after it"))
         else:
             self._emit(SliceClosed(facts, reason))

@@ -89,32 +89,25 @@ class Reader:
             source.interrupt()
 
     def _run(self) -> None:
-        wanted = True  # a channel that was just opened is
         while not self._closing:
-            if not wanted:
-                self._wake.wait()
-                self._wake.clear()
-                wanted = self._wanted()
-                continue
             online_sec, error = self._connection()
-            if self._closing:
-                return
-            wanted = self._wanted()
-            self._lose(error, online_sec, wanted)
-            if wanted:
-                wanted = self._wanted()
+            if not self._closing:
+                self._lose(error, online_sec)
 
-    def _lose(self, error: SourceError, online_sec: float, wanted: bool) -> None:
-        """Tell of the loss and wait until the source may be tried again."""
+    def _lose(self, error: SourceError, online_sec: float) -> None:
+        """Tell of the loss and wait until the source is to be tried again."""
         self.cause = cast(Cause, error.cause) if error.cause in _CAUSES else "unusable"
         self._lost(self.cause)
-        if not wanted:
+        if self._wanted():
+            delay = self._backoff.failed(online_sec)
+            self._emit(LinkChanged("waiting", self.cause, str(error), retry_sec=round(delay, 3)))
+            self._wake.wait(delay)
+            self._wake.clear()
+        if not self._wanted() and not self._closing:
             self._emit(LinkChanged("down", self.cause, str(error)))
-            return
-        delay = self._backoff.failed(online_sec)
-        self._emit(LinkChanged("waiting", self.cause, str(error), retry_sec=round(delay, 3)))
-        self._wake.wait(delay)
-        self._wake.clear()
+        while not self._wanted() and not self._closing:
+            self._wake.wait()
+            self._wake.clear()
 
     def _connection(self) -> tuple[float, SourceError]:
         """One connection from beginning to end; seconds it delivered, and why it ended."""

@@ -65,6 +65,7 @@ class Recording:
         self._taken = -1  # seq of the last packet that was looked at
         self._last: Timed | None = None  # the last recorded packet of the leading track
         self._passed: set[int] = set()  # tracks whose packets have reached the end
+        self._beyond: list[Timed] = []  # those packets, at most `SILENCE_SEC` of them
         self._lost_at: float | None = None  # what came after this media time is not on disk
         self._failures = 0
         self._retry_at = 0.0
@@ -75,7 +76,7 @@ class Recording:
     def start(self) -> None:
         """The beginning is here or past: take from the ring what belongs to the recording."""
         due = self._around.clock.media_of(self.begin_at) if self._around.clock.known else 0.0
-        for timed in self._around.since(due):
+        for timed in self._around.since(due - self._around.limits.preroll_sec):
             self.take(timed)
 
     def take(self, timed: Timed) -> None:
@@ -83,12 +84,15 @@ class Recording:
         if timed.seq <= self._taken or self.finished:
             return
         self._taken = timed.seq
-        if self._is_past_end(timed):
-            self._pass_end(timed)
-        elif self._lost_at is None:
-            self._feed(timed)
-        elif self._around.clock.monotonic() >= self._retry_at:
-            self._resume()
+        self._place(timed)
+
+    def move_end(self, end_at: float | None) -> None:
+        """Another end: packets behind the old one may belong to the recording after all."""
+        self.end_at = end_at
+        beyond, self._beyond = self._beyond, []
+        self._passed.clear()
+        for timed in beyond:
+            self._place(timed)
 
     def broke(self, cause: Cause) -> None:
         """Packets are missing from here on; the slice goes on with the next key frame."""
@@ -138,12 +142,21 @@ class Recording:
 
     # -- packets -----------------------------------------------------------------------------------------------------
 
+    def _place(self, timed: Timed) -> None:
+        if self._is_past_end(timed):
+            self._pass_end(timed)
+        elif self._lost_at is None:
+            self._feed(timed)
+        elif self._around.clock.monotonic() >= self._retry_at:
+            self._resume()
+
     def _is_past_end(self, timed: Timed) -> bool:
         return self.end_at is not None and timed.at >= self._around.clock.media_of(self.end_at)
 
     def _pass_end(self, timed: Timed) -> None:
         """A track has reached the end; sound and picture do so one after the other."""
         self._passed.add(timed.packet.track.index)
+        self._beyond.append(timed)
         if all(track.index in self._passed for track in timed.lineup.tracks):
             self.finish("end", "packet_loss")
 

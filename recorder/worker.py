@@ -66,7 +66,7 @@ class Channel:
         folder = Path(order.folder)
         around = Surroundings(order.camera_id, folder, limits, clock, self._finisher, mouth.tell, self._feed.since)
         self._writer = Writer(self._feed, around, order.tuning, self._cause)
-        self._snapshot_due = True  # set by the clock, taken by the reader at the next key frame
+        self._snapshot_due = self._tuning.snap_sec > 0  # set by the clock, taken by the reader at the next key frame
         self._snapshot_at = 0.0
         self._next_pulse = time.monotonic() + PULSE_SEC
         self._reader = Reader(
@@ -138,7 +138,7 @@ class Channel:
         return "packet_loss" if self._reader.online else self._reader.cause
 
     def _source_lost(self, cause: Cause) -> None:
-        self._snapshot_due = True  # the first picture after the next connection
+        self._snapshot_due = self._tuning.snap_sec > 0  # the first picture after the next connection
         self._writer.source_lost(cause)
 
     def _key_frame(self) -> None:

@@ -117,6 +117,8 @@ class Writer:
         for recording in [one for one in self._waiting.values() if one.begin_at <= now]:
             del self._waiting[recording.spec.slice_id]
             self._running[recording.spec.slice_id] = recording
+            if (cause := self._cause()) not in ("packet_loss", "late"):
+                recording.broke(cause)  # it begins without a source
             recording.start()
         for recording in list(self._running.values()):
             recording.tick(self._cause())
@@ -134,7 +136,7 @@ class Writer:
     def _move_end(self, order: MoveEnd) -> None:
         recording = self._running.get(order.slice_id) or self._waiting.get(order.slice_id)
         if recording is not None:
-            recording.end_at = order.end_at
+            recording.move_end(order.end_at)
 
     def _end(self, slice_id: int) -> None:
         recording = self._running.get(slice_id) or self._waiting.pop(slice_id, None)

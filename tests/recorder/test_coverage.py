@@ -15,7 +15,7 @@ FRAME = 0.04
 
 
 def told(gap: Gap | None) -> tuple[float, float, str] | None:
-    return gap and (round(gap.since, 6), round(gap.until, 6), gap.cause)
+    return None if gap is None else (round(gap.since, 6), round(gap.until, 6), gap.cause)
 
 
 def frames(ledger: Coverage, begin: int, end: int) -> list[Gap]:

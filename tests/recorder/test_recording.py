@@ -317,3 +317,27 @@ def _break_disk(monkeypatch: pytest.MonkeyPatch, call: str, broken: Callable[[],
         return real(*arguments)
 
     monkeypatch.setattr(f"recorder.synced_file.os.{call}", failing)
+
+
+def test_an_end_moved_at_the_last_moment_loses_nothing(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    recording = stage.begin(Tuning(), 0.0, 4.0)
+    picture = [p for p in packets if p.arrival < 4.2 and (p.track.kind == "video" or p.arrival < 3.9)]
+    stage.play(picture)  # the sound is late: the picture has passed the end, the recording still waits
+    assert not recording.finished
+    recording.move_end(WALL_ZERO + 5.99)
+    stage.play([p for p in packets if p.arrival >= 4.2])
+    assert recording.finished
+    (facts,) = stage.finish()
+    assert frame_numbers(facts.path) == list(range(150))
+
+
+def test_the_preroll_reaches_back_into_the_ring(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path, Limits(preroll_sec=2.0))
+    stage.connect(packets)
+    stage.play([p for p in packets if p.arrival < 6.5])
+    recording = stage.begin(Tuning(), 6.2)
+    recording.finish("end")
+    (facts,) = stage.finish()
+    assert frame_numbers(facts.path) == list(range(100, 163))

@@ -157,7 +157,7 @@ def test_a_lesson_from_camera_to_slices(forks: Forks, folder: Path, sample: Make
     assert (folder.parent / "live_7.jpg").read_bytes().startswith(b"\xff\xd8")
 
     begin = time.time()
-    recorder.order(BeginRecording(RecordingSpec(11, 5, title="课"), begin, begin + 5.0))
+    recorder.order(BeginRecording(RecordingSpec(11, 5, title="课"), begin, begin + 4.0))
     recorder.order(TakeSnapshot("now"))
     began = recorder.until(RecordingBegan)
     assert began.first_at <= begin + 0.05
@@ -166,13 +166,13 @@ def test_a_lesson_from_camera_to_slices(forks: Forks, folder: Path, sample: Make
     recorder.drain()
     assert forks.said() == {"exited": recorder.pid, "status": 0}
 
-    assert ended.last_at == pytest.approx(begin + 5.0, abs=0.1)
+    assert ended.last_at == pytest.approx(begin + 4.0, abs=0.1)
     assert not recorder.of(GapFound)
     assert not recorder.of(Trouble)
     assert "now" in [taken.request for taken in recorder.of(SnapshotTaken)]
     closed = [event.facts for event in recorder.of(SliceClosed)]
     assert [facts.slice_inx for facts in closed] == list(range(1, len(closed) + 1))
-    assert len(closed) in (3, 4)  # by where in a key-frame group the lesson fell
+    assert len(closed) in (2, 3)  # by where in a key-frame group the lesson fell
     assert [Path(opened.path).stem.removesuffix(".mp4") for opened in recorder.of(SliceOpened)] == [
         facts.stem.rpartition("_")[0] for facts in closed
     ]
@@ -193,7 +193,7 @@ def test_a_lesson_from_camera_to_slices(forks: Forks, folder: Path, sample: Make
     assert frames[0] is not None
     assert frames == [(frames[0] + n) % 200 for n in range(len(frames))]
     pulses = recorder.of(Pulse)
-    assert pulses[-1].packets > 300
+    assert pulses[-1].packets > 200
     assert pulses[-1].repaired_stamps == 0
     assert any(pulse.recording == [11] for pulse in pulses)
 
