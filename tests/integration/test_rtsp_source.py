@@ -7,21 +7,23 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from recorder.errors import SourceError
-from recorder.packets import Packet
+from recorder.packets import Packet, TrackKind
 from recorder.protocol import Limits, SourceSpec
 from recorder.source.opening import open_source
-from tests.media import MakeSample, digest, frame_numbers, packet_hashes, write_mp4
+from tests.media import MakeSample, digest, frame_numbers, packets_in, write_mp4
 from tests.servers.rtsp_gst import RtspServer, file_and_g711_stream, file_stream, rtsp_server
 
 pytestmark = pytest.mark.integration
 
 USER, PASSWORD = "viewer", "p@ss:w/o rd?密"
+KINDS: tuple[TrackKind, ...] = ("video", "audio")
 LIMITS = Limits(connect_sec=5.0, stall_sec=2.0)
 
 
@@ -54,16 +56,38 @@ def test_packets_arrive_as_the_file_has_them(
 ) -> None:
     spec = SourceSpec("stream", server.url(), transport=transport)
     packets = _read(spec, 300)
-    for kind in ("video", "audio"):
-        received = [digest(packet) for packet in packets if packet.track.kind == kind]
-        assert received
-        source = packet_hashes(sample(seconds=16), kind)
-        first = source.index(received[0])
-        assert source[first : first + len(received)] == received
+    _check_piece(packets, sample(seconds=16))
     video = [packet for packet in packets if packet.track.kind == "video"]
     stamped = [replace(packet, pts=3600 * number, dts=3600 * number) for number, packet in enumerate(video)]
     numbers = frame_numbers(write_mp4(tmp_path / "copy.mp4", stamped))
     assert numbers == list(range(len(video)))
+
+
+def test_h265_arrives_too(sample: MakeSample, tmp_path: Path) -> None:
+    path = sample(seconds=16, codec="hevc")
+    with rtsp_server({"/camera": file_stream(path, codec="h265")}) as server:
+        packets = _read(SourceSpec("stream", server.url()), 200)
+    _check_piece(packets, path)
+    video = [packet for packet in packets if packet.track.kind == "video"]
+    stamped = [replace(packet, pts=3600 * number, dts=3600 * number) for number, packet in enumerate(video)]
+    assert frame_numbers(write_mp4(tmp_path / "copy.mp4", stamped)) == list(range(len(video)))
+
+
+def _check_piece(packets: list[Packet], path: Path) -> None:
+    """Picture and sound are one unbroken piece of the file, key frames and stamps included."""
+    for kind in KINDS:
+        received = [packet for packet in packets if packet.track.kind == kind]
+        digests = [digest(packet) for packet in received]
+        source = packets_in(path, kind)
+        first = [packet.digest for packet in source].index(digests[0])
+        sent = source[first : first + len(received)]
+        assert digests == [packet.digest for packet in sent]
+        assert [packet.is_key for packet in received] == [packet.is_key for packet in sent]
+        base = received[0].track.time_base
+        for earlier, later in pairwise(received):
+            assert earlier.dts is not None
+            assert later.dts is not None
+            assert 0.015 < (later.dts - earlier.dts) * base < 0.045
 
 
 @pytest.mark.parametrize("auth", ["basic", "digest"])
@@ -105,8 +129,9 @@ def test_a_camera_that_loses_its_power_is_noticed_within_the_stall_limit(
     assert took < LIMITS.stall_sec + 0.5
 
 
-def test_a_camera_that_freezes_is_a_stall_at_the_limit(server: RtspServer) -> None:
-    source = open_source(SourceSpec("stream", server.url()), LIMITS)
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_camera_that_freezes_is_a_stall_at_the_limit(server: RtspServer, transport: Literal["tcp", "udp"]) -> None:
+    source = open_source(SourceSpec("stream", server.url(), transport=transport), LIMITS)
     source.open()
     source.read()
     server.process.send_signal(signal.SIGSTOP)

@@ -36,11 +36,11 @@ class RtspServer:
         self.process.wait()
 
 
-def file_stream(path: Path, *, audio: bool = True) -> str:
-    """A mount that plays an MP4 once, from its first client on, without coding it anew: H.264, AAC."""
+def file_stream(path: Path, *, codec: Literal["h264", "h265"] = "h264", audio: bool = True) -> str:
+    """A mount that plays an MP4 (with AAC) once, from its first client on, without coding it anew."""
     launch = (
         f"filesrc location={path} ! qtdemux name=file"
-        " file.video_0 ! queue ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1"
+        f" file.video_0 ! queue ! {codec}parse ! rtp{codec}pay name=pay0 pt=96 config-interval=-1"
     )
     if audio:
         launch += " file.audio_0 ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97"

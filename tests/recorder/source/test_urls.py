@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from recorder.errors import RefusedUrl
 from recorder.protocol import SourceSpec
-from recorder.source.urls import DEFAULT_PORTS, address_of, redact
+from recorder.source.urls import DEFAULT_PORTS, Address, address_of, redact
 
 _printable = st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
 
 
-def _address(location: str, user: str = "", password: str = ""):  # type: ignore[no-untyped-def]
+def _address(location: str, user: str = "", password: str = "") -> Address:
     return address_of(SourceSpec("stream", location, user, password))
 
 
