@@ -107,6 +107,8 @@ class Board:
                 return self._of_slice(happening, str(happening.data.get("stem", "")))
             case "channel" | "recording" | "gap":
                 return self._of_channel(happening)
+            case "link" if number := happening.data.get("gather_id"):
+                return self.say("news_registered", number=number)
             case "snapshot":
                 return ""
         return happening.text

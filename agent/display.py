@@ -107,8 +107,9 @@ class LivePage:
 
     def say(self, text: str) -> None:
         """Say a sentence: above the page, or on it while it is up."""
-        self._last = text
-        if not self._live.is_started:
+        if self._live.is_started:
+            self._last = text
+        else:
             self._console.print(text, markup=False, highlight=False)
 
     def open(self, place: Place) -> None:
@@ -155,7 +156,7 @@ class LivePage:
                 grid.add_row(say("log"), Text(str(self._place.log_file), style="dim"))
         if view is not None:
             link = say(f"link_{view.link}")
-            grid.add_row(say("server"), Text(f"{link}. {queue_line(view, say)}"))
+            grid.add_row(say("server"), Text(say("link_and_queue", link=link, queue=queue_line(view, say))))
         return grid
 
 

@@ -41,6 +41,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "news_stored": ("{channel}: slice {number} is uploaded", "{channel}：切片 {number} 已上传"),
     "news_listed": ("{channel}: slice {number} is listed, it can be watched", "{channel}：切片 {number} 可点播"),
+    "news_registered": ("registered with the server as recorder {number}", "已在服务器注册，采集端编号 {number}"),
     "news_ended": ("{channel}: the recording has ended", "{channel}：录像结束"),
     "news_gap": ("{channel}: {seconds} s could not be recorded: {cause}", "{channel}：缺失 {seconds} 秒：{cause}"),
     "news_cause": ("{channel}: {state}: {cause}", "{channel}：{state}：{cause}"),
@@ -73,6 +74,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "link_registering": ("registering", "注册中"),
     "link_registered": ("registered, relay not connected", "已注册，中转未连接"),
     "link_connected": ("connected", "已连接"),
+    "link_and_queue": ("{link}. {queue}", "{link}。{queue}"),
     "no_server": ("none configured: recordings stay on this disk", "未配置：录像保留在本机"),
     # whole sentences
     "making_sample": ("Making a sample classroom film ({path}) ...", "正在生成示例课堂视频（{path}）……"),

@@ -88,6 +88,8 @@ def test_gaps_and_states_are_told_with_their_cause() -> None:
     assert board.take(gone, NOW) == "x"
     assert chinese.take(gone, NOW) == "Room 101：不可用，将重试：摄像机无法连接"
     assert chinese.take(back, NOW) == "Room 101：在线"
+    registered = Happening(kind="link", text="x", data={"gather_id": 3})
+    assert chinese.take(registered, NOW) == "已在服务器注册，采集端编号 3"
     assert board.take(ended, NOW) == "Room 101: the recording has ended"
     assert [text for _, text in board.news] == [
         "Room 101: 2.5 s could not be recorded: the camera fell silent",
