@@ -73,18 +73,21 @@ class EmbeddedServer:
 
     async def start(self) -> None:
         """Open the store and listen; `SettingsError` names what is in the way."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
         services = self._services
-        await asyncio.to_thread(services.files.open)
+        await asyncio.to_thread(self._make_folder)
         await services.database.open(services.clock())
         self._runner = web.AppRunner(
             self._application(), max_line_size=MAX_URL, max_field_size=MAX_URL, access_log=None
         )
         await self._runner.setup()
-        try:
-            await self._listen(self._runner)
-        except SettingsError:
-            await self.stop()
-            raise
+        await self._listen(self._runner)
         self._sweeping = asyncio.create_task(services.sweeper.run(), name="sweeper")
 
     async def stop(self) -> None:
@@ -97,7 +100,13 @@ class EmbeddedServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-            await self._services.database.close()
+        await self._services.database.close()
+
+    def _make_folder(self) -> None:
+        settings = self._services.settings
+        self._services.files.open()
+        if not settings.database_url:
+            settings.database_file.touch(mode=0o600)  # SQLite gives its other files the same mode
 
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[refusals], client_max_size=MAX_BODY)

@@ -40,7 +40,12 @@ class ServerSettings:
     @property
     def database(self) -> str:
         """The database's SQLAlchemy URL."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'server.sqlite'}"
+        return self.database_url or f"sqlite:///{self.database_file.absolute()}"
+
+    @property
+    def database_file(self) -> Path:
+        """The database of its own, where no other one is set."""
+        return self.data_dir / "server.sqlite"
 
     @property
     def recordings(self) -> Path:

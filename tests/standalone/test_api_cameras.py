@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from agent.standalone.gather.reports import LEASE_SECONDS
 from tests.standalone.helpers import JPEG, Api, FakeClock, ScriptedAgent, record, stem
@@ -136,6 +137,21 @@ async def test_mod_camera(both: Api, agent: ScriptedAgent, caplog: pytest.LogCap
     row = (await both.ok("list_camera", camera_id=camera_id))["data"][0]
     assert {name: row[name] for name in expected} == expected
     assert (row["grade_name"], row["stream_url"]) == ("二年级", URL)
+
+
+async def test_an_error_of_the_database_tells_no_secret(
+    api: Api, agent: ScriptedAgent, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera_id = await add(api, agent)
+    await api.server._services.database.run(lambda session: session.execute(text("drop table course")))
+    url = api.url(
+        "mod_camera", {"token": api.token, "camera_id": camera_id, "camera_name": "x", "device_pass": "c2VjcmV0OWMx"}
+    )
+    async with api.http.get(url) as response:
+        assert (response.status, (await response.json())["err_code"]) == (500, 500)
+    assert "mod_camera failed" in caplog.text
+    assert "c2VjcmV0OWMx" not in caplog.text
+    assert api.token not in caplog.text
 
 
 @pytest.mark.parametrize(

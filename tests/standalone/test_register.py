@@ -93,6 +93,7 @@ async def test_secrets_are_random_private_and_not_in_the_database(
     assert server.first_run
     assert stat.S_IMODE((folder / "secrets.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "server.sqlite").stat().st_mode) == 0o600
     engine = create_engine(f"sqlite:///{folder / 'server.sqlite'}")
     with engine.connect() as connection:
         dump = "\n".join(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]

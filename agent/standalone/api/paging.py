@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
@@ -24,7 +24,8 @@ def page(
     **extra: Any,
 ) -> dict[str, Any]:
     """One page of an ordered query, in the envelope of lists. `extra` stands in front, as `storage_addr` does."""
-    total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+    counted = query.order_by(None).with_only_columns(func.count(), maintain_column_froms=True)
+    total = session.scalar(counted) or 0
     per = min(max(params.number("per", DEFAULT_PER), 1), MAX_PER)
     last = max(1, -(-total // per))
     cur = min(max(params.number("cur", 1), 1), last)

@@ -15,6 +15,7 @@ from agent.standalone.services import SERVICES, Services
 COOKIE = "gather_console"
 ATTEMPTS = 10
 WINDOW_SECONDS = 300.0
+MOST_ADDRESSES = 1000
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class Attempts:
 
     def fail(self, address: str, now: float) -> None:
         """One more that failed."""
+        if len(self._failed) >= MOST_ADDRESSES:
+            self._failed = {each: times for each, times in self._failed.items() if times[-1] > now - WINDOW_SECONDS}
         self._failed.setdefault(address, deque(maxlen=ATTEMPTS)).append(now)
 
 

@@ -30,11 +30,12 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             single = make_url(url).get_backend_name() == "sqlite"
-            self._engine = create_engine(url)
+            self._engine = create_engine(url, hide_parameters=True)  # values may be secrets, errors are logged
         except (ArgumentError, ImportError) as error:
             raise SettingsError(f"database_url: {error}") from error
         if single:
             event.listen(self._engine, "connect", _tune_sqlite)
+        self._closed = False
         self._threads = ThreadPoolExecutor(1 if single else 8, thread_name_prefix="database")
 
     async def open(self, now: float) -> None:
@@ -47,7 +48,10 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     async def close(self) -> None:
-        """End the threads and close the connections."""
+        """End the threads and close the connections; closed is closed also when asked twice."""
+        if self._closed:
+            return
+        self._closed = True
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
         self._threads.shutdown()
 
