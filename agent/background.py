@@ -21,10 +21,11 @@ async def forever(name: str, job: Callable[[], Awaitable[None]]) -> None:
         began = loop.time()
         try:
             await job()
-            return
         except Exception:  # a task's boundary: one room's error must not end another's work
             if loop.time() - began > HEALTHY_SEC:
                 backoff.reset()
             wait = backoff.next()
             log.exception("%s ended unexpectedly; it begins anew in %.0f s", name, wait)
             await asyncio.sleep(wait)
+        else:
+            return

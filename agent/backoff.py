@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Backoff:
-    """Doubling waits from `first` to `most` seconds, each shortened by up to half at random, so that a school's agents do not
-    come back in step."""
+    """Doubling waits from `first` to `most` seconds, each shortened by up to half at random, so that a school's
+    agents do not come back in step."""
 
     first: float = 1.0
     most: float = 30.0

@@ -1,7 +1,7 @@
 """One channel: keeps a recorder process alive for as long as the channel is desired.
 
-A crash, a hang or a lost fork server is answered by another process, which goes on with the same recordings; `session` is the life of one
-process, this is the life of the channel.
+A crash, a hang or a lost fork server is answered by another process, which goes on with the same recordings;
+`session` is the life of one process, this is the life of the channel.
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ class Channel:
             self._session.want(None, self.tuning)
 
     async def snapshot(self, limit_sec: float = 8.0) -> SnapshotTaken:
-        """Take the channel's picture now. Raises `RecorderGone` when the channel is off, `TimeoutError` when nothing comes."""
+        """Take the channel's picture now. Raises `RecorderGone` when the channel is off, `TimeoutError` when nothing
+        comes.
+        """
         if self._session is None:
             raise RecorderGone(f"channel {self.camera.camera_id} is off")
         request = uuid.uuid4().hex

@@ -1,6 +1,7 @@
 """Time as an object, so that tests run a school year in seconds.
 
-Only wall clock and monotonic clock are here; waiting is the event loop's, which a test may run on simulated time as well.
+Only wall clock and monotonic clock are here; waiting is the event loop's, which a test may run on simulated time as
+well.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import tzinfo
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -57,7 +58,9 @@ GIB = 1 << 30
 
 
 class Daemon:
-    """One agent. `on_happening` gets every piece of news, `drain_sec` is how long a stop may wait for uploads under way."""
+    """One agent. `on_happening` gets every piece of news, `drain_sec` is how long a stop may wait for uploads under
+    way.
+    """
 
     def __init__(
         self,
@@ -88,7 +91,8 @@ class Daemon:
         config = self._config
         self._host = RecorderHost()
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        self._wakeups = Wakeups(self._scheduler, lambda: self._fleet.wake())
+        # The rooms that follow know each other only through these calls, made when all of them stand.
+        self._wakeups = Wakeups(self._scheduler, self._wake_fleet)
         self._intake = Intake(
             self._journal,
             self._slices,
@@ -96,8 +100,8 @@ class Daemon:
             tell=self._tell,
             relay=self._relay_event,
             on_slice=self._slice_added,
-            on_report=lambda: self._reports.wake(),
-            on_link=lambda: self._reports.status_now(),
+            on_report=self._wake_reports,
+            on_link=self._status_now,
         )
         self._repairs = Repairs(self._host, self._slices, self._journal, self._intake.take)
         hooks = Hooks(
@@ -230,6 +234,15 @@ class Daemon:
     def _relay_event(self, name: str, data: dict[str, object]) -> None:
         self._relay.event(name, data)
 
+    def _wake_fleet(self) -> None:
+        self._fleet.wake()
+
+    def _wake_reports(self) -> None:
+        self._reports.wake()
+
+    def _status_now(self) -> None:
+        self._reports.status_now()
+
     def _slice_added(self) -> None:
         self._counts_stale.set()
         self._uploads.wake()
@@ -253,7 +266,7 @@ class Daemon:
     def _storage(self) -> Storage | None:
         target = self._state.known.storage
         if target.kind == "folder" and target.path:
-            return FolderStorage(self._config.paths.media.__class__(target.path))
+            return FolderStorage(Path(target.path))
         if target.kind == "http" and target.url:
             return HttpStorage(self._client.http, target.url, lambda: self._state.token, self._pace)
         return None

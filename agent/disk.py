@@ -17,7 +17,8 @@ class DiskPolicy:
 
 
 def to_remove(policy: DiskPolicy, free: int, used: int, confirmed: Sequence[SliceRow]) -> list[SliceRow]:
-    """The confirmed slices that must go, oldest first, so that `free` is at least the reserve and `used` at most the quota.
+    """The confirmed slices that must go, oldest first, so that `free` is at least the reserve and `used` at most the
+    quota.
 
     Only what the server has confirmed is ever named; what is not uploaded stays, whatever the disk says.
     """

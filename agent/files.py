@@ -7,7 +7,9 @@ from pathlib import Path
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Put `content` at `path` so that after a crash or a power cut either the old or the new content stands there, whole."""
+    """Put `content` at `path` so that after a crash or a power cut either the old or the new content stands there,
+    whole.
+    """
     temporary = path.with_name(f".{path.name}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb") as file:

@@ -74,7 +74,9 @@ class Fleet:
             self._wake_at(next_turn(courses, manual, now, zone))
 
     async def _account(self) -> None:
-        """Every due recording stands in the journal, also one whose camera never answers: what is missing has a place to be named."""
+        """Every due recording stands in the journal, also one whose camera never answers: what is missing has a place
+        to be named.
+        """
         due = {item.key: item for desired in self.desired.values() for item in desired.due}
         for key in due.keys() - self._accounted:
             await self._journal.do(Journal.open_recording, due[key], self._setup.clock.wall())

@@ -29,7 +29,9 @@ News = dict[str, str | int | float | None]
 
 
 class Intake:
-    """The hooks that channels and repairs hand their events to. `tell` gets the news, `relay` the server's copy of it."""
+    """The hooks that channels and repairs hand their events to. `tell` gets the news, `relay` the server's copy of
+    it.
+    """
 
     def __init__(
         self,

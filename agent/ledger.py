@@ -1,6 +1,7 @@
 """The ledger of a recording: what of it stands in slices, what is missing, and why. Plain functions over Unix seconds.
 
-Coverage is derived from the slices that exist, never from what was intended: a hole that nobody named is a hole all the same.
+Coverage is derived from the slices that exist, never from what was intended: a hole that nobody named is a hole all
+the same.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ class Account:
 def account(due: Span, slices: Iterable[Span], named: Sequence[Span], default_cause: str = "restart") -> Account:
     """Hold a recording's due time against its slices.
 
-    `named` are the gaps that the recorder reported; a hole takes the cause of the one that overlaps it most, else "late" when it stands
-    at the beginning and `default_cause` elsewhere. A named gap inside covered time (lost packets, a full queue) counts as well.
+    `named` are the gaps that the recorder reported; a hole takes the cause of the one that overlaps it most, else
+    "late" when it stands at the beginning and `default_cause` elsewhere. A named gap inside covered time (lost
+    packets, a full queue) counts as well.
     """
     holes = [hole for hole in _holes(due, slices) if hole.length > TOLERANCE_SEC]
     gaps = [_with_cause(hole, named, "late" if hole.since <= due.since else default_cause) for hole in holes]

@@ -1,7 +1,7 @@
 """What should run, and what must change so that it does. Plain functions: state in, orders out.
 
-Nothing is done because an edge was seen: power-up inside a lesson, an edited timetable, a clock step and a missed timer are all the same
-question asked again.
+Nothing is done because an edge was seen: power-up inside a lesson, an edited timetable, a clock step and a missed
+timer are all the same question asked again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from datetime import tzinfo
 from agent.timetable import Course, Lesson, lessons_between, next_change
 
 LEAD_SEC = 30.0
-"""A channel that nobody wants is connected this long before its lesson, so that the ring holds the lesson's first key frame."""
+"""A channel that nobody wants is connected this long before its lesson, so that the ring holds the lesson's first key
+frame.
+"""
 END_GRACE_SEC = 10.0
 
 
@@ -57,7 +59,9 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What turns one set of running recordings into another. Begins are carried out before ends: touching lessons lose no packet."""
+    """What turns one set of running recordings into another. Begins are carried out before ends: touching lessons
+    lose no packet.
+    """
 
     begin: tuple[Due, ...] = ()
     move: tuple[Due, ...] = ()
@@ -111,8 +115,8 @@ def what_should_run(
 def changes(running: Mapping[str, float | None], due: Iterable[Due], now: float) -> Changes:
     """The difference between the running recordings (key → end they know) and the due ones.
 
-    A recording whose end has just passed ends by itself with the last packet before it, which may still be on its way; it is told to
-    end only when it has not done so after `END_GRACE_SEC`.
+    A recording whose end has just passed ends by itself with the last packet before it, which may still be on its
+    way; it is told to end only when it has not done so after `END_GRACE_SEC`.
     """
     wanted = {item.key: item for item in due}
     ending = {key for key, end in running.items() if end is not None and end <= now < end + END_GRACE_SEC}

@@ -1,4 +1,6 @@
-"""What the server is told, until it confirms: uploaded slices, pictures, the ledger of every recording, and that we live."""
+"""What the server is told, until it confirms: uploaded slices, pictures, the ledger of every recording, and that we
+live.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""One recorder process from its first order to its end: steered towards what is desired, listened to, killed when it hangs."""
+"""One recorder process from its first order to its end: steered towards what is desired, listened to, killed when it
+hangs.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +63,8 @@ class Running:
 class Hooks:
     """What a session tells its daemon.
 
-    Every event is handed over in order and before the next is read: what is on disk is in the journal before more comes.
-    `open_recording` answers `(slice_id, next_inx)`.
+    Every event is handed over in order and before the next is read: what is on disk is in the journal before more
+    comes. `open_recording` answers `(slice_id, next_inx)`.
     """
 
     on_event: Callable[[int, Event], Awaitable[None]]

@@ -1,6 +1,7 @@
 """What the daemon knows across restarts, besides the journal: identity, the server's last word, what people want.
 
-One JSON file, replaced as a whole, and the agent's token beside it (mode 0600). With both the timetable runs with no server in reach.
+One JSON file, replaced as a whole, and the agent's token beside it (mode 0600). With both the timetable runs with no
+server in reach.
 """
 
 from __future__ import annotations
@@ -67,11 +68,13 @@ class AgentState:
             known = Known.model_validate_json(self.path.read_bytes())
         except ValidationError as error:
             raise StateError(
-                f"{self.path} is damaged ({error.errors()[0]['msg']}). Move it away to start as a new agent; recordings are not touched."
+                f"{self.path} is damaged ({error.errors()[0]['msg']}). Move it away to start as a new agent;"
+                " recordings are not touched."
             ) from error
         if known.version > 1:
             raise StateError(
-                f"{self.path} was written by a newer gather-agent (state version {known.version}). Install that version again, or move the file away."
+                f"{self.path} was written by a newer gather-agent (state version {known.version})."
+                " Install that version again, or move the file away."
             )
         return known
 
@@ -146,7 +149,9 @@ class AgentState:
         self.save()
 
     def stop_manual(self, camera_id: int, now: float) -> bool:
-        """Forget the recordings by hand of a channel, and those of any channel that are over. False when the channel had none."""
+        """Forget the recordings by hand of a channel, and those of any channel that are over. False when the channel
+        had none.
+        """
         running = [entry for entry in self.known.manual if entry.end is None or entry.end > now]
         self.known.manual = [entry for entry in running if entry.camera_id != camera_id]
         self.save()
@@ -158,7 +163,9 @@ class AgentState:
         self.save()
 
     def change_courses(self, camera_id: int, items: list[WireCourse]) -> None:
-        """Apply a `set_course`: `is_delete` 1 adds, 2 replaces, 3 deletes; all by `course_id`, so that a repeat changes nothing."""
+        """Apply a `set_course`: `is_delete` 1 adds, 2 replaces, 3 deletes; all by `course_id`, so that a repeat
+        changes nothing.
+        """
         camera = self.known.cameras[camera_id]
         courses = {course.course_id: course for course in camera.courses}
         for item in items:

@@ -1,7 +1,8 @@
 """The timetable: weekly courses and a zone give lessons. Plain functions; instants are Unix seconds.
 
-Rules (API document 3.27-3.29): `week_id` 0 is Sunday, only the time of day of `start_time` counts, `elapse_sec` is elapsed time. A start
-that a DST change skips moves forward by the skipped hour, an ambiguous one is the first of the two.
+Rules (API document 3.27-3.29): `week_id` 0 is Sunday, only the time of day of `start_time` counts, `elapse_sec` is
+elapsed time. A start that a DST change skips moves forward by the skipped hour, an ambiguous one is the first of the
+two.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The spool's way out: finished slices to the storage, oldest lesson first, some at a time; one bad file never blocks another."""
+"""The spool's way out: finished slices to the storage, oldest lesson first, some at a time; one bad file never blocks
+another.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ IDLE_SEC = 30.0
 class Uploads:
     """Brings slices from RECORDED to UPLOADED.
 
-    `storage()` is asked for each file, None while the server has not said where files go. With `keep_trying()` false (`auto_fds` 0) a
-    failure of the storage pauses everything until `resume`.
+    `storage()` is asked for each file, None while the server has not said where files go. With `keep_trying()` false
+    (`auto_fds` 0) a failure of the storage pauses everything until `resume`.
     """
 
     def __init__(

@@ -1,6 +1,8 @@
-"""When to ask again what should run: APScheduler says so at the timetable's edges, and every few seconds whatever happens.
+"""When to ask again what should run: APScheduler says so at the timetable's edges, and every few seconds whatever
+happens.
 
-The plan itself is `reconciler.what_should_run`; a wake-up that comes late, twice or not at all changes nothing but the moment.
+The plan itself is `reconciler.what_should_run`; a wake-up that comes late, twice or not at all changes nothing but
+the moment.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ A finished slice is `<stem>.mp4`, its thumbnail `<stem>.jpg`, and `<stem>` is wh
 
     <uid>_<camera_id>_<unix start>_<course_id>_<slice_id>_<slice_inx>_<seconds>
 
-An open slice lacks the seconds, which nobody knows yet, and ends in `.mp4.part`.  The order of the fields is that of the
-first implementation's later release, which its sites parse.
+An open slice lacks the seconds, which nobody knows yet, and ends in `.mp4.part`.  The order of the fields is that of
+the first implementation's later release, which its sites parse.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ _CLOSED = re.compile(_OPEN.pattern + r"_(\d{1,9})")
 class SliceName:
     """What a slice's name says.
 
-    `uid` is 128 random bits: nobody can guess the address of a recording.  `start` is the wall clock (Unix seconds) of the
-    slice's first packet, `course_id` 0 stands for a recording by hand, `slice_id` groups the slices of one recording,
-    `slice_inx` counts them from 1, `seconds` is the media length in whole seconds, None while the slice is open.
+    `uid` is 128 random bits: nobody can guess the address of a recording.  `start` is the wall clock (Unix seconds)
+    of the slice's first packet, `course_id` 0 stands for a recording by hand, `slice_id` groups the slices of one
+    recording, `slice_inx` counts them from 1, `seconds` is the media length in whole seconds, None while the slice is
+    open.
     """
 
     uid: str

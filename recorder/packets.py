@@ -13,9 +13,9 @@ TrackKind = Literal["video", "audio"]
 class Track:
     """One track of a source, compared by identity: new parameter sets make a new Track.
 
-    `index` is its place in the source (the same before and after a change of parameter sets), `codec` libav's short name (h264, hevc,
-    mjpeg, av1, aac, ...), `extradata` the parameter sets as the container wants them.  `template` is the PyAV stream whose
-    parameters a muxer copies; it stays readable for as long as the Track lives.
+    `index` is its place in the source (the same before and after a change of parameter sets), `codec` libav's short
+    name (h264, hevc, mjpeg, av1, aac, ...), `extradata` the parameter sets as the container wants them.  `template`
+    is the PyAV stream whose parameters a muxer copies; it stays readable for as long as the Track lives.
     """
 
     index: int
@@ -41,8 +41,9 @@ class Track:
 class Packet:
     """One compressed frame, immutable, shared by ring, slices and live.
 
-    `pts` and `dts` count in `track.time_base`; None where the source gave none (behind `timeline` neither is ever None, and `dts` rises
-    strictly within a track).  `duration` may be 0 for "not known".  `arrival` is the monotonic clock in seconds.
+    `pts` and `dts` count in `track.time_base`; None where the source gave none (behind `timeline` neither is ever
+    None, and `dts` rises strictly within a track).  `duration` may be 0 for "not known".  `arrival` is the monotonic
+    clock in seconds.
     """
 
     track: Track

@@ -1,9 +1,11 @@
 """What the daemon and a recorder process say to each other: one JSON object a line over a socket pair.
 
-`{"type": "<snake_case class name>", ...fields}`.  The daemon sends orders, the recorder sends events.  The first order is always
-`OpenChannel`.  When the socket ends, the recorder closes its files and exits: a recorder never outlives its daemon.
+`{"type": "<snake_case class name>", ...fields}`.  The daemon sends orders, the recorder sends events.  The first
+order is always `OpenChannel`.  When the socket ends, the recorder closes its files and exits: a recorder never
+outlives its daemon.
 
-Times named `*_at` and `since`/`until` are wall clock, Unix seconds as float; lengths named `*_sec` are seconds as float.
+Times named `*_at` and `since`/`until` are wall clock, Unix seconds as float; lengths named `*_sec` are seconds as
+float.
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ LinkState = Literal["connecting", "online", "waiting", "down"]
 class SourceSpec:
     """Where packets come from.
 
-    `kind` "file" plays `location` (a path) as a looped camera in real time; "stream" opens `location` (a URL without user and
-    password, which stand apart and are percent-encoded when the URL is built).
+    `kind` "file" plays `location` (a path) as a looped camera in real time; "stream" opens `location` (a URL without
+    user and password, which stand apart and are percent-encoded when the URL is built).
     """
 
     kind: Literal["file", "stream"]
@@ -79,7 +81,8 @@ class Limits:
 class RecordingSpec:
     """One recording: a lesson's occurrence or one by hand (`course_id` 0).
 
-    `slice_id` groups its slices and survives restarts of recorder and daemon; `next_inx` is the index of the next slice.
+    `slice_id` groups its slices and survives restarts of recorder and daemon; `next_inx` is the index of the next
+    slice.
     """
 
     slice_id: int
@@ -92,9 +95,10 @@ class RecordingSpec:
 class SliceFacts:
     """A finished slice on disk: closed, synced, renamed.
 
-    `path` and `thumbnail` are absolute paths (`thumbnail` None where no picture could be made).  `started_at` is the wall clock of
-    its first packet; `media_sec` its media length; `overlap_sec` how much of its beginning stands in the slice before it, packet
-    for packet; `sha256` in hex over the whole file.  `repaired` marks a slice that a crash left open.
+    `path` and `thumbnail` are absolute paths (`thumbnail` None where no picture could be made).  `started_at` is the
+    wall clock of its first packet; `media_sec` its media length; `overlap_sec` how much of its beginning stands in
+    the slice before it, packet for packet; `sha256` in hex over the whole file.  `repaired` marks a slice that a
+    crash left open.
     """
 
     stem: str
@@ -120,7 +124,9 @@ class SliceFacts:
 
 @dataclass(frozen=True, slots=True)
 class OpenChannel:
-    """Be this channel: connect, keep the ring, write finished slices into `folder`, the channel's picture to `snapshot_path`."""
+    """Be this channel: connect, keep the ring, write finished slices into `folder`, the channel's picture to
+    `snapshot_path`.
+    """
 
     camera_id: int
     name: str
@@ -135,7 +141,9 @@ class OpenChannel:
 
 @dataclass(frozen=True, slots=True)
 class BeginRecording:
-    """Record from the last key frame at or before `begin_at`, and end by itself with the last packet before `end_at` (None: open end)."""
+    """Record from the last key frame at or before `begin_at`, and end by itself with the last packet before `end_at`
+    (None: open end).
+    """
 
     recording: RecordingSpec
     begin_at: float
@@ -185,10 +193,11 @@ class CloseChannel:
 
 @dataclass(frozen=True, slots=True)
 class RepairFolder:
-    """Sent instead of `OpenChannel`: repair every slice in `folder` that no living recorder holds, then `RepairDone` and exit.
+    """Sent instead of `OpenChannel`: repair every slice in `folder` that no living recorder holds, then `RepairDone`
+    and exit.
 
-    `adopt` names finished slices in `folder` that the journal lacks; each is answered by a `SliceClosed` ("found") with the facts that the
-    file itself tells.
+    `adopt` names finished slices in `folder` that the journal lacks; each is answered by a `SliceClosed` ("found")
+    with the facts that the file itself tells.
     """
 
     folder: str
@@ -200,7 +209,9 @@ class RepairFolder:
 
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
-    """The source's state. `cause` and `detail` (for people, without secrets) say why it is not online; `retry_sec` when it is tried again."""
+    """The source's state. `cause` and `detail` (for people, without secrets) say why it is not online; `retry_sec`
+    when it is tried again.
+    """
 
     state: LinkState
     cause: str = ""
@@ -238,7 +249,9 @@ class SliceClosed:
 
 @dataclass(frozen=True, slots=True)
 class RecordingEnded:
-    """Nothing more will come for this recording. `last_at` is the wall clock of the end of its last packet, None when it had none."""
+    """Nothing more will come for this recording. `last_at` is the wall clock of the end of its last packet, None when
+    it had none.
+    """
 
     slice_id: int
     last_at: float | None
@@ -291,7 +304,9 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class RepairDone:
-    """The end of a repair run. `unusable` names files in which nothing could be saved, with the reason; they are set aside, not deleted."""
+    """The end of a repair run. `unusable` names files in which nothing could be saved, with the reason; they are set
+    aside, not deleted.
+    """
 
     repaired: int
     unusable: list[str] = field(default_factory=list)

@@ -32,14 +32,16 @@ class Journal:
             self._migrate()
         except sqlite3.DatabaseError as error:
             raise JournalError(
-                f"{path} cannot be used as the journal: {error}. Move it away and start again: it is rebuilt from the recordings on disk."
+                f"{path} cannot be used as the journal: {error}. Move it away and start again: it is rebuilt from the"
+                " recordings on disk."
             ) from error
 
     def _migrate(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
             raise JournalError(
-                f"{self.path} was written by a newer gather-agent (journal version {version}, this one knows {VERSION}). Install that version again."
+                f"{self.path} comes from a newer gather-agent (journal version {version}, this one knows {VERSION})."
+                " Install that version again."
             )
         if version == 0:
             self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version={VERSION}; COMMIT;")
@@ -61,16 +63,18 @@ class Journal:
     # -- recordings
 
     def open_recording(self, due: Due, now: float) -> RecordingRow:
-        """The recording that stands for `due`, made when there is none yet. What the timetable says of it is brought up to date."""
+        """The recording that stands for `due`, made when there is none yet. What the timetable says of it is brought
+        up to date.
+        """
         with self._transaction() as db:
             row = db.execute("SELECT slice_id FROM recording WHERE key = ?", (due.key,)).fetchone()
             if row is None:
-                # Milliseconds since 1970, one more when two channels begin in the same: unique on this agent, rising with time.
+                # Milliseconds since 1970, one more when two channels begin in the same: unique here, rising with time.
                 (last,) = db.execute("SELECT coalesce(max(slice_id), 0) FROM recording").fetchone()
                 slice_id = max(int(now * 1000), last + 1)
                 db.execute(
-                    "INSERT INTO recording (slice_id, key, camera_id, course_id, subject_id, teacher_id, title, planned_start,"
-                    " planned_end) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO recording (slice_id, key, camera_id, course_id, subject_id, teacher_id, title,"
+                    " planned_start, planned_end) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         slice_id,
                         due.key,
@@ -86,8 +90,8 @@ class Journal:
             else:
                 slice_id = row["slice_id"]
                 db.execute(
-                    "UPDATE recording SET subject_id = ?, teacher_id = ?, title = ?, planned_start = ?, planned_end = ?,"
-                    " ended_at = NULL, revision = revision + 1 WHERE slice_id = ?",
+                    "UPDATE recording SET subject_id = ?, teacher_id = ?, title = ?, planned_start = ?,"
+                    " planned_end = ?, ended_at = NULL, revision = revision + 1 WHERE slice_id = ?",
                     (due.subject_id, due.teacher_id, due.title, due.begin, due.end, slice_id),
                 )
         found = self.recording(slice_id)
@@ -114,11 +118,13 @@ class Journal:
             db.execute("UPDATE recording SET last_inx = max(last_inx, ?) WHERE slice_id = ?", (slice_inx, slice_id))
 
     def end_recording(self, slice_id: int, at: float) -> None:
-        """Nothing more will come for it. Ending at another time than planned becomes the plan: what was not wanted is not missing."""
+        """Nothing more will come for it. Ending at another time than planned becomes the plan: what was not wanted is
+        not missing.
+        """
         with self._transaction() as db:
             db.execute(
-                "UPDATE recording SET ended_at = ?, planned_end = min(coalesce(planned_end, ?), ?), revision = revision + 1"
-                " WHERE slice_id = ? AND ended_at IS NULL",
+                "UPDATE recording SET ended_at = ?, planned_end = min(coalesce(planned_end, ?), ?),"
+                " revision = revision + 1 WHERE slice_id = ? AND ended_at IS NULL",
                 (at, at, at, slice_id),
             )
 
@@ -150,8 +156,9 @@ class Journal:
         """A finished slice. False when the journal knew it already."""
         with self._transaction() as db:
             added = db.execute(
-                "INSERT OR IGNORE INTO slice (stem, slice_id, slice_inx, camera_id, course_id, path, thumbnail, started_at, media_sec,"
-                " overlap_sec, size, sha256, video, audio, repaired, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO slice (stem, slice_id, slice_inx, camera_id, course_id, path, thumbnail,"
+                " started_at, media_sec, overlap_sec, size, sha256, video, audio, repaired, state)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(
                         facts.stem,
@@ -175,8 +182,8 @@ class Journal:
                 ),
             ).rowcount
             db.execute(
-                "INSERT OR IGNORE INTO recording (slice_id, key, camera_id, course_id, subject_id, teacher_id, title, planned_start,"
-                " planned_end, ended_at) VALUES (?, ?, ?, ?, 0, 0, '', ?, ?, ?)",
+                "INSERT OR IGNORE INTO recording (slice_id, key, camera_id, course_id, subject_id, teacher_id, title,"
+                " planned_start, planned_end, ended_at) VALUES (?, ?, ?, ?, 0, 0, '', ?, ?, ?)",
                 (
                     *(facts.slice_id, f"found:{facts.slice_id}", facts.camera_id, facts.course_id, facts.started_at),
                     *(facts.started_at + facts.media_sec, facts.started_at + facts.media_sec),

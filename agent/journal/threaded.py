@@ -1,4 +1,6 @@
-"""The journal beside an event loop: one thread of its own, because a synced commit may take as long as the disk likes."""
+"""The journal beside an event loop: one thread of its own, because a synced commit may take as long as the disk
+likes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ T = TypeVar("T")
 
 
 class JournalThread:
-    """`await journal.do(Journal.add_slice, facts)`: operations are carried out one after another, in the order they were asked for."""
+    """`await journal.do(Journal.add_slice, facts)`: operations are carried out one after another, in the order they
+    were asked for.
+    """
 
     def __init__(self, path: Path) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")

@@ -1,1 +1,3 @@
-"""The link to the server: `registration` over HTTP, `relay` over websocket, `reports` of what is uploaded; each heals by itself."""
+"""The link to the server: `registration` over HTTP, `relay` over websocket, `reports` of what is uploaded; each heals
+by itself.
+"""

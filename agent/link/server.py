@@ -1,4 +1,6 @@
-"""The link to the server as a whole: register, hold the relay, report; each step tried for ever with jittered back-off."""
+"""The link to the server as a whole: register, hold the relay, report; each step tried for ever with jittered
+back-off.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ class Storage(Protocol):
     async def put(self, path: Path, name: str, sha256: str) -> StoredFile:
         """Store the file under `name`; when it returns, the storage holds it durably with this size and checksum.
 
-        `sha256` (hex) is what the file must have; a file that has changed on disk is refused with `retry` False. Raises `StorageError`.
+        `sha256` (hex) is what the file must have; a file that has changed on disk is refused with `retry` False.
+        Raises `StorageError`.
         """
         ...
 

@@ -35,7 +35,7 @@ class HttpStorage:
     async def put(self, path: Path, name: str, sha256: str) -> StoredFile:
         """See `base.Storage.put`."""
         try:
-            size = path.stat().st_size
+            size = (await asyncio.to_thread(path.stat)).st_size
         except FileNotFoundError as error:
             raise StorageError(f"{path} is not there any more", retry=False) from error
         headers = {
@@ -68,7 +68,9 @@ class HttpStorage:
         if stored.err_code != 0:
             raise StorageError(f"{name}: the storage refuses: {stored.err_code} {stored.err_msg}")
         if (stored.size, stored.sha256) != (size, sha256):
-            raise StorageError(f"{name}: the storage holds {stored.size} bytes, {stored.sha256[:12]}…; not what was sent")
+            raise StorageError(
+                f"{name}: the storage holds {stored.size} bytes, {stored.sha256[:12]}…; that is not what was sent"
+            )
         return stored
 
     async def _chunks(self, path: Path) -> AsyncIterator[bytes]:

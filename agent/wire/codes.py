@@ -1,4 +1,6 @@
-"""The numbers a command is answered with, and what `transmit` carries (meanings of the first implementation, part 2.3)."""
+"""The numbers a command is answered with, and what `transmit` carries (meanings of the first implementation, part
+2.3).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The relay's text frames: JSON objects told apart by their keys.
 
-    agent  -> server   {"hello": {...}}   {"id", "err_code", "err_msg", "data"}   {"event", "seq", "data"}
-    server -> agent    {"sync": {...}}    {"id", "cmd", "rev", "data"}
+agent  -> server   {"hello": {...}}   {"id", "err_code", "err_msg", "data"}   {"event", "seq", "data"}
+server -> agent    {"sync": {...}}    {"id", "cmd", "rev", "data"}
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The bodies of the gather protocol v1 (`docs/protocol.md`).
 
-Numbers are numbers; numeric strings are accepted, as older servers send them.  Unknown fields are ignored, so that either end may
-be newer than the other.
+Numbers are numbers; numeric strings are accepted, as older servers send them.  Unknown fields are ignored, so that
+either end may be newer than the other.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class GatherSettings(WireModel):
 
 
 class WireCourse(WireModel):
-    """A weekly course. `start_time` is `HH:MM:SS`, or anything that ends so (only the time of day counts); `is_delete` 1 add, 2 modify, 3 delete."""
+    """A weekly course. `start_time` is `HH:MM:SS`, or anything that ends so (only the time of day counts);
+    `is_delete` 1 add, 2 modify, 3 delete.
+    """
 
     course_id: int
     camera_id: int = 0
@@ -100,7 +102,9 @@ class RegisterRequest(WireModel):
 
 
 class RegisterReply(WireModel):
-    """The answer. `token` is empty when the caller's own token goes on; `server_time` Unix seconds; `timezone` an IANA name."""
+    """The answer. `token` is empty when the caller's own token goes on; `server_time` Unix seconds; `timezone` an
+    IANA name.
+    """
 
     err_code: int = 0
     err_msg: str = "OK"
@@ -114,7 +118,9 @@ class RegisterReply(WireModel):
 
 
 class CameraStatus(WireModel):
-    """One channel in `hello`, `status` events and status reports. `status` 1 online, 0 offline, -1 not known since start."""
+    """One channel in `hello`, `status` events and status reports. `status` 1 online, 0 offline, -1 not known since
+    start.
+    """
 
     camera_id: int
     status: int
@@ -179,7 +185,8 @@ class GapReport(WireModel):
 
 
 class RecordingReport(WireModel):
-    """The recording (lesson) that a slice belongs to, as far as it is known now. `planned_*` are the lesson's own times.
+    """The recording (lesson) that a slice belongs to, as far as it is known now. `planned_*` are the lesson's own
+    times.
 
     `coverage` is recorded time over due time, 0 to 1, and None while the lesson is still on.
     """
@@ -197,7 +204,9 @@ class RecordingReport(WireModel):
 
 
 class RecordReport(WireModel):
-    """`POST /gather/v1/records`, idempotent by `file_src`. `file_fdfs`/`image_fdfs` begin with `/`: `storage_addr + file_fdfs` plays."""
+    """`POST /gather/v1/records`, idempotent by `file_src`. `file_fdfs`/`image_fdfs` begin with `/`: `storage_addr +
+    file_fdfs` plays.
+    """
 
     file_src: str
     file_fdfs: str
@@ -230,7 +239,8 @@ class SnapshotReport(WireModel):
 class StatusReport(WireModel):
     """`POST /gather/v1/status`: renews the lease by which the server calls the agent and its channels online.
 
-    `lessons` repeats recordings whose gaps or coverage changed since they were last confirmed, also those without any slice.
+    `lessons` repeats recordings whose gaps or coverage changed since they were last confirmed, also those without any
+    slice.
     """
 
     cameras: tuple[CameraStatus, ...] = ()

@@ -1,4 +1,6 @@
-"""JSON Schemas of every body, generated from the models: `python -m agent.wire.schemas [folder]` writes `docs/schemas`."""
+"""JSON Schemas of every body, generated from the models: `python -m agent.wire.schemas [folder]` writes
+`docs/schemas`.
+"""
 
 from __future__ import annotations
 
