@@ -99,8 +99,9 @@ class Channel:
             self._session.want(None, self.tuning)
 
     async def snapshot(self, limit_sec: float = 8.0) -> SnapshotTaken:
-        """Take the channel's picture now. Raises `RecorderGone` when the channel is off, `TimeoutError` when nothing
-        comes.
+        """Take the channel's picture now.
+
+        Raises `RecorderGone` when the channel is off, `TimeoutError` when nothing comes.
         """
         if self._session is None:
             raise RecorderGone(f"channel {self.camera.camera_id} is off")

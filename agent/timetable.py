@@ -73,8 +73,8 @@ def course_from_wire(wire: WireCourse, camera_id: int) -> Course:
 
 def lesson_on(course: Course, day: date, zone: tzinfo) -> Lesson:
     """The lesson that this course gives on a local day (whose weekday the caller has checked)."""
-    # fold=0 is the rule in one word: PEP 495 reads a skipped time with the offset before the change, which moves it forward,
-    # and an ambiguous one as the first.
+    # fold=0 is the rule in one word: PEP 495 reads a skipped time with the offset before the change, which moves it
+    # forward, and an ambiguous one as the first.
     local = datetime.combine(day, time(), tzinfo=zone) + timedelta(seconds=course.start_sec)
     start = local.replace(fold=0).timestamp()
     return Lesson(course, day, start, start + course.elapse_sec)

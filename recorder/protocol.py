@@ -119,7 +119,7 @@ class SliceFacts:
     repaired: bool = False
 
 
-# -- orders: daemon to recorder --------------------------------------------------------------------------------------------
+# -- orders: daemon to recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ class RepairFolder:
     adopt: list[str] = field(default_factory=list)
 
 
-# -- events: recorder to daemon --------------------------------------------------------------------------------------------
+# -- events: recorder to daemon
 
 
 @dataclass(frozen=True, slots=True)

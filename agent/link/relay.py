@@ -34,7 +34,7 @@ def answer(command_id: str, code: Code, data: dict[str, Any] | None = None, mess
 
 
 class AnswerMemory:
-    """Commands by id: one that comes again is answered from memory, or joins the one that is still being carried out."""
+    """Commands by id: one that comes again is answered from memory, or joins the one still under way."""
 
     def __init__(self, size: int = REMEMBERED) -> None:
         self._size = size
