@@ -1,12 +1,12 @@
 """Everything the recorder raises, in one tree.
 
-    RecorderError
-    +-- SourceError            a camera cannot be opened or went away; `cause` says why in one word
-    |   +-- RefusedUrl         an address of a scheme or form that is never opened
-    +-- FileError              a slice could not be written, synced, closed or repaired
-    |   +-- SyncFailed         the disk refused to make data durable: what was not synced counts as lost
-    |   +-- NotRepairable      nothing playable is in the file
-    +-- ProtocolError          a message between daemon and recorder process that does not parse
+RecorderError
++-- SourceError            a camera cannot be opened or went away; `cause` says why in one word
+|   +-- RefusedUrl         an address of a scheme or form that is never opened
++-- FileError              a slice could not be written, synced, closed or repaired
+|   +-- SyncFailed         the disk refused to make data durable: what was not synced counts as lost
+|   +-- NotRepairable      nothing playable is in the file
++-- ProtocolError          a message between daemon and recorder process that does not parse
 """
 
 from __future__ import annotations
