@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 from recorder.channel_clock import ChannelClock
+from recorder.daemon_link import DaemonLink
 from recorder.errors import ProtocolError
 from recorder.feed import Feed
 from recorder.finisher import Finisher
-from recorder.mouth import Mouth
 from recorder.protocol import (
     BeginRecording,
     Cause,
@@ -53,18 +53,18 @@ _SNAPSHOT_PACKETS = 4  # a decoder may want a few more packets to give its first
 class Channel:
     """A camera and everything that is made of it; used by the main thread."""
 
-    def __init__(self, order: OpenChannel, mouth: Mouth) -> None:
+    def __init__(self, order: OpenChannel, link: DaemonLink) -> None:
         self._order = order
-        self._mouth = mouth
+        self._link = link
         self._tuning = order.tuning
         self._reconnect = order.reconnect
         limits = order.limits
         self._timeline = Timeline()
         clock = ChannelClock(self._timeline)
         self._feed = Feed(Ring(limits.ring_sec, limits.ring_bytes), limits.queue_bytes)
-        self._finisher = Finisher(mouth.tell)
+        self._finisher = Finisher(link.tell)
         folder = Path(order.folder)
-        around = Surroundings(order.camera_id, folder, limits, clock, self._finisher, mouth.tell, self._feed.since)
+        around = Surroundings(order.camera_id, folder, limits, clock, self._finisher, link.tell, self._feed.since)
         self._writer = Writer(self._feed, around, order.tuning, self._cause)
         self._snapshot_due = self._tuning.snap_sec > 0  # set by the clock, taken by the reader at the next key frame
         self._snapshot_at = 0.0
@@ -74,7 +74,7 @@ class Channel:
             limits,
             self._timeline,
             self._feed,
-            emit=mouth.tell,
+            emit=link.tell,
             wanted=lambda: self._reconnect or self._writer.busy,
             lost=self._source_lost,
             key_frame=self._key_frame,
@@ -122,7 +122,7 @@ class Channel:
 
     def _pulse(self, now: float) -> None:
         reader, last = self._reader, self._reader.last_arrival
-        self._mouth.tell(
+        self._link.tell(
             Pulse(
                 packets=reader.packets,
                 received_bytes=reader.received_bytes,
@@ -154,7 +154,7 @@ class Channel:
         path = Path(self._order.snapshot_path)
         if not group or not self._reader.online:
             if request:
-                self._mouth.tell(SnapshotTaken(str(path), request=request, error="the camera sends no picture"))
+                self._link.tell(SnapshotTaken(str(path), request=request, error="the camera sends no picture"))
             return
         self._finisher.snapshot(group[:_SNAPSHOT_PACKETS], path, request, self._snapshot_done)
 
@@ -168,26 +168,26 @@ def run(sock: socket.socket) -> None:
     """Serve the daemon at the other end until it is satisfied or gone."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    mouth = Mouth(sock)
+    link = DaemonLink(sock)
     try:
-        channel = _first_order(mouth)
+        channel = _first_order(link)
         if channel is not None:
-            _serve(channel, mouth)
+            _serve(channel, link)
     except ProtocolError as error:
-        mouth.tell(Trouble("protocol", str(error)))
-    mouth.flush(1.0)
-    mouth.close()
+        link.tell(Trouble("protocol", str(error)))
+    link.flush(1.0)
+    link.close()
 
 
-def _first_order(mouth: Mouth) -> Channel | None:
+def _first_order(link: DaemonLink) -> Channel | None:
     """Wait for the order that says what this process is; None when there is nothing to serve after it."""
-    while not mouth.ended:
-        for order in mouth.listen(PULSE_SEC):
+    while not link.ended:
+        for order in link.listen(PULSE_SEC):
             match order:
                 case OpenChannel():
-                    return Channel(order, mouth)
+                    return Channel(order, link)
                 case RepairFolder():
-                    repair_folder(Path(order.folder), order.adopt, mouth.tell)
+                    repair_folder(Path(order.folder), order.adopt, link.tell)
                     return None
                 case CloseChannel():
                     return None
@@ -196,10 +196,10 @@ def _first_order(mouth: Mouth) -> Channel | None:
     return None
 
 
-def _serve(channel: Channel, mouth: Mouth) -> None:
+def _serve(channel: Channel, link: DaemonLink) -> None:
     try:
-        while not mouth.ended:
-            for order in mouth.listen(channel.tick()):
+        while not link.ended:
+            for order in link.listen(channel.tick()):
                 if isinstance(order, CloseChannel):
                     return
                 channel.obey(order)

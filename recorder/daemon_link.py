@@ -19,7 +19,7 @@ _READ_BYTES = 64 << 10
 _BACKLOG_BYTES = 8 << 20
 
 
-class Mouth:
+class DaemonLink:
     """`tell` from any thread; `listen` and `flush` from the main thread."""
 
     def __init__(self, sock: socket.socket) -> None:

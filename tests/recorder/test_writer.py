@@ -1,0 +1,165 @@
+"""The writing thread: a frozen disk holds up nobody, and what it costs is named."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from recorder.channel_clock import ChannelClock
+from recorder.feed import Feed
+from recorder.finisher import Finisher
+from recorder.packets import Packet
+from recorder.protocol import (
+    BeginRecording,
+    Event,
+    GapFound,
+    Limits,
+    MoveEnd,
+    RecordingEnded,
+    RecordingSpec,
+    SliceClosed,
+    Trouble,
+    Tuning,
+)
+from recorder.recording import Recording, Surroundings
+from recorder.ring import Ring
+from recorder.timeline import Timed, Timeline
+from recorder.writer import Writer
+from tests.media import MakeSample, camera_packets, frame_numbers, tracks_of
+
+LIMIT_SEC = 10.0
+WALL_ZERO = 1_700_000_000.0
+
+
+class Stage:
+    """A writer at work; the test turns the clock and puts the packets."""
+
+    def __init__(self, folder: Path, limits: Limits) -> None:
+        self.now = 0.0
+        self.events: list[Event] = []
+        self.timeline = Timeline()
+        self.feed = Feed(Ring(limits.ring_sec, limits.ring_bytes), limits.queue_bytes)
+        self.finisher = Finisher(self.events.append)
+        clock = ChannelClock(self.timeline, lambda: WALL_ZERO + self.now, lambda: self.now)
+        self.around = Surroundings(7, folder, limits, clock, self.finisher, self.events.append, self.feed.since)
+        self.writer = Writer(self.feed, self.around, Tuning(), lambda: "packet_loss")
+
+    def play(self, packets: list[Packet]) -> None:
+        for packet in packets:
+            self.now = packet.arrival
+            self.feed.put(self.timeline.repair(packet))
+
+    def done(self) -> None:
+        """Wait until the writer has done all that was put."""
+        reached = threading.Event()
+        self.feed.command(reached.set)
+        assert reached.wait(LIMIT_SEC)
+
+    def close(self) -> None:
+        self.writer.close()
+        self.finisher.join()
+
+
+@pytest.fixture
+def packets(sample: MakeSample) -> list[Packet]:
+    return camera_packets(sample(seconds=16, gop_sec=1, audio=False), 16.0)
+
+
+def test_a_frozen_disk_costs_whole_groups_and_never_the_reader(
+    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group_bytes = sum(len(packet.data) for packet in packets) // 16
+    stage = Stage(tmp_path, Limits(sync_sec=0.0, queue_bytes=4 * group_bytes))
+    stage.timeline.begin_session(tracks_of(packets))
+    frozen, thawed = threading.Event(), threading.Event()
+    fdatasync = os.fdatasync
+
+    def freezing(fd: int) -> None:
+        if stage.now >= 2.0 and not thawed.is_set():
+            frozen.set()
+            assert thawed.wait(LIMIT_SEC)
+        fdatasync(fd)
+
+    monkeypatch.setattr("recorder.synced_file.os.fdatasync", freezing)
+    stage.play(packets[:25])
+    stage.writer.begin(BeginRecording(RecordingSpec(11, 5), WALL_ZERO))
+    stage.done()
+    stage.play(packets[25:100])
+    assert frozen.wait(LIMIT_SEC)
+    stage.play(packets[100:300])  # returns at once, with the writer stuck
+    assert stage.feed.queued_bytes <= 4 * group_bytes
+    thawed.set()
+    stage.done()
+    stage.play(packets[300:])
+    stage.writer.end(11)
+    stage.close()
+    (closed,) = [event for event in stage.events if isinstance(event, SliceClosed)]
+    (gap,) = [event for event in stage.events if isinstance(event, GapFound)]
+    numbers = [number for number in frame_numbers(closed.facts.path) if number is not None]
+    missing = sorted(set(range(400)) - set(numbers))
+    assert numbers == sorted(numbers)
+    assert missing == list(range(missing[0], missing[-1] + 1))
+    assert (missing[-1] + 1) % 25 == 0  # it goes on with a key frame
+    assert gap.cause == "overflow"
+    assert (gap.since - WALL_ZERO) * 25 == pytest.approx(missing[0], abs=0.1)
+    assert (gap.until - WALL_ZERO) * 25 == pytest.approx(missing[-1] + 1, abs=0.1)
+
+
+def test_a_recording_waits_for_its_time(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path, Limits())
+    stage.timeline.begin_session(tracks_of(packets))
+    stage.writer.begin(BeginRecording(RecordingSpec(11, 5), WALL_ZERO + 3.5, WALL_ZERO + 60))
+    assert stage.writer.busy
+    stage.play(packets[:80])
+    stage.done()
+    assert stage.writer.running == []
+    stage.play(packets[80:150])
+    stage.done()
+    stage.done()
+    assert stage.writer.running == [11]
+    stage.writer.move_end(MoveEnd(11, WALL_ZERO + 7.0))
+    stage.done()
+    stage.play(packets[150:200])
+    stage.done()
+    assert not stage.writer.busy
+    stage.close()
+    (closed,) = [event for event in stage.events if isinstance(event, SliceClosed)]
+    assert frame_numbers(closed.facts.path) == list(range(75, 175))
+    assert [type(event) for event in stage.events[-2:]] == [SliceClosed, RecordingEnded]
+
+
+def test_a_defect_in_one_recording_does_not_touch_another(
+    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path, Limits())
+    stage.timeline.begin_session(tracks_of(packets))
+    take, defects = Recording.take, ["a defect"]
+
+    def defective(self: Recording, timed: Timed) -> None:
+        if defects and self.spec.slice_id == 12 and timed.at > 5.5:
+            raise RuntimeError(defects.pop())
+        take(self, timed)
+
+    monkeypatch.setattr(Recording, "take", defective)
+    stage.play(packets[:10])
+    for slice_id in (11, 12):
+        stage.writer.begin(BeginRecording(RecordingSpec(slice_id, 5), WALL_ZERO))
+    stage.done()
+    stage.done()
+    for begin in range(10, 400, 10):
+        stage.play(packets[begin : begin + 10])
+        stage.done()
+    stage.close()
+    assert [event.kind for event in stage.events if isinstance(event, Trouble)] == ["internal", "disk"]
+    slices = {event.facts.slice_id: event.facts for event in stage.events if isinstance(event, SliceClosed)}
+    assert frame_numbers(slices[11].path) == list(range(400))
+    # The other one goes on in a new file, from the key frame before what may be lost; the old one is for a repair.
+    began = frame_numbers(slices[12].path)[0]
+    assert began is not None
+    assert began % 25 == 0
+    assert began <= 138
+    assert frame_numbers(slices[12].path) == list(range(began, 400))
+    assert not [event for event in stage.events if isinstance(event, GapFound)]
