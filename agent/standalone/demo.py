@@ -19,6 +19,8 @@ from agent.standalone.clocktime import DAY_SECONDS, Span, clock_seconds, clock_t
 LESSON_SECONDS = 2 * 3600
 LEAST_SECONDS = 600
 """Where lessons cover the next ten minutes, nothing is added."""
+LEAD_SECONDS = 3
+"""A new lesson begins so much later, so that the recorder is there from its first second on."""
 AGENT_SECONDS = 30.0
 """How long the agent may take to register and to say hello."""
 CAMERA_NAME = "示范教室"
@@ -43,7 +45,7 @@ class DemoLesson:
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """What `seed` found or made. `lessons` are in order; the first one is on."""
+    """What `seed` found or made. `lessons` are in order; the first one is on, or begins in a few seconds."""
 
     gather_id: int
     gather_name: str
@@ -185,7 +187,8 @@ def plan_lessons(week: Week, now: datetime) -> list[PlannedLesson]:
     there = list(_cover(week, now, now + timedelta(seconds=LEAST_SECONDS)))
     if all(lesson.course_id is not None for lesson in there):
         return there
-    return list(_cover(week, now, now.replace(second=0, microsecond=0) + timedelta(seconds=LESSON_SECONDS)))
+    begin = now.replace(microsecond=0) + timedelta(seconds=LEAD_SECONDS)
+    return list(_cover(week, begin, now.replace(second=0, microsecond=0) + timedelta(seconds=LESSON_SECONDS)))
 
 
 def _cover(week: Week, now: datetime, until: datetime) -> Iterator[PlannedLesson]:
@@ -210,7 +213,6 @@ def _at(day: datetime, courses: dict[int, Span], second: int) -> PlannedLesson |
 
 
 def _free(taken: list[Span], second: int, limit: int) -> Span:
-    """The free time around a second: from the full minute before it, at most to `limit`."""
-    begin = max([second - second % 60, *(span.end for span in taken if span.end <= second)])
+    """The free time from a second on, at most to `limit`."""
     end = min([max(limit, second + 1), *(span.start for span in taken if span.start > second)])
-    return Span(begin, end - begin)
+    return Span(second, end - second)

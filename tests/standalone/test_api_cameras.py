@@ -214,6 +214,12 @@ async def test_filters(api: Api, agent: ScriptedAgent) -> None:
     assert (await api.ok("list_camera", gather_id=agent.gather_id + 1))["data"] == []
 
 
+async def test_the_id_of_a_deleted_channel_is_not_given_again(api: Api, agent: ScriptedAgent) -> None:
+    first = await add(api, agent)
+    await api.ok("del_camera", camera_id=first)
+    assert await add(api, agent) > first
+
+
 async def test_delete_takes_everything_with_it(api: Api, agent: ScriptedAgent, tmp_path: Path) -> None:
     camera_id, other = await add(api, agent), await add(api, agent)
     names = {}

@@ -17,7 +17,7 @@ async def test_seed_makes_a_channel_and_a_lesson(api: Api, agent: ScriptedAgent)
         assert [command["cmd"] for command in agent.commands] == ["mod_gather", "add_camera", "set_course"]
         again = await seed(api.server.url, api.server.credential, "/v/sample.mp4", now=TUESDAY + 600)
     (lesson,) = plan.lessons
-    assert (lesson.begin.timestamp(), lesson.end.timestamp()) == (TUESDAY + 60, TUESDAY + 60 + 7200)
+    assert (lesson.begin.timestamp(), lesson.end.timestamp()) == (TUESDAY + 93, TUESDAY + 60 + 7200)
     assert str(lesson.begin.tzinfo) == "Asia/Shanghai"
     assert (plan.gather_id, plan.gather_name, plan.camera_name) == (agent.gather_id, "PC-301", demo.CAMERA_NAME)
     assert again.camera_id == plan.camera_id
@@ -41,7 +41,7 @@ async def test_near_midnight_a_lesson_follows(api: Api, agent: ScriptedAgent) ->
     async with agent.relay():
         plan = await seed(api.server.url, api.server.credential, "/v/sample.mp4", now=TUESDAY + 13 * 3600 + 3300)
     times = [(lesson.begin.strftime("%d %H:%M:%S"), lesson.end.strftime("%d %H:%M:%S")) for lesson in plan.lessons]
-    assert times == [("24 23:55:00", "24 23:59:59"), ("25 00:00:00", "25 01:55:00")]
+    assert times == [("24 23:55:03", "24 23:59:59"), ("25 00:00:00", "25 01:55:00")]
 
 
 async def test_it_waits_for_the_agent(api: Api, agent: ScriptedAgent) -> None:

@@ -23,7 +23,7 @@ from agent.standalone.clocktime import (
     moment,
     week_id,
 )
-from agent.standalone.demo import LEAST_SECONDS, Week, plan_lessons
+from agent.standalone.demo import LEAD_SECONDS, LEAST_SECONDS, Week, plan_lessons
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200)
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=20)
@@ -142,7 +142,7 @@ def test_the_demonstration_has_a_lesson_now_and_no_overlap(week: Week, now: date
     plan = plan_lessons(week, now)
     begins = [lesson.day + timedelta(seconds=lesson.span.start) for lesson in plan]
     ends = [lesson.day + timedelta(seconds=lesson.span.end) for lesson in plan]
-    assert begins[0] <= now + timedelta(seconds=1)
+    assert begins[0] <= now + timedelta(seconds=LEAD_SECONDS + 1)
     assert ends[-1] >= now + timedelta(seconds=LEAST_SECONDS - 1)
     for end, begin in zip(ends, begins[1:], strict=False):
         assert begin == end or (begin - end == timedelta(seconds=1) and begin.hour == begin.minute == begin.second == 0)

@@ -19,6 +19,7 @@ from agent.standalone.gather.http import Caller, Refused, answer, caller
 from agent.standalone.services import SERVICES
 from agent.standalone.store.schema import Camera
 from agent.standalone.store.schema import StoredFile as StoredRow
+from agent.standalone.store.trash import keep_after_all
 from agent.wire.models import StoredFile
 
 CHUNK = 1 << 20
@@ -48,7 +49,7 @@ async def put_file(request: web.Request) -> web.Response:
     digest = _content_digest(request)
     if request.content_length is None:
         raise Refused(411, "a Content-Length header is needed")
-    place = await services.database.run(_find_place, who, name, services.files)
+    place = await services.database.run(_find_place, who, name, services.files, for_writing=True)
     known = not name.live and (place.size, place.sha256) == (request.content_length, digest.hex())
     if known and services.files.path(place.relative).is_file():
         await _drain(request)
@@ -102,7 +103,9 @@ def _content_digest(request: web.Request) -> bytes:
         raise Refused(400, "Content-Digest: not base64") from error
 
 
-def _find_place(session: Session, who: Caller, name: FileName, files: FileStore) -> _Place:
+def _find_place(
+    session: Session, who: Caller, name: FileName, files: FileStore, *, for_writing: bool = False
+) -> _Place:
     camera = session.get(Camera, name.camera_id)
     if camera is not None and camera.gather_id != who.gather_id:
         raise Refused(409, f"channel {name.camera_id} is another agent's")
@@ -110,7 +113,10 @@ def _find_place(session: Session, who: Caller, name: FileName, files: FileStore)
         raise Refused(404, f"there is no channel {name.camera_id}")
     row = session.get(StoredRow, name.text)
     if row is None:
-        return _Place(files.place(name, camera.snapshot_key if camera else ""))
+        relative = files.place(name, camera.snapshot_key if camera else "")
+        if for_writing:
+            keep_after_all(session, relative)
+        return _Place(relative)
     if row.gather_id != who.gather_id:
         raise Refused(409, "this file is another agent's")
     return _Place(row.path, row.size, row.sha256)

@@ -9,6 +9,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 SCHEMA_VERSION = 1
 
+_NEVER_AGAIN = {"sqlite_autoincrement": True}
+"""The id of a deleted row is not given to a new one: files, agents and callers may still speak of the old."""
+
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -76,6 +79,7 @@ class Gather(Stamped, Base):
     """A recorder. `rev` counts the changes of what it should know; it is online until `lease_until`."""
 
     __tablename__ = "gather"
+    __table_args__ = _NEVER_AGAIN
     gather_id: Mapped[int] = mapped_column(_Id, primary_key=True)
     agent_uid: Mapped[str] = mapped_column(unique=True)
     token_hash: Mapped[str] = mapped_column(unique=True)
@@ -104,6 +108,7 @@ class Camera(Stamped, Base):
     """A channel. `status`, `recording` (ids of recordings that are on) and what follows is what the agent last said."""
 
     __tablename__ = "camera"
+    __table_args__ = _NEVER_AGAIN
     camera_id: Mapped[int] = mapped_column(_Id, primary_key=True)
     gather_id: Mapped[int] = mapped_column(ForeignKey("gather.gather_id"), index=True)
     grade_id: Mapped[int] = mapped_column(default=0)
@@ -135,6 +140,7 @@ class Course(Stamped, Base):
     """A weekly lesson: `start_sec` seconds after midnight of weekday `week_id` (0 Sunday), `elapse_sec` long."""
 
     __tablename__ = "course"
+    __table_args__ = _NEVER_AGAIN
     course_id: Mapped[int] = mapped_column(_Id, primary_key=True)
     camera_id: Mapped[int] = mapped_column(ForeignKey("camera.camera_id"), index=True)
     subject_id: Mapped[int]
@@ -161,7 +167,11 @@ class Record(Stamped, Base):
     """An uploaded slice, known by `file_src`. `created` is when it began, so that lists sort by lesson time."""
 
     __tablename__ = "record"
-    __table_args__ = (Index("record_by_camera", "camera_id", "created"), Index("record_by_slice", "slice_id"))
+    __table_args__ = (
+        Index("record_by_camera", "camera_id", "created"),
+        Index("record_by_slice", "slice_id"),
+        _NEVER_AGAIN,
+    )
     record_id: Mapped[int] = mapped_column(_Id, primary_key=True)
     file_src: Mapped[str] = mapped_column(unique=True)
     file_fdfs: Mapped[str]

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from agent.standalone.store.database import Database
 from agent.standalone.store.schema import StoredFile, Trash
 
-BATCH = 50
+BATCH = 10
 RETRY_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
@@ -20,9 +21,14 @@ log = logging.getLogger(__name__)
 
 def throw_away(session: Session, which: ColumnElement[bool]) -> None:
     """Forget the uploads of which this is true, and mark their files for deletion."""
-    for row in session.scalars(select(StoredFile).where(which)):
-        session.merge(Trash(path=row.path))
-        session.delete(row)
+    paths = select(StoredFile.path).where(which, StoredFile.path.not_in(select(Trash.path)))
+    session.execute(insert(Trash).from_select(["path"], paths))
+    session.execute(delete(StoredFile).where(which))
+
+
+def keep_after_all(session: Session, path: str) -> None:
+    """A file comes to this path (again): from now on it is not deleted."""
+    session.execute(delete(Trash).where(Trash.path == path))
 
 
 class Sweeper:
@@ -45,34 +51,37 @@ class Sweeper:
         await self._idle.wait()
 
     async def run(self) -> None:
-        """Delete until cancelled. A file that cannot be deleted is tried again later and holds up no other."""
+        """Delete until cancelled. What cannot be deleted is tried again later and holds up nothing else."""
         while True:
             await self._woken.wait()
             self._woken.clear()
-            stuck: set[str] = set()
-            while paths := [path for path in await self._database.run(_some, len(stuck)) if path not in stuck]:
-                gone = await asyncio.to_thread(self._delete, paths)
-                stuck.update(set(paths) - set(gone))
-                await self._database.run(_forget, gone)
+            try:
+                done = await self._sweep()
+            except SQLAlchemyError:
+                log.exception("files to delete could not be looked up")
+                done = False
             if not self._woken.is_set():
                 self._idle.set()
-            if stuck:
+            if not done:
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self._woken.set)
 
-    def _delete(self, paths: list[str]) -> list[str]:
-        gone = []
-        for path in paths:
-            try:
-                self._remove(path)
-                gone.append(path)
-            except OSError as error:
-                log.warning("%s could not be deleted: %s", path, error)
-        return gone
+    async def _sweep(self) -> bool:
+        """Delete what can be deleted; whether that was everything."""
+        stuck: set[str] = set()
+        while await self._database.run(_delete_some, self._remove, stuck):
+            pass
+        return not stuck
 
 
-def _some(session: Session, beyond: int) -> list[str]:
-    return list(session.scalars(select(Trash.path).order_by(Trash.path).limit(BATCH + beyond)))
-
-
-def _forget(session: Session, paths: list[str]) -> None:
-    session.execute(delete(Trash).where(Trash.path.in_(paths)))
+def _delete_some(session: Session, remove: Callable[[str], None], stuck: set[str]) -> bool:
+    """Delete a few files; whether there may be more. All in one transaction, so that no `keep_after_all` comes between."""
+    rows = select(Trash).order_by(Trash.path).limit(BATCH + len(stuck)).with_for_update()
+    todo = [row for row in session.scalars(rows) if row.path not in stuck]
+    for row in todo:
+        try:
+            remove(row.path)
+            session.delete(row)
+        except OSError as error:
+            log.warning("%s could not be deleted: %s", row.path, error)
+            stuck.add(row.path)
+    return bool(todo)
