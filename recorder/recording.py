@@ -114,15 +114,18 @@ class Recording:
         """New slicing from the next packet on."""
         self._slicer.retune(tuning.slice_sec, tuning.inter_val)
 
-    def tick(self, cause: Cause) -> None:
-        """Time passes and no packet waits. `cause` says why nothing comes, should the recording end like this."""
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the end is long enough past that nothing more can come."""
+        return self.end_at is not None and self._around.clock.wall() >= self.end_at + SILENCE_SEC
+
+    def tick(self) -> None:
+        """Time passes, whether packets come or not."""
         if self._file is not None:
             try:
                 self._file.sync_if_due()
             except FileError as error:
                 self._disk_failed(error)
-        if self.end_at is not None and self._around.clock.wall() >= self.end_at + SILENCE_SEC:
-            self.finish("end", cause)
 
     def finish(self, reason: str, cause: Cause = "stopped") -> None:
         """Nothing more belongs to the recording; with "close" it may go on in another process: no end is told."""

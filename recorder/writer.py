@@ -121,7 +121,10 @@ class Writer:
                 recording.broke(cause)  # it begins without a source
             recording.start()
         for recording in list(self._running.values()):
-            recording.tick(self._cause())
+            recording.tick()
+            # Behind a slow disk packets may wait that belong to a recording whose end is long past.
+            if recording.is_overdue and self._feed.queued_bytes == 0:
+                recording.finish("end", self._cause())
             if recording.finished:
                 self._forget(recording)
 

@@ -223,11 +223,10 @@ def test_late_beginning_and_missing_end_are_named(tmp_path: Path, packets: list[
     stage.connect(packets)
     stage.play([p for p in packets if p.arrival < 5.0], shift=5.0)
     stage.now = 21.0
-    recording.tick("stalled")
-    assert not recording.finished
+    assert not recording.is_overdue
     stage.now = 22.1
-    recording.tick("stalled")
-    assert recording.finished
+    assert recording.is_overdue
+    recording.finish("end", "stalled")
     stage.finish()
     gaps = [(g.since - WALL_ZERO, g.until - WALL_ZERO, g.cause) for g in stage.events if isinstance(g, GapFound)]
     assert gaps[0] == (pytest.approx(0.0, abs=0.01), pytest.approx(5.0, abs=0.01), "unreachable")
@@ -240,7 +239,8 @@ def test_nothing_at_all_is_one_gap(tmp_path: Path) -> None:
     recording = stage.begin(Tuning(), 0.0, 20.0)
     recording.lost("unauthorized")
     stage.now = 22.1
-    recording.tick("unauthorized")
+    assert recording.is_overdue
+    recording.finish("end", "unauthorized")
     assert stage.finish() == []
     (gap,) = stage.of(GapFound)
     assert gap == GapFound(11, WALL_ZERO, WALL_ZERO + 20.0, "unauthorized")

@@ -68,30 +68,37 @@ def packets(sample: MakeSample) -> list[Packet]:
     return camera_packets(sample(seconds=16, gop_sec=1, audio=False), 16.0)
 
 
+class FrozenDisk:
+    """A disk whose syncs hang from media time 2 s on until it thaws."""
+
+    def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.frozen, self.thawed = threading.Event(), threading.Event()
+        fdatasync = os.fdatasync
+
+        def freezing(fd: int) -> None:
+            if stage.now >= 2.0 and not self.thawed.is_set():
+                self.frozen.set()
+                assert self.thawed.wait(LIMIT_SEC)
+            fdatasync(fd)
+
+        monkeypatch.setattr("recorder.synced_file.os.fdatasync", freezing)
+
+
 def test_a_frozen_disk_costs_whole_groups_and_never_the_reader(
     tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group_bytes = sum(len(packet.data) for packet in packets) // 16
     stage = Stage(tmp_path, Limits(sync_sec=0.0, queue_bytes=4 * group_bytes))
     stage.timeline.begin_session(tracks_of(packets))
-    frozen, thawed = threading.Event(), threading.Event()
-    fdatasync = os.fdatasync
-
-    def freezing(fd: int) -> None:
-        if stage.now >= 2.0 and not thawed.is_set():
-            frozen.set()
-            assert thawed.wait(LIMIT_SEC)
-        fdatasync(fd)
-
-    monkeypatch.setattr("recorder.synced_file.os.fdatasync", freezing)
+    disk = FrozenDisk(stage, monkeypatch)
     stage.play(packets[:25])
     stage.writer.begin(BeginRecording(RecordingSpec(11, 5), WALL_ZERO))
     stage.done()
     stage.play(packets[25:100])
-    assert frozen.wait(LIMIT_SEC)
+    assert disk.frozen.wait(LIMIT_SEC)
     stage.play(packets[100:300])  # returns at once, with the writer stuck
     assert stage.feed.queued_bytes <= 4 * group_bytes
-    thawed.set()
+    disk.thawed.set()
     stage.done()
     stage.play(packets[300:])
     stage.writer.end(11)
@@ -106,6 +113,26 @@ def test_a_frozen_disk_costs_whole_groups_and_never_the_reader(
     assert gap.cause == "overflow"
     assert (gap.since - WALL_ZERO) * 25 == pytest.approx(missing[0], abs=0.1)
     assert (gap.until - WALL_ZERO) * 25 == pytest.approx(missing[-1] + 1, abs=0.1)
+
+
+def test_the_end_of_a_recording_waits_for_a_slow_disk(
+    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path, Limits(sync_sec=0.0))
+    stage.timeline.begin_session(tracks_of(packets))
+    disk = FrozenDisk(stage, monkeypatch)
+    stage.writer.begin(BeginRecording(RecordingSpec(11, 5), WALL_ZERO, WALL_ZERO + 8))
+    stage.play(packets[:100])
+    assert disk.frozen.wait(LIMIT_SEC)
+    stage.play(packets[100:195])
+    stage.now = 15.0  # long past the end, with packets that belong to it still waiting for the disk
+    disk.thawed.set()
+    stage.done()
+    stage.done()
+    stage.close()
+    (closed,) = [event for event in stage.events if isinstance(event, SliceClosed)]
+    assert closed.reason == "end"
+    assert frame_numbers(closed.facts.path) == list(range(195))
 
 
 def test_a_recording_waits_for_its_time(tmp_path: Path, packets: list[Packet]) -> None:
