@@ -74,10 +74,10 @@ async def test_a_token_belongs_to_one_agent(agent: ScriptedAgent) -> None:
     assert status == 403
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"agent_uid": ""}', b'{"agent_uid": 3.5}', b"\xff", b"[" * 5000])
-async def test_bodies_that_are_none(agent: ScriptedAgent, body: bytes) -> None:
-    status, answer = await agent.post("register", body, agent.server.enrol_key)
-    assert (status, answer["err_code"]) == (400, 400)
+async def test_bodies_that_are_none(agent: ScriptedAgent) -> None:
+    for body in (b"", b"[]", b"{}", b'{"agent_uid": ""}', b'{"agent_uid": 3.5}', b"\xff", b"[" * 5000):
+        status, answer = await agent.post("register", body, agent.server.enrol_key)
+        assert (status, answer["err_code"]) == (400, 400), body[:20]
 
 
 async def test_without_authorization(server: EmbeddedServer, http: aiohttp.ClientSession) -> None:

@@ -74,7 +74,7 @@ class Sweeper:
 
 
 def _delete_some(session: Session, remove: Callable[[str], None], stuck: set[str]) -> bool:
-    """Delete a few files; whether there may be more. All in one transaction, so that no `keep_after_all` comes between."""
+    """Delete a few files; whether there may be more. In one transaction, so that no `keep_after_all` comes between."""
     rows = select(Trash).order_by(Trash.path).limit(BATCH + len(stuck)).with_for_update()
     todo = [row for row in session.scalars(rows) if row.path not in stuck]
     for row in todo:
