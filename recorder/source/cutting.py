@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _DESCRIPTORS = Path("/proc/self/fd")
-_POLL_SEC = 0.1
+_POLL_SEC = 0.2
+_NAP_SEC = 0.5
 _opening = threading.Lock()
 
 
@@ -111,8 +112,11 @@ class Watchdog:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.wait(_POLL_SEC):
+        left = 0.0
+        # Asleep until the deadline, looking in between: a packet is waited for less long than a connection.
+        while not self._stopping.wait(min(left, _NAP_SEC) if left > 0 else _POLL_SEC):
             deadline = self._deadline
-            if deadline is not None and self._monotonic() >= deadline:
+            left = deadline - self._monotonic() if deadline is not None else 0.0
+            if deadline is not None and left <= 0:
                 self.tripped = True
                 self._connections.cut()
