@@ -163,7 +163,7 @@ def _steps() -> list[tuple[object, str]]:
 def test_a_repair_killed_at_any_step_is_repeated(
     folder: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch, step: int, after: bool, sealed: bool
 ) -> None:
-    write_slice(folder, packets, seal=sealed)
+    write_slice(folder, [one for one in packets if one.arrival < 3.0], seal=sealed)
     owner, name = _steps()[step]
     real: Callable[..., object] = getattr(owner, name)
 
@@ -179,7 +179,9 @@ def test_a_repair_killed_at_any_step_is_repeated(
     events = run(folder)
     finished = [path for path in folder.iterdir() if parse(path.name)]
     assert len(finished) == 1
-    assert frame_numbers(finished[0])[:100] == list(range(100))
+    numbers = frame_numbers(finished[0])
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) >= 25
     assert left(folder) == [".jpg", ".mp4"]
     if any(isinstance(event, SliceClosed) for event in events):
         (facts,) = [event.facts for event in events if isinstance(event, SliceClosed)]

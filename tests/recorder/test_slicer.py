@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.slicer import Cut, Fate, Slicer
@@ -73,6 +73,7 @@ def streams(draw: st.DrawFn) -> list[Timed]:
     return out
 
 
+@settings(max_examples=40)
 @given(streams(), slice_secs, st.integers(0, 4))
 def test_slices_without_their_overlaps_are_what_was_received(
     stream: list[Timed], slice_sec: float, inter_val: int
@@ -86,6 +87,7 @@ def test_slices_without_their_overlaps_are_what_was_received(
         assert all(one.packet.track in tracks for one in part.packets)
 
 
+@settings(max_examples=40)
 @given(streams(), st.floats(0.5, 10), st.integers(0, 4))
 def test_overlaps_are_the_last_groups_of_the_slice_before(
     stream: list[Timed], slice_sec: float, inter_val: int
@@ -106,6 +108,7 @@ def test_overlaps_are_the_last_groups_of_the_slice_before(
             assert after.overlap == 0
 
 
+@settings(max_examples=40)
 @given(streams(), st.floats(0.5, 10), st.integers(0, 4))
 def test_cuts_fall_on_the_first_key_frame_at_or_after_a_limit(
     stream: list[Timed], slice_sec: float, inter_val: int
@@ -180,6 +183,7 @@ def test_overlap_is_bounded_in_bytes() -> None:
     assert [part.overlap for part in slices] == [0, 4, 4, 4]
 
 
+@settings(max_examples=40)
 @given(streams(), st.lists(st.tuples(st.integers(0, 200), slice_secs, st.integers(0, 3)), max_size=5))
 def test_retuning_loses_nothing(stream: list[Timed], changes: list[tuple[int, float, int]]) -> None:
     slicer = Slicer(2.0, 1)
