@@ -20,7 +20,7 @@ from tzlocal import get_localzone
 
 from agent import __version__
 from agent.background import forever
-from agent.channel import ChannelSetup
+from agent.channel import Channel, ChannelSetup
 from agent.clock import Clock, SystemClock
 from agent.commands import Commands
 from agent.config.model import Config
@@ -118,7 +118,13 @@ class Daemon:
             on_crash=lambda _: self._repairs.ask(),
         )
         self._fleet = Fleet(
-            self._state, self._journal, setup, zone=self.zone, wake_at=self._wakeups.at, names=self._intake.names
+            self._state,
+            self._journal,
+            self._clock,
+            make_channel=lambda camera: Channel(camera, setup),
+            zone=self.zone,
+            wake_at=self._wakeups.at,
+            names=self._intake.names,
         )
         self._client = ServerClient(
             config.server.url,
@@ -180,6 +186,7 @@ class Daemon:
             self._wakeups.start()
             stack.callback(self._wakeups.stop)
             self._repairs.ask()
+            await self._fleet.account_for_absence()
             await self._fleet.reconcile()
             await self._door.open()
             stack.push_async_callback(self._door.close)

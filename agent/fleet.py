@@ -7,11 +7,14 @@ import logging
 from collections.abc import Callable
 from datetime import tzinfo
 
-from agent.channel import Channel, ChannelSetup
+from agent.channel import Channel
+from agent.clock import Clock
 from agent.journal import Journal, JournalThread
-from agent.reconciler import OFF, Desired, Due, next_turn, what_should_run
+from agent.reconciler import OFF, Desired, Due, due_lesson, next_turn, what_should_run
 from agent.state import AgentState
-from recorder.protocol import Tuning
+from agent.timetable import lessons_between
+from agent.wire.models import WireCamera
+from recorder.protocol import GapFound, Tuning
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +29,16 @@ class Fleet:
         self,
         state: AgentState,
         journal: JournalThread,
-        setup: ChannelSetup,
+        clock: Clock,
         *,
+        make_channel: Callable[[WireCamera], Channel],
         zone: Callable[[], tzinfo],
         wake_at: Callable[[float | None], None],
         names: dict[int, str],
     ) -> None:
         self.channels: dict[int, Channel] = {}
         self.desired: dict[int, Desired] = {}
-        self._state, self._journal, self._setup = state, journal, setup
+        self._state, self._journal, self._clock, self._make_channel = state, journal, clock, make_channel
         self._zone, self._wake_at, self._names = zone, wake_at, names
         self._turn = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
@@ -51,22 +55,40 @@ class Fleet:
             self._turn.clear()
             await self.reconcile()
 
+    async def account_for_absence(self) -> None:
+        """Name what was missed while no agent ran, since it was last known to be alive. Called once, before the first
+        turn.
+        """
+        now = self._clock.wall()
+        alive_at = await self._journal.do(Journal.alive, now)
+        if alive_at is None or alive_at >= now:
+            return
+        for lesson in lessons_between(self._state.courses, self._zone(), alive_at, now):
+            due = due_lesson(lesson)
+            row = await self._journal.do(Journal.open_recording, due, now)
+            since, until = max(lesson.start, alive_at), min(lesson.end, now)
+            gap = GapFound(row.slice_id, since, until, "restart", "the agent was not running")
+            await self._journal.do(Journal.add_gap, gap)
+            if lesson.end <= now:
+                await self._journal.do(Journal.end_recording, row.slice_id, lesson.end)
+
     async def reconcile(self) -> None:
         """One turn: when it returns, every channel has been told."""
         async with self._one_at_a_time:
-            now = self._setup.clock.wall()
+            now = self._clock.wall()
             courses, manual, zone = self._state.courses, self._state.manual, self._zone()
             settings = self._state.known.gather
             self.desired = what_should_run(
                 self._state.wanted, courses, manual, now, zone, auto_dvr=bool(settings.auto_dvr)
             )
+            await self._journal.do(Journal.alive, now)
             await self._account()
             tuning = Tuning(settings.slice_val * 60.0, settings.inter_val, settings.snap_val * 60.0)
             for camera_id, camera in self._state.known.cameras.items():
                 self._names[camera_id] = camera.camera_name
                 channel = self.channels.get(camera_id)
                 if channel is None:
-                    channel = self.channels[camera_id] = Channel(camera, self._setup)
+                    channel = self.channels[camera_id] = self._make_channel(camera)
                 channel.change(camera)
                 channel.want(self.desired.get(camera_id, OFF), tuning)
             await self._close_removed()
@@ -79,7 +101,7 @@ class Fleet:
         """
         due = {item.key: item for desired in self.desired.values() for item in desired.due}
         for key in due.keys() - self._accounted:
-            await self._journal.do(Journal.open_recording, due[key], self._setup.clock.wall())
+            await self._journal.do(Journal.open_recording, due[key], self._clock.wall())
         self._accounted = set(due)
 
     async def _close_removed(self) -> None:

@@ -95,7 +95,7 @@ def what_should_run(
             continue
         soon.add(camera_id)
         if lesson.start <= now < lesson.end:
-            due[camera_id].append(_due_lesson(lesson))
+            due[camera_id].append(due_lesson(lesson))
     for by_hand in manual:
         if by_hand.camera_id in due and by_hand.begin <= now and (by_hand.end is None or now < by_hand.end):
             soon.add(by_hand.camera_id)
@@ -134,7 +134,8 @@ def next_turn(courses: Sequence[Course], manual: Iterable[ManualRecording], now:
     return min((turn for turn in turns if turn is not None and turn > now), default=None)
 
 
-def _due_lesson(lesson: Lesson) -> Due:
+def due_lesson(lesson: Lesson) -> Due:
+    """The recording that a lesson asks for."""
     course = lesson.course
     return Due(
         key=lesson.key,

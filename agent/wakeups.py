@@ -19,22 +19,27 @@ LOOK_SEC = 5
 
 
 class Wakeups:
-    """Calls `wake` at the instant last given to `at`, and every `LOOK_SEC`."""
+    """Calls `wake` at the instant last given to `at`, and every `look_sec`."""
 
-    def __init__(self, scheduler: BaseScheduler, wake: Callable[[], None]) -> None:
+    def __init__(self, scheduler: BaseScheduler, wake: Callable[[], None], look_sec: int = LOOK_SEC) -> None:
         self._scheduler = scheduler
         self._wake = wake
+        self._look_sec = look_sec
 
     def start(self) -> None:
         """Begin; needs the running event loop that the scheduler belongs to."""
         self._scheduler.add_job(
-            self._wake,
-            IntervalTrigger(seconds=LOOK_SEC, timezone=UTC),
+            self._call,
+            IntervalTrigger(seconds=self._look_sec, timezone=UTC),
             id="look",
             coalesce=True,
             misfire_grace_time=None,
         )
         self._scheduler.start()
+
+    async def _call(self) -> None:
+        # A coroutine, because the scheduler runs plain functions in a thread, where no event of the loop may be set.
+        self._wake()
 
     def at(self, instant: float | None) -> None:
         """Wake at this instant (Unix seconds), instead of the one before; None: nothing is planned."""
@@ -44,7 +49,7 @@ class Wakeups:
             return
         moment = datetime.fromtimestamp(instant, UTC)
         self._scheduler.add_job(
-            self._wake, DateTrigger(moment, timezone=UTC), id="edge", replace_existing=True, misfire_grace_time=None
+            self._call, DateTrigger(moment, timezone=UTC), id="edge", replace_existing=True, misfire_grace_time=None
         )
 
     def stop(self) -> None:

@@ -13,6 +13,8 @@ from agent.ledger import Span
 from agent.reconciler import Due
 from recorder.protocol import GapFound, SliceFacts
 
+ALIVE_SEC = 10.0
+
 
 class JournalError(Exception):
     """The journal cannot be used; the message says what to do."""
@@ -59,6 +61,17 @@ class Journal:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+    def alive(self, now: float) -> float | None:
+        """Note that the daemon lives; when it was last noted, None the first time. Kept to ten seconds, to spare the
+        disk.
+        """
+        row = self._db.execute("SELECT alive_at FROM life").fetchone()
+        before: float | None = None if row is None else row["alive_at"]
+        if before is None or not before <= now < before + ALIVE_SEC:
+            with self._transaction() as db:
+                db.execute("INSERT OR REPLACE INTO life (only_row, alive_at) VALUES (1, ?)", (now,))
+        return before
 
     # -- recordings
 

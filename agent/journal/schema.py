@@ -57,6 +57,11 @@ CREATE TABLE gap (
     PRIMARY KEY (slice_id, since, cause)
 ) STRICT;
 
+CREATE TABLE life (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    alive_at REAL NOT NULL
+) STRICT;
+
 CREATE TABLE snapshot (
     camera_id INTEGER PRIMARY KEY,
     path      TEXT    NOT NULL,
