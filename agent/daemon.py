@@ -43,7 +43,6 @@ from agent.storage.base import Storage
 from agent.storage.folder import FolderStorage
 from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace
-from agent.timetable import lessons_between
 from agent.uploads import Uploads
 from agent.wakeups import Wakeups
 from agent.wire.models import CameraStatus, Hello, StatusReport, Sync
@@ -370,7 +369,7 @@ class Daemon:
     def view(self) -> DaemonView:
         """Everything, for people."""
         known, now = self._state.known, self._clock.wall()
-        lessons = lessons_between(self._state.courses, self.zone(), now, now + LOOK_AHEAD_SEC)
+        lessons = self._state.timetable(self.zone()).lessons_between(now, now + LOOK_AHEAD_SEC)
         wanted = self._state.wanted
         return DaemonView(
             now=now,

@@ -12,7 +12,6 @@ from agent.clock import Clock
 from agent.journal import Journal, JournalThread
 from agent.reconciler import OFF, Desired, Due, due_lesson, next_turn, what_should_run
 from agent.state import AgentState
-from agent.timetable import lessons_between
 from agent.wire.models import WireCamera
 from recorder.protocol import GapFound, Tuning
 
@@ -63,7 +62,7 @@ class Fleet:
         alive_at = await self._journal.do(Journal.alive, now)
         if alive_at is None or alive_at >= now:
             return
-        for lesson in lessons_between(self._state.courses, self._zone(), alive_at, now):
+        for lesson in self._state.timetable(self._zone()).lessons_between(alive_at, now):
             due = due_lesson(lesson)
             row = await self._journal.do(Journal.open_recording, due, now)
             since, until = max(lesson.start, alive_at), min(lesson.end, now)
@@ -76,11 +75,9 @@ class Fleet:
         """One turn: when it returns, every channel has been told."""
         async with self._one_at_a_time:
             now = self._clock.wall()
-            courses, manual, zone = self._state.courses, self._state.manual, self._zone()
+            timetable, manual = self._state.timetable(self._zone()), self._state.manual
             settings = self._state.known.gather
-            self.desired = what_should_run(
-                self._state.wanted, courses, manual, now, zone, auto_dvr=bool(settings.auto_dvr)
-            )
+            self.desired = what_should_run(self._state.wanted, timetable, manual, now, auto_dvr=bool(settings.auto_dvr))
             await self._journal.do(Journal.alive, now)
             await self._account()
             tuning = Tuning(settings.slice_val * 60.0, settings.inter_val, settings.snap_val * 60.0)
@@ -93,7 +90,7 @@ class Fleet:
                 channel.want(self.desired.get(camera_id, OFF), tuning)
             await self._close_removed()
             await self._sweep(now)
-            self._wake_at(next_turn(courses, manual, now, zone))
+            self._wake_at(next_turn(timetable, manual, now))
 
     async def _account(self) -> None:
         """Every due recording stands in the journal, also one whose camera never answers: what is missing has a place

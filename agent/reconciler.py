@@ -6,11 +6,10 @@ timer are all the same question asked again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import tzinfo
 
-from agent.timetable import Course, Lesson, lessons_between, next_change
+from agent.timetable import Lesson, Timetable
 
 LEAD_SEC = 30.0
 """A channel that nobody wants is connected this long before its lesson, so that the ring holds the lesson's first key
@@ -76,10 +75,9 @@ OFF = Desired(connect=False, reconnect=False)
 
 def what_should_run(
     wanted: Mapping[int, bool],
-    courses: Iterable[Course],
+    timetable: Timetable,
     manual: Iterable[ManualRecording],
     now: float,
-    zone: tzinfo,
     *,
     auto_dvr: bool,
 ) -> dict[int, Desired]:
@@ -89,7 +87,7 @@ def what_should_run(
     """
     due: dict[int, list[Due]] = {camera_id: [] for camera_id in wanted}
     soon: set[int] = set()
-    for lesson in lessons_between(courses, zone, now, now + LEAD_SEC):
+    for lesson in timetable.lessons_between(now, now + LEAD_SEC):
         camera_id = lesson.course.camera_id
         if camera_id not in due:
             continue
@@ -127,9 +125,9 @@ def changes(running: Mapping[str, float | None], due: Iterable[Due], now: float)
     )
 
 
-def next_turn(courses: Sequence[Course], manual: Iterable[ManualRecording], now: float, zone: tzinfo) -> float | None:
+def next_turn(timetable: Timetable, manual: Iterable[ManualRecording], now: float) -> float | None:
     """The next instant after `now` at which `what_should_run` may answer otherwise; None when nothing is coming."""
-    edges = [next_change(courses, zone, now), next_change(courses, zone, now + LEAD_SEC)]
+    edges = [timetable.next_change(now), timetable.next_change(now + LEAD_SEC)]
     turns = [edges[0], None if edges[1] is None else edges[1] - LEAD_SEC, *(by_hand.end for by_hand in manual)]
     return min((turn for turn in turns if turn is not None and turn > now), default=None)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import secrets
+from datetime import tzinfo
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.files import replace_file
 from agent.reconciler import ManualRecording
-from agent.timetable import BadCourse, Course, course_from_wire
+from agent.timetable import BadCourse, Course, Timetable, course_from_wire
 from agent.wire.models import GatherSettings, RegisterReply, StorageTarget, Sync, WireCamera, WireCourse
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class AgentState:
         self.token_path = folder / "token"
         folder.mkdir(parents=True, exist_ok=True)
         self.known = self._load()
+        self._timetable: Timetable | None = None
         self.token = self.token_path.read_text().strip() if self.token_path.exists() else ""
 
     def _load(self) -> Known:
@@ -84,6 +86,7 @@ class AgentState:
 
     def save(self) -> None:
         """Make the present content durable."""
+        self._timetable = None
         self._write(self.known)
 
     def set_token(self, token: str) -> None:
@@ -101,8 +104,13 @@ class AgentState:
         """The recordings by hand that are on."""
         return [ManualRecording(entry.camera_id, entry.begin, entry.end, entry.title) for entry in self.known.manual]
 
-    @property
-    def courses(self) -> list[Course]:
+    def timetable(self, zone: tzinfo) -> Timetable:
+        """The courses of all channels in this zone; the same object until either changes."""
+        if self._timetable is None or self._timetable.zone != zone:
+            self._timetable = Timetable(self._courses(), zone)
+        return self._timetable
+
+    def _courses(self) -> list[Course]:
         """Every course of every channel; one that makes no sense is left out and named in the log."""
         found = []
         for camera in self.known.cameras.values():

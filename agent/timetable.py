@@ -1,4 +1,4 @@
-"""The timetable: weekly courses and a zone give lessons. Plain functions; instants are Unix seconds.
+"""The timetable: weekly courses and a zone give lessons. No I/O; instants are Unix seconds.
 
 Rules (API document 3.27-3.29): `week_id` 0 is Sunday, only the time of day of `start_time` counts, `elapse_sec` is
 elapsed time. A start that a DST change skips moves forward by the skipped hour, an ambiguous one is the first of the
@@ -7,6 +7,7 @@ two.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from agent.wire.models import WireCourse
 
 _TIME_OF_DAY = re.compile(r"(?:.*[ T])?([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
-_LOOK_AHEAD = timedelta(days=8)
+_LOOK_AHEAD_SEC = (6 * 3600, 9 * 86_400)
+_DAYS_KEPT = 60
 
 
 class BadCourse(ValueError):
@@ -80,38 +82,59 @@ def lesson_on(course: Course, day: date, zone: tzinfo) -> Lesson:
     return Lesson(course, day, start, start + course.elapse_sec)
 
 
-def lessons_between(courses: Iterable[Course], zone: tzinfo, since: float, until: float) -> list[Lesson]:
-    """Every lesson that is on at some moment of `[since, until)`, by start."""
-    by_weekday: dict[int, list[Course]] = {}
-    for course in courses:
-        by_weekday.setdefault(course.week_id, []).append(course)
-    # A lesson of up to 24 h that began yesterday, and one that a zone change moved over midnight, may still be on.
-    first = _local_day(since, zone) - timedelta(days=2)
-    last = _local_day(until, zone) + timedelta(days=1)
-    found = [
-        lesson
-        for day in _days(first, last)
-        for lesson in (lesson_on(course, day, zone) for course in by_weekday.get((day.weekday() + 1) % 7, ()))
-        if lesson.start < until and lesson.end > since
-    ]
-    return sorted(found, key=lambda lesson: (lesson.start, lesson.course.camera_id, lesson.course.course_id))
+class Timetable:
+    """Courses in a zone, as lessons. What a day brings is worked out once, for a daemon asks for the same days again."""
+
+    def __init__(self, courses: Iterable[Course], zone: tzinfo) -> None:
+        self.courses = tuple(courses)
+        self.zone = zone
+        self._by_weekday: dict[int, list[Course]] = {}
+        for course in self.courses:
+            self._by_weekday.setdefault(course.week_id, []).append(course)
+        self._days: dict[date, tuple[Lesson, ...]] = {}
+
+    def lessons_between(self, since: float, until: float) -> list[Lesson]:
+        """Every lesson that is on at some moment of `[since, until)`, by start."""
+        # A lesson of up to 24 h that began yesterday, and one that a zone change moved over midnight, may still be on.
+        first = self._local_day(since) - timedelta(days=2)
+        last = self._local_day(until) + timedelta(days=1)
+        found = [
+            lesson
+            for day in _days(first, last)
+            for lesson in self._lessons_of(day)
+            if lesson.start < until and lesson.end > since
+        ]
+        return sorted(found, key=_order)
+
+    def lessons_on(self, now: float) -> list[Lesson]:
+        """The lessons that are on now."""
+        # The smallest step above now that a double holds at this size is about 0.2 us; a microsecond is above it.
+        return [lesson for lesson in self.lessons_between(now, now + 1e-6) if lesson.start <= now < lesson.end]
+
+    def next_change(self, now: float) -> float | None:
+        """The next instant after `now` at which a lesson begins or ends; None when no course is left."""
+        for ahead_sec in _LOOK_AHEAD_SEC:
+            lessons = self.lessons_between(now, now + ahead_sec)
+            edges = [edge for lesson in lessons for edge in (lesson.start, lesson.end) if edge > now]
+            # An edge beyond the window may have another before it that belongs to a lesson not looked at.
+            if (first := min(edges, default=math.inf)) <= now + ahead_sec:
+                return first
+        return None
+
+    def _lessons_of(self, day: date) -> tuple[Lesson, ...]:
+        if day not in self._days:
+            if len(self._days) > _DAYS_KEPT:
+                self._days.clear()
+            courses = self._by_weekday.get((day.weekday() + 1) % 7, ())
+            self._days[day] = tuple(lesson_on(course, day, self.zone) for course in courses)
+        return self._days[day]
+
+    def _local_day(self, instant: float) -> date:
+        return datetime.fromtimestamp(instant, UTC).astimezone(self.zone).date()
 
 
-def lessons_on(courses: Iterable[Course], zone: tzinfo, now: float) -> list[Lesson]:
-    """The lessons that are on now."""
-    # The smallest step above now that a double holds at this size is about 0.2 us; a microsecond is safely above it.
-    return [lesson for lesson in lessons_between(courses, zone, now, now + 1e-6) if lesson.start <= now < lesson.end]
-
-
-def next_change(courses: Iterable[Course], zone: tzinfo, now: float) -> float | None:
-    """The next instant after `now` at which a lesson begins or ends; None when no course is left."""
-    lessons = lessons_between(courses, zone, now, now + _LOOK_AHEAD.total_seconds())
-    edges = (edge for lesson in lessons for edge in (lesson.start, lesson.end) if edge > now)
-    return min(edges, default=None)
-
-
-def _local_day(instant: float, zone: tzinfo) -> date:
-    return datetime.fromtimestamp(instant, UTC).astimezone(zone).date()
+def _order(lesson: Lesson) -> tuple[float, int, int]:
+    return lesson.start, lesson.course.camera_id, lesson.course.course_id
 
 
 def _days(first: date, last: date) -> Iterator[date]:

@@ -1,7 +1,7 @@
 """Simulated time: a clock, and an event loop on which waiting costs nothing.
 
-The loop asks its selector to wait; here the wait is granted at once and the clock moves instead. Everything that waits by the loop
-(asyncio, APScheduler's asyncio scheduler) runs on simulated time, unchanged.
+The loop asks its selector to wait; here the wait is granted at once and the clock moves instead. Everything that
+waits by the loop (asyncio, APScheduler's asyncio scheduler) runs on simulated time, unchanged.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from agent.reconciler import (
     next_turn,
     what_should_run,
 )
-from agent.timetable import Course
+from agent.timetable import Course, Timetable
 from tests.agent.test_timetable import SHANGHAI, at
 
 MONDAY_9 = at(SHANGHAI, "2026-11-23T09:00:00")
@@ -30,7 +30,7 @@ NINE = lesson(1, 9 * 3600, 2700)
 
 
 def test_a_due_lesson_connects_a_channel_that_is_off() -> None:
-    desired = what_should_run({1: False}, [NINE], [], MONDAY_9, SHANGHAI, auto_dvr=False)[1]
+    desired = what_should_run({1: False}, Timetable([NINE], SHANGHAI), [], MONDAY_9, auto_dvr=False)[1]
     assert desired.connect
     assert [item.course_id for item in desired.due] == [1]
     assert not desired.reconnect
@@ -38,7 +38,7 @@ def test_a_due_lesson_connects_a_channel_that_is_off() -> None:
 
 def test_an_unwanted_channel_is_connected_shortly_before_its_lesson() -> None:
     def ask(now: float) -> bool:
-        return what_should_run({1: False}, [NINE], [], now, SHANGHAI, auto_dvr=True)[1].connect
+        return what_should_run({1: False}, Timetable([NINE], SHANGHAI), [], now, auto_dvr=True)[1].connect
 
     assert not ask(MONDAY_9 - LEAD_SEC - 1)
     assert ask(MONDAY_9 - LEAD_SEC + 1)
@@ -47,20 +47,20 @@ def test_an_unwanted_channel_is_connected_shortly_before_its_lesson() -> None:
 
 
 def test_auto_dvr_reconnects_wanted_channels_only() -> None:
-    wanted = what_should_run({1: True, 2: False}, [], [], MONDAY_9, SHANGHAI, auto_dvr=True)
+    wanted = what_should_run({1: True, 2: False}, Timetable([], SHANGHAI), [], MONDAY_9, auto_dvr=True)
     assert wanted[1].reconnect
     assert not wanted[2].reconnect
 
 
 def test_courses_of_channels_that_are_gone_are_nobodys() -> None:
-    assert what_should_run({2: True}, [NINE], [], MONDAY_9, SHANGHAI, auto_dvr=True)[2].due == ()
+    assert what_should_run({2: True}, Timetable([NINE], SHANGHAI), [], MONDAY_9, auto_dvr=True)[2].due == ()
 
 
 def test_touching_lessons_are_one_transition() -> None:
     ten = lesson(2, 9 * 3600 + 2700, 2700)
     now = MONDAY_9 + 2700
-    before = what_should_run({1: True}, [NINE, ten], [], now - 0.001, SHANGHAI, auto_dvr=True)[1]
-    after = what_should_run({1: True}, [NINE, ten], [], now, SHANGHAI, auto_dvr=True)[1]
+    before = what_should_run({1: True}, Timetable([NINE, ten], SHANGHAI), [], now - 0.001, auto_dvr=True)[1]
+    after = what_should_run({1: True}, Timetable([NINE, ten], SHANGHAI), [], now, auto_dvr=True)[1]
     change = changes({item.key: item.end for item in before.due}, after.due, now)
     assert [item.course_id for item in change.begin] == [2]
     # The first one ends by itself with the last packet before its end.
@@ -69,9 +69,9 @@ def test_touching_lessons_are_one_transition() -> None:
 
 def test_a_lesson_that_is_moved_while_it_runs_goes_on() -> None:
     now = MONDAY_9 + 600
-    before = what_should_run({1: True}, [NINE], [], now, SHANGHAI, auto_dvr=True)[1]
+    before = what_should_run({1: True}, Timetable([NINE], SHANGHAI), [], now, auto_dvr=True)[1]
     later = lesson(1, 9 * 3600 + 300, 3600)
-    after = what_should_run({1: True}, [later], [], now, SHANGHAI, auto_dvr=True)[1]
+    after = what_should_run({1: True}, Timetable([later], SHANGHAI), [], now, auto_dvr=True)[1]
     change = changes({item.key: item.end for item in before.due}, after.due, now)
     assert change.begin == ()
     assert change.end == ()
@@ -92,13 +92,13 @@ def test_a_recorder_that_lets_the_end_pass_is_told() -> None:
 
 def test_a_recording_by_hand_stands_beside_a_lesson() -> None:
     by_hand = ManualRecording(1, MONDAY_9 - 60, None, "extra")
-    due = what_should_run({1: True}, [NINE], [by_hand], MONDAY_9, SHANGHAI, auto_dvr=True)[1].due
+    due = what_should_run({1: True}, Timetable([NINE], SHANGHAI), [by_hand], MONDAY_9, auto_dvr=True)[1].due
     assert sorted(item.course_id for item in due) == [0, 1]
 
 
 def test_overlapping_lessons_are_both_recorded() -> None:
     other = lesson(2, 9 * 3600 + 60, 2700)
-    due = what_should_run({1: True}, [NINE, other], [], MONDAY_9 + 61, SHANGHAI, auto_dvr=True)[1].due
+    due = what_should_run({1: True}, Timetable([NINE, other], SHANGHAI), [], MONDAY_9 + 61, auto_dvr=True)[1].due
     assert [item.course_id for item in due] == [1, 2]
 
 
@@ -146,13 +146,13 @@ def test_changes_carried_out_leave_nothing_to_change(
 )
 def test_the_answer_stays_the_same_until_the_next_turn(courses: list[Course], now: float, zone: ZoneInfo) -> None:
     wanted = {1: True, 2: False}
-    turn = next_turn(courses, [], now, zone)
+    turn = next_turn(Timetable(courses, zone), [], now)
     if turn is None:
         assert not courses
         return
     assert turn > now
     answers = [
-        what_should_run(wanted, courses, [], moment, zone, auto_dvr=True)
+        what_should_run(wanted, Timetable(courses, zone), [], moment, auto_dvr=True)
         for moment in (now, now + (turn - now) * 0.5, now + (turn - now) * 0.999)
     ]
     assert answers[0] == answers[1] == answers[2]

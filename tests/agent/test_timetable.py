@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from agent.timetable import (
     BadCourse,
     Course,
+    Timetable,
     course_from_wire,
     lesson_on,
-    lessons_between,
-    lessons_on,
-    next_change,
 )
 from agent.wire.models import WireCourse
 
@@ -39,7 +37,7 @@ def course(week_id: int, start: str, elapse_sec: int, course_id: int = 1, camera
 
 def test_sunday_is_day_zero() -> None:
     sunday = course(0, "08:00:00", 2700)
-    (lesson,) = lessons_between([sunday], SHANGHAI, at(SHANGHAI, "2026-11-22"), at(SHANGHAI, "2026-11-29"))
+    (lesson,) = Timetable([sunday], SHANGHAI).lessons_between(at(SHANGHAI, "2026-11-22"), at(SHANGHAI, "2026-11-29"))
     assert lesson.day == date(2026, 11, 22)
     assert lesson.start == at(SHANGHAI, "2026-11-22T08:00:00")
     assert lesson.end - lesson.start == 2700
@@ -64,10 +62,10 @@ def test_a_length_of_nothing_is_refused() -> None:
 def test_a_lesson_is_on_from_its_start_until_before_its_end() -> None:
     monday = course(1, "09:00:00", 600)
     start = at(SHANGHAI, "2026-11-23T09:00:00")
-    assert not lessons_on([monday], SHANGHAI, start - 0.001)
-    assert lessons_on([monday], SHANGHAI, start)
-    assert lessons_on([monday], SHANGHAI, start + 599.999)
-    assert not lessons_on([monday], SHANGHAI, start + 600)
+    assert not Timetable([monday], SHANGHAI).lessons_on(start - 0.001)
+    assert Timetable([monday], SHANGHAI).lessons_on(start)
+    assert Timetable([monday], SHANGHAI).lessons_on(start + 599.999)
+    assert not Timetable([monday], SHANGHAI).lessons_on(start + 600)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +86,7 @@ def test_starts_on_days_of_change(zone: ZoneInfo, day: date, start: str, expecte
 
 def test_a_lesson_over_midnight_is_still_on_the_next_day() -> None:
     late = course(6, "23:30:00", 7200)
-    assert lessons_on([late], SHANGHAI, at(SHANGHAI, "2026-11-29T01:29:59"))
+    assert Timetable([late], SHANGHAI).lessons_on(at(SHANGHAI, "2026-11-29T01:29:59"))
 
 
 COURSES = st.lists(
@@ -111,9 +109,9 @@ def test_two_halves_of_a_time_hold_the_lessons_of_the_whole(
     courses: list[Course], zone: ZoneInfo, since: float, first: float, second: float
 ) -> None:
     middle, until = since + first, since + first + second
-    whole = lessons_between(courses, zone, since, until)
-    halves = {lesson.key for lesson in lessons_between(courses, zone, since, middle)}
-    halves |= {lesson.key for lesson in lessons_between(courses, zone, middle, until)}
+    whole = Timetable(courses, zone).lessons_between(since, until)
+    halves = {lesson.key for lesson in Timetable(courses, zone).lessons_between(since, middle)}
+    halves |= {lesson.key for lesson in Timetable(courses, zone).lessons_between(middle, until)}
     assert halves == {lesson.key for lesson in whole}
     assert [lesson.start for lesson in whole] == sorted(lesson.start for lesson in whole)
 
@@ -122,7 +120,7 @@ def test_two_halves_of_a_time_hold_the_lessons_of_the_whole(
 def test_every_course_has_one_lesson_a_week(courses: list[Course], zone: ZoneInfo, now: float) -> None:
     first = datetime.fromtimestamp(now, zone).date()
     days = {first + timedelta(days=n) for n in range(7)}
-    lessons = lessons_between(courses, zone, now - 3 * DAY, now + 11 * DAY)
+    lessons = Timetable(courses, zone).lessons_between(now - 3 * DAY, now + 11 * DAY)
     for item in courses:
         found = [lesson for lesson in lessons if lesson.course is item and lesson.day in days]
         assert len(found) == 1
@@ -131,11 +129,11 @@ def test_every_course_has_one_lesson_a_week(courses: list[Course], zone: ZoneInf
 
 @given(COURSES, ZONES, INSTANTS)
 def test_nothing_changes_before_the_next_change(courses: list[Course], zone: ZoneInfo, now: float) -> None:
-    change = next_change(courses, zone, now)
+    change = Timetable(courses, zone).next_change(now)
     if change is None:
         assert not courses
         return
     assert change > now
-    on_now = {lesson.key for lesson in lessons_on(courses, zone, now)}
-    assert {lesson.key for lesson in lessons_on(courses, zone, (now + change) / 2)} == on_now
-    assert {lesson.key for lesson in lessons_on(courses, zone, change)} != on_now or len(courses) > 1
+    on_now = {lesson.key for lesson in Timetable(courses, zone).lessons_on(now)}
+    assert {lesson.key for lesson in Timetable(courses, zone).lessons_on((now + change) / 2)} == on_now
+    assert {lesson.key for lesson in Timetable(courses, zone).lessons_on(change)} != on_now or len(courses) > 1
