@@ -47,8 +47,8 @@ class Wakeups:
             if self._scheduler.get_job("edge") is not None:
                 self._scheduler.remove_job("edge")
             return
-        # A millisecond late on purpose: clocks are read with different roundings, and a wake-up that comes a hair before
-        # its instant finds nothing changed. A recorder's ring reaches back further.
+        # A millisecond late on purpose: clocks are read with different roundings, and a wake-up a hair before its
+        # instant would find nothing changed. A recorder's ring reaches back further.
         moment = datetime.fromtimestamp(instant + 0.001, UTC)
         self._scheduler.add_job(
             self._call, DateTrigger(moment, timezone=UTC), id="edge", replace_existing=True, misfire_grace_time=None

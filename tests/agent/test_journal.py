@@ -1,0 +1,175 @@
+"""The journal: states that only move forward, steps that may be done twice, a file that survives."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.journal import Journal, JournalError, JournalThread, SliceState
+from agent.reconciler import Due
+from recorder.protocol import GapFound, SliceFacts
+
+LESSON = Due("lesson:1:7:2026-11-23", 1, 7, 1000.0, 3700.0, 3, 4, "语文")
+
+
+def facts(slice_id: int, inx: int = 1, started_at: float = 1000.0, **changed: Any) -> SliceFacts:
+    values: dict[str, Any] = {
+        "stem": f"{inx:032x}_1_{int(started_at)}_7_{slice_id}_{inx}_60",
+        "path": f"/media/slices/{slice_id}_{inx}.mp4",
+        "thumbnail": None,
+        "camera_id": 1,
+        "course_id": 7,
+        "slice_id": slice_id,
+        "slice_inx": inx,
+        "started_at": started_at,
+        "media_sec": 60.0,
+        "overlap_sec": 0.0,
+        "size": 1000,
+        "sha256": "00" * 32,
+    }
+    return SliceFacts(**(values | changed))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    found = Journal(tmp_path / "journal.sqlite")
+    yield found
+    found.close()
+
+
+def test_a_lesson_is_one_recording_however_often_it_is_opened(journal: Journal) -> None:
+    first = journal.open_recording(LESSON, 1000.0)
+    again = journal.open_recording(LESSON, 1500.0)
+    assert again.slice_id == first.slice_id == 1_000_000
+    assert (again.title, again.subject_id, again.planned_end) == ("语文", 3, 3700.0)
+
+
+def test_recordings_that_begin_in_the_same_millisecond_have_different_ids(journal: Journal) -> None:
+    ids = {journal.open_recording(Due(f"lesson:{n}", n, 7, 1000.0, 3700.0), 1000.0).slice_id for n in range(40)}
+    assert len(ids) == 40
+
+
+def test_a_slice_is_known_once(journal: Journal) -> None:
+    row = journal.open_recording(LESSON, 1000.0)
+    assert journal.add_slice(facts(row.slice_id))
+    assert not journal.add_slice(facts(row.slice_id))
+    assert len(journal.slices_of(row.slice_id)) == 1
+    assert journal.known_stems() == {facts(row.slice_id).stem}
+
+
+def test_the_next_index_is_above_every_one_that_was_opened(journal: Journal) -> None:
+    row = journal.open_recording(LESSON, 1000.0)
+    journal.slice_opened(row.slice_id, 3)
+    journal.slice_opened(row.slice_id, 2)
+    journal.add_slice(facts(row.slice_id, 1))
+    found = journal.recording(row.slice_id)
+    assert found is not None
+    assert found.last_inx == 3
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(steps=st.lists(st.sampled_from(list(SliceState)), max_size=8))
+def test_states_only_move_forward(journal: Journal, steps: list[SliceState]) -> None:
+    row = journal.open_recording(LESSON, 1000.0)
+    stem = facts(row.slice_id).stem
+    journal.add_slice(facts(row.slice_id))
+    reached = journal.slices_of(row.slice_id)[0].state
+    for step in steps:
+        journal.advance(stem, step, file_fdfs="/a" if step is SliceState.UPLOADED else "")
+        reached = max(reached, step)
+        assert journal.slices_of(row.slice_id)[0].state == reached
+
+
+def test_the_oldest_lesson_goes_first(journal: Journal) -> None:
+    row = journal.open_recording(LESSON, 1000.0)
+    for inx, started in ((1, 3000.0), (2, 1000.0), (3, 2000.0)):
+        journal.add_slice(facts(row.slice_id, inx, started))
+    assert [item.started_at for item in journal.slices_in(SliceState.RECORDED)] == [1000.0, 2000.0, 3000.0]
+    assert journal.waiting() == (3000, 1000.0)
+
+
+def test_ending_early_becomes_the_plan_ending_in_time_does_not_shorten_it(journal: Journal) -> None:
+    early = journal.open_recording(LESSON, 1000.0)
+    journal.end_recording(early.slice_id, 2000.0)
+    other = journal.open_recording(Due("lesson:2", 2, 8, 1000.0, 3700.0), 1000.0)
+    journal.end_recording(other.slice_id, 3700.0)
+    rows = [journal.recording(row.slice_id) for row in (early, other)]
+    assert [row.planned_end for row in rows if row] == [2000.0, 3700.0]
+    assert journal.open_recordings() == []
+
+
+def test_whatever_changes_a_ledger_has_it_reported_again(journal: Journal) -> None:
+    row = journal.open_recording(LESSON, 1000.0)
+
+    def report() -> bool:
+        waiting = journal.unreported_recordings()
+        for item in waiting:
+            journal.recording_reported(item.slice_id, item.revision)
+        return bool(waiting)
+
+    assert report()
+    assert not report()
+    for change in (
+        lambda: journal.add_slice(facts(row.slice_id)),
+        lambda: journal.add_gap(GapFound(row.slice_id, 1.0, 2.0, "stalled")),
+        lambda: journal.plan_recording(row.slice_id, LESSON),
+        lambda: journal.end_recording(row.slice_id, 3700.0),
+    ):
+        change()
+        assert report()
+
+
+def test_a_report_that_was_overtaken_does_not_confirm_what_it_did_not_say(journal: Journal) -> None:
+    row = journal.open_recording(LESSON, 1000.0)
+    (sent,) = journal.unreported_recordings()
+    journal.add_gap(GapFound(row.slice_id, 1.0, 2.0, "stalled"))
+    journal.recording_reported(sent.slice_id, sent.revision)
+    assert len(journal.unreported_recordings()) == 1
+
+
+def test_a_gap_that_is_told_again_only_grows(journal: Journal) -> None:
+    row = journal.open_recording(LESSON, 1000.0)
+    for until in (1010.0, 1030.0, 1020.0):
+        journal.add_gap(GapFound(row.slice_id, 1000.0, until, "unreachable", "no route"))
+    assert [(gap.since, gap.until) for gap in journal.named_gaps(row.slice_id)] == [(1000.0, 1030.0)]
+
+
+def test_a_slice_found_on_disk_brings_its_recording(journal: Journal) -> None:
+    journal.add_slice(facts(5_000_000, started_at=5000.0))
+    row = journal.recording(5_000_000)
+    assert row is not None
+    assert (row.planned_start, row.planned_end) == (5000.0, 5060.0)
+
+
+def test_a_newer_journal_is_refused_politely(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(JournalError, match="newer gather-agent"):
+        Journal(path)
+
+
+def test_a_file_that_is_no_journal_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    path.write_bytes(b"not a database, whatever else it is" * 100)
+    with pytest.raises(JournalError, match="Move it away"):
+        Journal(path)
+
+
+async def test_a_cancelled_caller_tears_nothing(tmp_path: Path) -> None:
+    journal = JournalThread(tmp_path / "journal.sqlite")
+    asking = asyncio.create_task(journal.do(Journal.open_recording, LESSON, 1000.0))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert len(await journal.do(Journal.open_recordings)) == 1
+    await journal.close()

@@ -1,0 +1,78 @@
+"""The ledger: what stands in slices, what is missing, and why."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.ledger import TOLERANCE_SEC, Span, account
+
+LESSON = Span(1000.0, 3700.0)
+
+
+def test_a_lesson_that_stands_in_slices_with_overlaps_is_covered() -> None:
+    outcome = account(LESSON, [Span(998, 1062), Span(1060, 2400), Span(2398, 3700)], [])
+    assert outcome.coverage == 1.0
+    assert outcome.gaps == ()
+
+
+def test_a_lesson_without_any_slice_is_one_gap_with_the_camera_s_cause() -> None:
+    outcome = account(LESSON, [], [Span(1000, 3700, "unreachable", "no route")])
+    assert outcome.coverage == 0.0
+    assert outcome.gaps == (Span(1000, 3700, "unreachable", "no route"),)
+
+
+def test_a_hole_that_nobody_named_is_named_by_where_it_stands() -> None:
+    outcome = account(LESSON, [Span(1010, 2000), Span(2005, 3690)], [])
+    assert [(gap.since, gap.until, gap.cause) for gap in outcome.gaps] == [
+        (1000, 1010, "late"),
+        (2000, 2005, "restart"),
+        (3690, 3700, "restart"),
+    ]
+    assert outcome.coverage == pytest.approx(1 - 25 / 2700)
+
+
+def test_a_hole_takes_the_cause_that_overlaps_it_most() -> None:
+    named = [Span(1990, 2001, "stalled"), Span(2001, 2010, "unauthorized")]
+    (gap,) = account(LESSON, [Span(990, 2000), Span(2010, 3700)], named).gaps
+    assert (gap.since, gap.until, gap.cause) == (2000, 2010, "unauthorized")
+
+
+def test_lost_packets_inside_a_slice_count_although_the_file_goes_on() -> None:
+    outcome = account(LESSON, [Span(1000, 3700)], [Span(1500, 1502, "packet_loss"), Span(2000, 2004, "overflow")])
+    assert [gap.cause for gap in outcome.gaps] == ["packet_loss", "overflow"]
+    assert outcome.coverage == pytest.approx(1 - 6 / 2700)
+
+
+def test_a_named_break_that_the_slices_cover_after_all_is_none() -> None:
+    assert account(LESSON, [Span(1000, 3700)], [Span(1500, 1502, "restart")]).gaps == ()
+
+
+def test_the_two_clocks_may_disagree_by_the_tolerance() -> None:
+    assert account(LESSON, [Span(1000, 2000), Span(2000 + TOLERANCE_SEC, 3700)], []).gaps == ()
+    assert account(LESSON, [Span(1000, 2000), Span(2000.01 + TOLERANCE_SEC, 3700)], []).gaps
+
+
+SPANS = st.lists(
+    st.tuples(st.floats(0, 5000), st.floats(0, 500)).map(lambda pair: Span(pair[0], pair[0] + pair[1])), max_size=12
+)
+
+
+@given(SPANS, SPANS)
+def test_slices_and_gaps_together_are_the_whole_lesson(slices: list[Span], named: list[Span]) -> None:
+    named = [Span(span.since, span.until, "stalled") for span in named]
+    outcome = account(LESSON, slices, named)
+    assert 0.0 <= outcome.coverage <= 1.0
+    # Every moment of the lesson is in a slice, in a gap, or in a hole below the tolerance.
+    edges = sorted({LESSON.since, LESSON.until, *(e for s in (*slices, *outcome.gaps) for e in (s.since, s.until))})
+    for low, high in itertools.pairwise(edges):
+        middle = (low + high) / 2
+        if LESSON.since < middle < LESSON.until and high - low > TOLERANCE_SEC:
+            inside = any(span.since <= middle < span.until for span in (*slices, *outcome.gaps))
+            assert inside, (low, high)
+    for gap in outcome.gaps:
+        assert LESSON.since <= gap.since < gap.until <= LESSON.until
+        assert gap.cause
