@@ -83,7 +83,7 @@ def lesson_on(course: Course, day: date, zone: tzinfo) -> Lesson:
 
 
 class Timetable:
-    """Courses in a zone, as lessons. What a day brings is worked out once; the same days are asked for again and again."""
+    """Courses in a zone, as lessons. What a day brings is worked out once; the same days are asked for all the time."""
 
     def __init__(self, courses: Iterable[Course], zone: tzinfo) -> None:
         self.courses = tuple(courses)
