@@ -1,0 +1,1 @@
+"""Faults on purpose: processes killed, and what is left of a lesson afterwards."""

@@ -1,0 +1,109 @@
+"""`kill -9` in a lesson, recorder, daemon, both, server in turn: what was recorded is listed, once, and plays."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import pytest
+
+from recorder.names import parse_stem
+from recorder.slice_meta import read_comment
+from tests.faults.school import School, until
+from tests.media import MakeSample
+
+KILLS = int(os.environ.get("GATHER_KILLS", "8"))
+SEED = int(os.environ.get("GATHER_SEED", "1"))
+BOUND_SEC = 6.0
+"""What a kill may cost: a fragment not yet on disk (1 s), the restart (below 1 s for a recorder, a cold start for the
+daemon), the connect, and room for a busy machine.
+"""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stored slice, as its file tells it."""
+
+    began: float
+    ended: float
+    packets: int
+
+
+@pytest.fixture
+def school(tmp_path: Path) -> Iterator[School]:
+    found = School(tmp_path)
+    yield found
+    found.close()
+
+
+def piece_of(school: School, record: dict[str, object], folder: Path) -> Piece:
+    """Fetch the file as a player would, play it through."""
+    address = f"{school.url}{record['file_fdfs']}"
+    path = folder / Path(str(record["file_fdfs"])).name
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        path.write_bytes(answer.read())
+    assert path.stat().st_size == record["file_size"]
+    name = parse_stem(path.stem)
+    assert name is not None
+    with av.open(str(path)) as file:
+        meta = read_comment(file.metadata.get("comment", ""), name)
+        packets = sum(1 for frame in file.decode(video=0))
+        assert file.duration is not None
+        length = file.duration / av.time_base
+    return Piece(meta.started_at, meta.started_at + length, packets)
+
+
+@pytest.mark.faults
+def test_kills_in_a_lesson(school: School, sample: MakeSample, tmp_path: Path) -> None:
+    film = sample()
+    _, course_id = school.lesson_now(film)
+    until("the recording", school.recording)
+    lesson_began = time.time()
+    random_ = random.Random(SEED)
+    victims = {
+        "recorder": school.kill_recorder,
+        "daemon": school.kill_daemon,
+        "everything": school.kill_everything,
+        "server": school.kill_server,
+    }
+    kills: list[tuple[str, float]] = []
+    for number in range(KILLS):
+        time.sleep(random_.uniform(1.0, 6.0))  # the moment of the kill, drawn by the seed
+        victim, kill = list(victims.items())[number % len(victims)]
+        kills.append((victim, time.time()))
+        kill()
+        until(f"the recording after the {victim} was killed", school.recording)
+    time.sleep(2.0)
+    lesson_ended = time.time()
+    school.api("del_course", course_id=course_id)
+    until("everything being listed", school.all_listed)
+    stopped_in = school.stop()
+
+    records = school.records()
+    on_disk = {path.stem for path in school.slices.glob("*.mp4")}
+    listed = [Path(str(record["file_fdfs"])).stem for record in records]
+    assert len(listed) == len(set(listed)), "a slice stands twice"
+    assert set(listed) == on_disk, "a slice is on disk and not in the list, or the other way round"
+    assert len(records) > sum(victim != "server" for victim, _ in kills)
+
+    pieces = sorted((piece_of(school, record, tmp_path) for record in records), key=lambda piece: piece.began)
+    assert all(piece.packets > 0 for piece in pieces)
+    lost = []
+    for victim, moment in kills:
+        if victim == "server":
+            continue  # costs nothing, which the coverage below holds it to
+        before = max((p.ended for p in pieces if p.began < moment), default=lesson_began)
+        after = min((p.began for p in pieces if p.began > moment), default=lesson_ended)
+        lost.append((victim, after - before))
+    report = ", ".join(f"{victim} {seconds:.2f} s" for victim, seconds in lost)
+    print(f"\n{len(kills)} kills, seed {SEED}; lost: {report}; a stop took {stopped_in:.1f} s")
+    assert max(seconds for _, seconds in lost) < BOUND_SEC, report
+    covered = sum(p.ended - p.began for p in pieces)
+    assert covered > (lesson_ended - lesson_began) - sum(seconds for _, seconds in lost) - 2.0
+    assert stopped_in < 10.0
