@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.journal import Journal, JournalThread
+from agent.ledger import Span, account
 from agent.reconciler import Due
 from agent.status import Happening
 from recorder import names
@@ -18,6 +19,7 @@ from recorder.protocol import (
     RecordingBegan,
     RecordingEnded,
     SliceClosed,
+    SliceFacts,
     SliceOpened,
     SnapshotTaken,
     Trouble,
@@ -112,9 +114,22 @@ class Intake:
         }
         self._news("slice", facts.camera_id, text, data)
         self._on_slice()
+        await self._tell_break(facts)
+
+    async def _tell_break(self, facts: SliceFacts) -> None:
+        """Name what a restart cost. A recorder cannot: it was not there; both sides on disk give it to the fraction."""
+        slices = await self._journal.do(Journal.slices_of, facts.slice_id)
+        spans = [Span(row.started_at, row.started_at + row.media_sec) for row in slices]
+        whole = Span(min(span.since for span in spans), max(span.until for span in spans))
+        for hole in account(whole, spans, await self._journal.do(Journal.named_gaps, facts.slice_id)).gaps:
+            if hole.cause == "restart":
+                detail = hole.detail or "the recorder process was not running"
+                gap = GapFound(facts.slice_id, hole.since, hole.until, "restart", detail)
+                await self._gap_found(facts.camera_id, gap)
 
     async def _gap_found(self, camera_id: int, event: GapFound) -> None:
-        await self._journal.do(Journal.add_gap, event)
+        if not await self._journal.do(Journal.add_gap, event):
+            return
         text = f"{event.until - event.since:.1f} s could not be recorded: {event.cause} {event.detail}".rstrip()
         data: News = {"slice_id": event.slice_id, "since": event.since, "until": event.until, "cause": event.cause}
         self._news("gap", camera_id, text, data)

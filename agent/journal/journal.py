@@ -264,15 +264,24 @@ class Journal:
             rows.append(SliceRow(**fields))
         return rows
 
-    def add_gap(self, gap: GapFound) -> None:
-        """What a recorder could not record, and why. The same beginning again only extends it."""
+    def add_gap(self, gap: GapFound) -> bool:
+        """What a recorder could not record, and why. The same beginning again only extends it; False when it says
+        nothing new.
+        """
         with self._transaction() as db:
+            known = db.execute(
+                "SELECT 1 FROM gap WHERE slice_id = ? AND since = ? AND cause = ? AND until >= ?",
+                (gap.slice_id, gap.since, gap.cause, gap.until),
+            ).fetchone()
+            if known is not None:
+                return False
             db.execute(
                 "INSERT INTO gap (slice_id, since, until, cause, detail) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET until = max(until, excluded.until), detail = excluded.detail",
                 (gap.slice_id, gap.since, gap.until, gap.cause, gap.detail),
             )
             db.execute("UPDATE recording SET revision = revision + 1 WHERE slice_id = ?", (gap.slice_id,))
+        return True
 
     def named_gaps(self, slice_id: int) -> list[Span]:
         """The gaps that were reported of a recording."""
