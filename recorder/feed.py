@@ -86,6 +86,11 @@ class Feed:
             self._open = True
             return self._ring.since(at)
 
+    def source_lost(self) -> None:
+        """What is put from now on comes by another connection."""
+        with self._changed:
+            self._ring.end_session()
+
     def rest(self) -> None:
         """Nothing is recorded: packets go to the ring only."""
         with self._changed:

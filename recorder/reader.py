@@ -97,6 +97,7 @@ class Reader:
     def _lose(self, error: SourceError, online_sec: float) -> None:
         """Tell of the loss and wait until the source is to be tried again."""
         self.cause = cast(Cause, error.cause) if error.cause in _CAUSES else "unusable"
+        self._feed.source_lost()
         self._lost(self.cause)
         if self._wanted():
             delay = self._backoff.failed(online_sec)

@@ -26,7 +26,7 @@ from recorder.protocol import (
 from recorder.slice_file import SliceFile
 from recorder.slice_meta import SliceMeta
 from recorder.slicer import Cut, Fate, Slicer
-from recorder.timeline import Timed
+from recorder.timeline import Lineup, Timed
 
 SILENCE_SEC = 2.0
 """So long after its end a recording waits for packets that belong to it."""
@@ -92,7 +92,9 @@ class Recording:
         beyond, self._beyond = self._beyond, []
         self._passed.clear()
         for timed in beyond:
-            self._place(timed)
+            # With a disk that failed they come out of the ring again, like everything else since then.
+            if self._lost_at is None and not self.finished:
+                self._place(timed)
 
     def broke(self, cause: Cause) -> None:
         """Packets are missing from here on; the slice goes on with the next key frame."""
@@ -157,10 +159,11 @@ class Recording:
         return self.end_at is not None and timed.at >= self._around.clock.media_of(self.end_at)
 
     def _pass_end(self, timed: Timed) -> None:
-        """A track has reached the end; sound and picture do so one after the other."""
+        """A track has reached the end; sound and picture do so one after the other, unless one of them is silent."""
         self._passed.add(timed.packet.track.index)
         self._beyond.append(timed)
-        if all(track.index in self._passed for track in timed.lineup.tracks):
+        waited = timed.at - self._beyond[0].at >= SILENCE_SEC
+        if waited or all(track.index in self._passed for track in timed.lineup.tracks):
             self.finish("end", "packet_loss")
 
     def _feed(self, timed: Timed) -> None:
@@ -181,7 +184,7 @@ class Recording:
             return
         packets = (*cut.overlap, timed)
         try:
-            self._open(packets[0], cut.overlap_sec)
+            self._open(packets[0], timed.lineup, cut.overlap_sec)
         except FileError as error:
             self._disk_failed(error, timed.at)
             return
@@ -189,7 +192,7 @@ class Recording:
             if self._file is not None:
                 self._write(one)
 
-    def _open(self, first: Timed, overlap_sec: float) -> None:
+    def _open(self, first: Timed, lineup: Lineup, overlap_sec: float) -> None:
         around, spec = self._around, self.spec
         started_at = around.clock.wall_of(first.at)
         inx = self._next_inx
@@ -201,7 +204,7 @@ class Recording:
         self._file = SliceFile(
             around.folder,
             name,
-            first.lineup.tracks,
+            lineup.tracks,
             meta,
             fragment_sec=limits.fragment_sec,
             sync_sec=limits.sync_sec,

@@ -10,12 +10,13 @@ from recorder.timeline import Timed
 class _Group:
     """A packet that may open a recording, and everything up to the next one."""
 
-    __slots__ = ("at", "packets", "size")
+    __slots__ = ("at", "over", "packets", "size")
 
     def __init__(self, first: Timed) -> None:
         self.at = first.at
         self.packets = [first]
         self.size = len(first.packet.data)
+        self.over = False  # the connection that it came by is lost
 
 
 class Ring:
@@ -36,7 +37,7 @@ class Ring:
         size = len(timed.packet.data)
         if timed.opens:
             groups.append(_Group(timed))
-        elif groups:
+        elif groups and not groups[-1].over:
             groups[-1].packets.append(timed)
             groups[-1].size += size
         else:
@@ -51,19 +52,29 @@ class Ring:
         # The second group must reach back far enough before the first may go.
         return len(self._groups) > 1 and now - self._groups[1].at >= self._seconds
 
+    def end_session(self) -> None:
+        """The connection is lost: what comes next continues no group, and belongs to another moment."""
+        if self._groups:
+            self._groups[-1].over = True
+
     def since(self, at: float) -> list[Timed]:
-        """Everything from the last key frame at or before media time `at`; from the oldest where none is old enough."""
+        """Everything from the last key frame at or before media time `at`; from the oldest where none is old enough.
+
+        A group of a lost connection that ended before `at` does not count: nobody saw what came between.
+        """
+        groups = list(self._groups)
         begin = 0
-        for index, group in enumerate(self._groups):
+        for index, group in enumerate(groups):
             if group.at > at:
                 break
             begin = index
-        groups = list(self._groups)[begin:]
-        return [timed for group in groups for timed in group.packets]
+        if groups and groups[begin].over and groups[begin].packets[-1].end < at:
+            begin += 1
+        return [timed for group in groups[begin:] for timed in group.packets]
 
     def last_group(self) -> list[Timed]:
-        """The newest key frame and what followed it; empty where there is none."""
-        return list(self._groups[-1].packets) if self._groups else []
+        """The newest key frame and what followed it; empty where there is none, or it is of a lost connection."""
+        return list(self._groups[-1].packets) if self._groups and not self._groups[-1].over else []
 
     @property
     def span(self) -> float:

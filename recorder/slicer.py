@@ -50,7 +50,8 @@ class Cut:
 class Slicer:
     """The slices of one recording.
 
-    `slice_sec` 0 makes one file; `inter_val` is the overlap in key-frame groups, bounded by `overlap_bytes`.
+    `slice_sec` 0 makes one file; `inter_val` is the overlap in key-frame groups, bounded by `overlap_bytes`, of which
+    `held_bytes` are in use.
     """
 
     def __init__(self, slice_sec: float, inter_val: int, overlap_bytes: int = 64 << 20) -> None:
@@ -62,14 +63,15 @@ class Slicer:
         self._last = 0.0
         self._lineup: Lineup | None = None  # of the open slice; None while none is open
         self._groups: deque[list[Timed]] = deque()  # the last groups of the open slice
-        self._groups_size = 0
+        self.held_bytes = 0
 
     def retune(self, slice_sec: float, inter_val: int) -> None:
         """New values from the next packet on; the grid still counts from the recording's start."""
         self._inter_val = inter_val
         if slice_sec != self._slice_sec:
             self._slice_sec = slice_sec
-            self._set_limit(self._last)
+            if self._origin is not None:
+                self._set_limit(self._last)
 
     def close(self) -> None:
         """The open slice was ended from outside (source lost, disk failed): the next packet that can open one does."""
@@ -102,7 +104,8 @@ class Slicer:
             if timed.opens or lineup.video not in current.tracks:
                 return Cut("codec", opens=timed.opens)
             # Only the sound changed, within a group: the new slice repeats the picture from the last key frame on.
-            return Cut("codec", opens=True, overlap=tuple(t for t in self._groups[-1] if t.leads))
+            group = tuple(t for t in self._groups[-1] if t.leads) if self._groups else ()
+            return Cut("codec", opens=bool(group), overlap=group)
         if timed.opens and timed.at >= self._limit - _EPSILON:
             return Cut("limit", opens=True, overlap=self._overlap())
         return None
@@ -122,16 +125,16 @@ class Slicer:
 
     def _remember(self, timed: Timed) -> None:
         self._last = timed.at
-        if timed.opens or not self._groups:
+        if timed.opens:
             self._groups.append([timed])
-        else:
+        elif self._groups:
             self._groups[-1].append(timed)
-        self._groups_size += len(timed.packet.data)
-        while len(self._groups) > max(1, self._inter_val) or (
-            len(self._groups) > 1 and self._groups_size > self._overlap_bytes
-        ):
-            self._groups_size -= sum(len(old.packet.data) for old in self._groups.popleft())
+        else:
+            return  # of a group that was too large to be held
+        self.held_bytes += len(timed.packet.data)
+        while len(self._groups) > max(1, self._inter_val) or self.held_bytes > self._overlap_bytes:
+            self.held_bytes -= sum(len(old.packet.data) for old in self._groups.popleft())
 
     def _forget(self) -> None:
         self._groups.clear()
-        self._groups_size = 0
+        self.held_bytes = 0

@@ -17,6 +17,7 @@ from recorder.finisher import Finisher
 from recorder.packets import Packet
 from recorder.protocol import (
     BeginRecording,
+    Cause,
     Event,
     GapFound,
     Limits,
@@ -71,6 +72,11 @@ class Stage:
             self.feed.put(timed)
             for recording in self.recordings:
                 recording.take(timed)
+
+    def lose(self, cause: Cause) -> None:
+        self.feed.source_lost()
+        for recording in self.recordings:
+            recording.lost(cause)
 
     def finish(self) -> list[SliceFacts]:
         self.finisher.join()
@@ -202,7 +208,7 @@ def test_a_lost_source_is_a_gap_and_a_new_slice(tmp_path: Path, packets: list[Pa
     stage.connect(packets)
     recording = stage.begin(Tuning(), 0.0)
     stage.play([p for p in packets if p.arrival < 3.0])
-    recording.lost("stalled")
+    stage.lose("stalled")
     stage.connect(packets)
     stage.play([p for p in packets if p.arrival < 4.0], shift=8.0)
     recording.finish("end")
@@ -214,6 +220,59 @@ def test_a_lost_source_is_a_gap_and_a_new_slice(tmp_path: Path, packets: list[Pa
     assert isinstance(gap, GapFound)
     assert gap.cause == "stalled"
     assert (gap.since, gap.until) == pytest.approx((WALL_ZERO + 3.0, WALL_ZERO + 8.0), abs=0.05)
+
+
+def test_a_lesson_does_not_begin_with_what_came_before_the_camera_was_lost(
+    tmp_path: Path, packets: list[Packet]
+) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    stage.play([p for p in packets if p.arrival < 2.5])
+    stage.lose("unreachable")
+    stage.now = 7200.0
+    recording = stage.begin(Tuning(), 7200.0)
+    recording.broke("unreachable")
+    stage.connect(packets)
+    stage.play([p for p in packets if 3.5 <= p.arrival < 6.0], shift=7210.0)
+    recording.finish("end")
+    (facts,) = stage.finish()
+    assert facts.started_at == pytest.approx(WALL_ZERO + 7214.0, abs=0.1)
+    assert frame_numbers(facts.path) == list(range(100, 150))
+    (gap,) = stage.of(GapFound)
+    assert isinstance(gap, GapFound)
+    assert (gap.since, gap.until) == pytest.approx((WALL_ZERO + 7200.0, facts.started_at), abs=0.05)
+
+
+def test_sound_that_ends_within_a_group_costs_no_picture(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    recording = stage.begin(Tuning(), 0.0)
+    stage.play([p for p in packets if p.arrival < 3.5])
+    stage.timeline.drop_track(next(p.track for p in packets if p.track.kind == "audio"))
+    stage.play([p for p in packets if p.arrival >= 3.5 and p.track.kind == "video"])
+    recording.finish("end")
+    first, second = stage.finish()
+    assert frame_numbers(first.path) == list(range(88))
+    assert frame_numbers(second.path) == list(range(75, 400))  # again from the key frame on
+    assert second.overlap_sec == pytest.approx(0.52, abs=0.001)
+    assert (first.audio, second.audio) == ("aac 48000 Hz 1 ch", "")
+    assert [stream["codec_type"] for stream in ffprobe(second.path)["streams"]] == ["video"]
+
+
+def test_other_sound_within_a_group_begins_a_slice_that_has_it(tmp_path: Path, packets: list[Packet]) -> None:
+    """A transcoder's track comes new with the first sound of another codec, between two key frames."""
+    sound = next(p.track for p in packets if p.track.kind == "audio")
+    other = replace(sound)
+    changed = [replace(p, track=other) if p.track is sound and p.arrival >= 3.5 else p for p in packets]
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    recording = stage.begin(Tuning(), 0.0)
+    stage.play(changed)
+    recording.finish("end")
+    assert not stage.of(Trouble)
+    first, second = stage.finish()
+    assert frame_numbers(second.path) == list(range(75, 400))
+    assert packet_hashes(first.path, "audio") + packet_hashes(second.path, "audio") == hashes(packets, "audio")
 
 
 def test_late_beginning_and_missing_end_are_named(tmp_path: Path, packets: list[Packet]) -> None:
@@ -331,6 +390,41 @@ def test_an_end_moved_at_the_last_moment_loses_nothing(tmp_path: Path, packets: 
     assert recording.finished
     (facts,) = stage.finish()
     assert frame_numbers(facts.path) == list(range(150))
+
+
+def test_an_end_moved_while_the_disk_fails_doubles_nothing(
+    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path, Limits(sync_sec=0.0))
+    stage.connect(packets)
+    recording = stage.begin(Tuning(), 0.0, 4.0)
+    _break_disk(monkeypatch, "pwrite", lambda: 2.5 < stage.now < 4.5)
+    stage.play([p for p in packets if p.arrival < 4.5 and (p.track.kind == "video" or p.arrival < 3.9)])
+    assert not recording.finished
+    stage.now = 20.0  # the disk works again, nothing was retried yet
+    recording.move_end(None)
+    stage.play([p for p in packets if p.arrival >= 4.5])
+    recording.finish("end")
+    (facts,) = stage.finish()
+    numbers = frame_numbers(facts.path)
+    assert numbers[0] is not None
+    assert numbers == list(range(numbers[0], 400))
+    video = packet_hashes(facts.path, "video")
+    assert video == hashes(packets, "video")[-len(video) :]
+
+
+def test_sound_that_is_missing_at_the_end_holds_the_end_back_for_two_seconds(
+    tmp_path: Path, packets: list[Packet]
+) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    recording = stage.begin(Tuning(), 0.0, 4.0)
+    stage.play([p for p in packets if p.arrival < 5.9 and (p.track.kind == "video" or p.arrival < 3.0)])
+    assert not recording.finished
+    stage.play([p for p in packets if 5.9 <= p.arrival < 6.1 and p.track.kind == "video"])
+    assert recording.finished
+    (facts,) = stage.finish()
+    assert frame_numbers(facts.path) == list(range(100))
 
 
 def test_the_preroll_reaches_back_into_the_ring(tmp_path: Path, packets: list[Packet]) -> None:

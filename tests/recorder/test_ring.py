@@ -58,6 +58,27 @@ def test_enough_is_kept_when_bytes_do_not_matter(items: list[tuple[bool, bool, f
         assert kept[0].at == max([key for key in keys if stream[-1].at - key >= seconds], default=keys[0])
 
 
+def test_what_came_before_a_loss_begins_nothing_after_it() -> None:
+    """A camera that went away in the morning must not open the afternoon's lesson with the morning's last picture."""
+    ring = Ring(30.0, 1 << 20)
+    old = build([(True, n == 0, 0.04, 10) for n in range(25)])
+    for one in old:
+        ring.append(one)
+    ring.end_session()
+    assert ring.since(old[-1].at) == old  # the recording that was on may need it again
+    assert ring.since(old[-1].end + 3600.0) == []
+    assert ring.last_group() == []
+
+    again = Lineup(2, (VIDEO, AUDIO))
+    ring.append(timed(25, 5000.0, lineup=again))  # the new connection begins within a key-frame group
+    assert ring.since(4000.0) == []
+    new = [timed(26 + n, 5000.1 + n, lineup=again, key=True) for n in range(3)]
+    for one in new:
+        ring.append(one)
+    assert ring.since(4000.0) == new
+    assert ring.last_group() == new[-1:]
+
+
 def test_sound_alone_may_begin_anywhere() -> None:
     stream = build([(False, False, 0.02, 10)] * 100, SOUND)
     ring = Ring(1.0, 1 << 20)

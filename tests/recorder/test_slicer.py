@@ -73,6 +73,30 @@ def streams(draw: st.DrawFn) -> list[Timed]:
     return out
 
 
+def test_retuned_before_it_begins_the_grid_counts_from_the_beginning() -> None:
+    slicer = Slicer(0, 0)
+    slicer.retune(10, 0)
+    slices, _ = record(slicer, [timed(n, 7.0 + n, lineup=BOTH, key=True) for n in range(25)])
+    assert [part.packets[0].at for part in slices] == [7.0, 17.0, 27.0]
+
+
+def test_a_camera_without_key_frames_fills_no_memory() -> None:
+    """One key frame, then none for hours, as gradual refresh sends it: no group is held for an overlap of its own."""
+    slicer = Slicer(0, 1, overlap_bytes=1000)
+    stream = [timed(n, n * 0.04, lineup=BOTH, key=n == 0) for n in range(500)]
+    slices, skipped = record(slicer, stream)
+    assert len(slices) == 1
+    assert not skipped
+    assert slicer.held_bytes <= 1000
+    # With key frames there is an overlap again.
+    for one in [timed(500 + n, 20 + n * 0.5, lineup=BOTH, key=n % 2 == 0) for n in range(4)]:
+        assert slicer.feed(one) is Fate.WRITE
+    slicer.retune(0.5, 1)
+    cut = slicer.feed(timed(504, 22.0, lineup=BOTH, key=True))
+    assert isinstance(cut, Cut)
+    assert [one.seq for one in cut.overlap] == [502, 503]
+
+
 @settings(max_examples=40)
 @given(streams(), slice_secs, st.integers(0, 4))
 def test_slices_without_their_overlaps_are_what_was_received(
