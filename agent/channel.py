@@ -7,6 +7,7 @@ A crash, a hang or a lost fork server is answered by another process, which goes
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Callable
@@ -70,6 +71,7 @@ class Channel:
         self._session: Session | None = None
         self._turn = asyncio.Event()
         self._closing = self._renewing = False
+        self._hurry = asyncio.Event()
         self._failures = 0
         self._pictures: dict[str, asyncio.Future[SnapshotTaken]] = {}
         self._task = asyncio.create_task(self._supervise(), name=f"channel {camera.camera_id}")
@@ -93,9 +95,10 @@ class Channel:
     def renew(self) -> None:
         """Connect anew: the source changed, or somebody started a channel that had given up. Recordings go on."""
         self._failures = 0
+        self._renewing = True
         self._turn.set()
+        self._hurry.set()
         if self._session is not None:
-            self._renewing = True
             self._session.want(None, self.tuning)
 
     async def snapshot(self, limit_sec: float = 8.0) -> SnapshotTaken:
@@ -116,6 +119,7 @@ class Channel:
     async def close(self) -> None:
         """Finish files, end the process."""
         self._closing = True
+        self._hurry.set()
         self.want(OFF, self.tuning)
         await self._task
 
@@ -208,7 +212,9 @@ class Channel:
         session = Session(self.camera.camera_id, process, self._setup.clock, self._hooks)
         self.link = LinkChanged("connecting")
         self._session = session
-        session.want(self.desired if self.desired.connect else None, self.tuning)
+        # The settings may have changed while the process was made: then it is told to end, and the next one has them.
+        goes_on = self.desired.connect and not self._renewing
+        session.want(self.desired if goes_on else None, self.tuning)
         try:
             await session.run(
                 OpenChannel(
@@ -224,7 +230,7 @@ class Channel:
             )
         finally:
             self._session = None
-        return self._renewing or not self.desired.connect
+        return session.called
 
     async def _after_crash(self, lived_sec: float) -> None:
         self.restarts += 1
@@ -233,7 +239,10 @@ class Channel:
         log.warning("channel %d: the recorder process is gone; another one in %.1f s", self.camera.camera_id, wait)
         self._setup.on_crash(self.camera.camera_id)
         await self._set_link(LinkChanged("waiting", "restart", "the recorder process ended unexpectedly", wait))
-        await asyncio.sleep(wait)
+        self._hurry.clear()
+        if not self._closing:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), wait)
 
     async def _wait_turn(self) -> None:
         await self._turn.wait()
@@ -255,4 +264,8 @@ class Channel:
                     picture.set_result(event)
             case _:
                 pass
-        await self._setup.hooks.on_event(camera_id, event)
+        try:
+            await self._setup.hooks.on_event(camera_id, event)
+        except Exception:  # a boundary: the recording outlives a journal that cannot be written; repair takes it in
+            log.exception("channel %d: %s could not be taken in", camera_id, type(event).__name__)
+            self._setup.on_crash(camera_id)

@@ -22,6 +22,8 @@ from recorder.protocol import Event, Order, decode, encode
 log = logging.getLogger(__name__)
 
 SPAWN_LIMIT_SEC = 10.0
+UNKNOWN_STATUS = -signal.SIGHUP
+"""Stands for the status of a recorder whose fork server, the only one to be told it, ended first."""
 _LINE_LIMIT = 1 << 20
 
 
@@ -29,15 +31,48 @@ class RecorderGone(Exception):
     """The recorder process, or the fork server, is not there (any more)."""
 
 
+class Child:
+    """A process that the fork server made. The descriptor stands for this process and no later one of its number."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        try:
+            self._descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._descriptor = -1  # it is gone already; the fork server says so, or has ended itself
+
+    def kill(self) -> None:
+        """End it, unless it has ended."""
+        if not self.exited.done() and self._descriptor >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
+
+    def ended(self, status: int) -> None:
+        """It has ended with this status."""
+        if not self.exited.done():
+            self.exited.set_result(status)
+        if self._descriptor >= 0:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def watch(self) -> None:
+        """Nobody reports its status any more: notice its end ourselves."""
+        if self._descriptor < 0:
+            self.ended(UNKNOWN_STATUS)
+        else:
+            asyncio.get_running_loop().add_reader(self._descriptor, self.ended, UNKNOWN_STATUS)
+
+
 class RecorderProcess:
     """One recorder process: orders in, events out, an exit status at the end."""
 
-    def __init__(
-        self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, exited: asyncio.Future[int]
-    ) -> None:
-        self.pid = pid
-        self.exited = exited
+    def __init__(self, child: Child, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.pid = child.pid
+        self.exited = child.exited
         """Done when the process is: its exit status, negative for a signal."""
+        self._child = child
         self._reader = reader
         self._writer = writer
 
@@ -66,9 +101,7 @@ class RecorderProcess:
 
     def kill(self) -> None:
         """End it at once; what it had on disk is repaired later."""
-        if not self.exited.done():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+        self._child.kill()
 
     async def ended(self, grace_sec: float) -> int:
         """Wait for its end, kill it after the grace; the exit status."""
@@ -93,7 +126,7 @@ class RecorderHost:
         self._socket: socket.socket | None = None
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[int]] = {}
-        self._exits: dict[int, asyncio.Future[int]] = {}
+        self._children: dict[int, Child] = {}
         self._early_exits: dict[int, int] = {}
         self._starting = asyncio.Lock()
 
@@ -101,32 +134,38 @@ class RecorderHost:
         """A new recorder process, waiting for its first order. Raises `RecorderGone` when none can be had."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            pid = await self._fork(theirs.fileno())
+            pid, server = await self._fork(theirs.fileno())
         except BaseException:
             ours.close()
             raise
         finally:
             theirs.close()
-        exited = self._exits.setdefault(pid, asyncio.get_running_loop().create_future())
+        child = Child(pid)
         if pid in self._early_exits:
-            exited.set_result(self._early_exits.pop(pid))
+            child.ended(self._early_exits.pop(pid))
+        elif server is self._socket:
+            self._children[pid] = child
+        else:
+            child.watch()  # the fork server ended right after its answer
         ours.setblocking(False)
         reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_LINE_LIMIT)
-        return RecorderProcess(pid, reader, writer, exited)
+        return RecorderProcess(child, reader, writer)
 
-    async def _fork(self, descriptor: int) -> int:
+    async def _fork(self, descriptor: int) -> tuple[int, socket.socket]:
         async with self._starting:
             if self._socket is None:
                 await self._start()
-        assert self._socket is not None
+            server = self._socket
+        assert server is not None
         number = next(self._numbers)
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
         try:
-            socket.send_fds(self._socket, [json.dumps({"id": number}).encode()], [descriptor])
-            return await asyncio.wait_for(answer, SPAWN_LIMIT_SEC)
+            socket.send_fds(server, [json.dumps({"id": number}).encode()], [descriptor])
+            return await asyncio.wait_for(answer, SPAWN_LIMIT_SEC), server
         except (OSError, TimeoutError) as error:
-            self._lost(f"no recorder process: {error or 'no answer'}")
+            if server is self._socket:
+                self._lost(f"no recorder process: {error or 'no answer'}")
             raise RecorderGone(f"the fork server gives no process: {error or 'no answer'}") from error
         finally:
             self._answers.pop(number, None)
@@ -159,11 +198,11 @@ class RecorderHost:
             return
         said = json.loads(message)
         if "exited" in said:
-            exited = self._exits.pop(said["exited"], None)
-            if exited is None:
+            child = self._children.pop(said["exited"], None)
+            if child is None:
                 self._early_exits[said["exited"]] = said["status"]
-            elif not exited.done():
-                exited.set_result(said["status"])
+            else:
+                child.ended(said["status"])
         elif (answer := self._answers.get(said["id"])) is not None and not answer.done():
             answer.set_result(said["pid"])
 
@@ -177,11 +216,13 @@ class RecorderHost:
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(RecorderGone(why))
-        # Nobody reports the exits of its children any more; each shows by the end of its own socket.
-        for exited in self._exits.values():
-            if not exited.done():
-                exited.set_result(-signal.SIGHUP)
-        self._exits.clear()
+        if self._server is not None and self._server.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._server.kill()  # it may only hang
+        self._early_exits.clear()
+        for child in self._children.values():
+            child.watch()
+        self._children.clear()
 
     async def close(self) -> None:
         """End the fork server; recorders that still run finish their files and exit by themselves."""
@@ -195,3 +236,6 @@ class RecorderHost:
             except TimeoutError:
                 self._server.kill()
                 await self._server.wait()
+        for child in self._children.values():
+            child.ended(UNKNOWN_STATUS)
+        self._children.clear()

@@ -43,8 +43,15 @@ class Repairs:
             self._asked.clear()
             try:
                 await self._repair()
-            except RecorderGone as error:
-                log.error("repair: %s; tried again in %.0f s", error, AGAIN_SEC)
+            except Exception as error:  # a task's boundary: what was asked for is still to be done
+                log.log(
+                    logging.ERROR,
+                    "repair: %s %s; tried again in %.0f s",
+                    type(error).__name__,
+                    error,
+                    AGAIN_SEC,
+                    exc_info=not isinstance(error, RecorderGone),
+                )
                 await asyncio.sleep(AGAIN_SEC)
                 self._asked.set()
 

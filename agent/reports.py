@@ -1,13 +1,16 @@
-"""What the server is told, until it confirms: uploaded slices, pictures, the ledger of every recording, and that we
-live.
+"""What the server is told, until it confirms: that we live, uploaded slices, the ledger of every recording, pictures.
+
+Each of these has a lane of its own with its own back-off, and what the server will not take waits by itself: a storage
+that is down, or one slice that is rejected, silences nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from agent.backoff import Backoff
 from agent.clock import Clock
@@ -23,12 +26,20 @@ from agent.wire.models import (
     Reply,
     SnapshotReport,
     StatusReport,
+    WireModel,
 )
 
 log = logging.getLogger(__name__)
 
+STATUS_PATH = "/gather/v1/status"
 STATUS_SEC = 30.0
 """The status report renews the lease by which the server calls us online; three may be lost before it runs out."""
+LOOK_SEC = 30.0
+"""The journal is looked at this often even when nobody says that there is something new."""
+BATCH = 50
+RETRY_MAX_SEC = 60.0
+REJECTED_SEC = 300.0
+"""How long something waits that the server says no to."""
 
 
 class Reports:
@@ -47,43 +58,71 @@ class Reports:
     ) -> None:
         self._journal, self._client, self._storage, self._clock = journal, client, storage, clock
         self._status, self._on_confirmed, self._tell = status, on_confirmed, tell
-        self._new = asyncio.Event()
+        lanes = (self._report_status, self._report_slices, self._report_ledgers, self._report_pictures)
+        self._lanes = {lane: asyncio.Event() for lane in lanes}
         self._status_due = 0.0
+        self._rejected: dict[str, float] = {}
 
     def wake(self) -> None:
         """There is something new to report."""
-        self._new.set()
+        for new in self._lanes.values():
+            new.set()
 
     def status_now(self) -> None:
         """A channel's state changed: do not wait for the next status report."""
         self._status_due = 0.0
-        self._new.set()
+        self.wake()
 
     async def run(self) -> None:
-        """Until cancelled, or until the server refuses this agent (`ServerError.refused`)."""
-        backoff = Backoff(1.0, 60.0)
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as lanes:
+            for report, new in self._lanes.items():
+                lanes.create_task(self._lane(report, new))
+
+    async def _lane(self, report: Callable[[], Awaitable[float]], new: asyncio.Event) -> None:
+        """`report` tells everything there is to tell and returns after how many seconds to look again at the latest."""
+        backoff = Backoff(1.0, RETRY_MAX_SEC)
         while True:
-            self._new.clear()
+            new.clear()
             try:
-                await self._report_slices()
-                await self._report_pictures()
-                await self._report_status()
-                backoff.reset()
-                wait = max(0.05, self._status_due - self._clock.monotonic())
+                wait = await report()
             except (ServerError, StorageError) as error:
-                if isinstance(error, ServerError) and error.refused:
-                    raise
                 wait = backoff.next()
                 log.warning("report failed, next try in %.0f s: %s", wait, error)
                 await asyncio.sleep(wait)
                 continue
-            try:
-                await asyncio.wait_for(self._new.wait(), wait)
-            except TimeoutError:
-                continue
+            backoff.reset()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(new.wait(), wait)
 
-    async def _report_slices(self) -> None:
-        while rows := await self._journal.do(Journal.slices_in, SliceState.UPLOADED, 50):
+    # -- what the server says no to
+
+    def _may_go(self, key: str) -> bool:
+        return self._rejected.get(key, 0.0) <= self._clock.monotonic()
+
+    async def _post(self, key: str, path: str, body: WireModel) -> bool:
+        """Whether the server has taken it; if not, it waits. Raises `ServerError` that says nothing about this body."""
+        try:
+            await self._client.post(path, body, Reply)
+        except ServerError as error:
+            if not error.rejected:
+                raise
+            (log.info if key in self._rejected else log.error)(
+                "%s is not taken, tried again every %.0f s: %s", key, REJECTED_SEC, error
+            )
+            self._rejected[key] = self._clock.monotonic() + REJECTED_SEC
+            return False
+        self._rejected.pop(key, None)
+        return True
+
+    # -- slices
+
+    async def _report_slices(self) -> float:
+        while True:
+            rows = await self._journal.do(Journal.slices_in, SliceState.UPLOADED, BATCH + len(self._rejected))
+            rows = [row for row in rows if self._may_go(row.stem)]
+            if not rows:
+                return LOOK_SEC
             for row in rows:
                 await self._report_slice(row)
 
@@ -108,7 +147,8 @@ class Reports:
             audio=row.audio,
             recording=await self.ledger(recording),
         )
-        await self._client.post("/gather/v1/records", report, Reply)
+        if not await self._post(row.stem, "/gather/v1/records", report):
+            return
         await self._journal.do(Journal.advance, row.stem, SliceState.CONFIRMED, at=self._clock.wall())
         self._tell(
             Happening(
@@ -143,12 +183,42 @@ class Reports:
             gaps=tuple(GapReport(since=g.since, until=g.until, cause=g.cause, detail=g.detail) for g in gaps),
         )
 
-    async def _report_pictures(self) -> None:
-        storage = self._storage()
+    async def _report_ledgers(self) -> float:
+        while True:
+            rows = await self._journal.do(Journal.unreported_recordings, BATCH + len(self._rejected))
+            rows = [row for row in rows if self._may_go(_ledger_key(row))][:BATCH]
+            if not rows:
+                return LOOK_SEC
+            try:
+                await self._client.post(STATUS_PATH, await self._status_with(rows), Reply)
+            except ServerError as error:
+                if not error.rejected:
+                    raise
+                rows = [row for row in rows if await self._report_lesson(row)]
+            for row in rows:
+                await self._journal.do(Journal.recording_reported, row.slice_id, row.revision)
+
+    async def _report_lesson(self, row: RecordingRow) -> bool:
+        return await self._post(_ledger_key(row), STATUS_PATH, await self._status_with([row]))
+
+    async def _status_with(self, rows: list[RecordingRow]) -> StatusReport:
+        return self._status().model_copy(update={"lessons": tuple([await self.ledger(row) for row in rows])})
+
+    # -- pictures
+
+    async def _report_pictures(self) -> float:
+        storage, failure = self._storage(), None
         if storage is None:
-            return
+            return LOOK_SEC
         for row in await self._journal.do(Journal.unreported_snapshots):
-            await self._report_picture(row, storage)
+            if self._may_go(_picture_key(row)):
+                try:
+                    await self._report_picture(row, storage)
+                except StorageError as error:
+                    failure = error
+        if failure is not None:
+            raise failure
+        return LOOK_SEC
 
     async def _report_picture(self, row: SnapshotRow, storage: Storage) -> None:
         try:
@@ -171,15 +241,25 @@ class Reports:
             file_size=len(content),
             taken=row.taken_at,
         )
-        await self._client.post("/gather/v1/snapshots", report, Reply)
-        await self._journal.do(Journal.snapshot_reported, row.camera_id, row.taken_at)
+        if await self._post(_picture_key(row), "/gather/v1/snapshots", report):
+            await self._journal.do(Journal.snapshot_reported, row.camera_id, row.taken_at)
 
-    async def _report_status(self) -> None:
-        rows = await self._journal.do(Journal.unreported_recordings)
-        if not rows and self._clock.monotonic() < self._status_due:
-            return
-        lessons = tuple([await self.ledger(row) for row in rows])
-        await self._client.post("/gather/v1/status", self._status().model_copy(update={"lessons": lessons}), Reply)
-        for row in rows:
-            await self._journal.do(Journal.recording_reported, row.slice_id, row.revision)
-        self._status_due = self._clock.monotonic() + STATUS_SEC
+    # -- the lease
+
+    async def _report_status(self) -> float:
+        if self._clock.monotonic() >= self._status_due:
+            self._status_due = self._clock.monotonic() + STATUS_SEC
+            try:
+                await self._client.post(STATUS_PATH, self._status(), Reply)
+            except ServerError:
+                self._status_due = 0.0
+                raise
+        return max(0.05, self._status_due - self._clock.monotonic())
+
+
+def _ledger_key(row: RecordingRow) -> str:
+    return f"lesson {row.slice_id} of channel {row.camera_id}"
+
+
+def _picture_key(row: SnapshotRow) -> str:
+    return f"picture of channel {row.camera_id}"

@@ -82,6 +82,8 @@ class Session:
         self.running: dict[str, Running] = {}
         self.link = LinkChanged("connecting")
         self.pulse: Pulse | None = None
+        self.called = False
+        """Whether the process was told to end."""
         self._clock, self._hooks = clock, hooks
         self._turn = asyncio.Event()
         self._desired: Desired | None = None
@@ -109,7 +111,9 @@ class Session:
             if not listening.done():
                 self.process.kill()
             listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            (outcome,) = await asyncio.gather(listening, return_exceptions=True)
+            if isinstance(outcome, Exception):
+                log.error("channel %d: its events cannot be taken in", self.camera_id, exc_info=outcome)
             await self.process.close()
         status = await self.process.ended(EXIT_SEC)
         log.info("channel %d: recorder %d ended with status %d", self.camera_id, self.process.pid, status)
@@ -133,6 +137,7 @@ class Session:
 
     async def _let_end(self, listening: asyncio.Task[None]) -> None:
         if not listening.done() and self._desired is None:
+            self.called = True
             await self.process.order(CloseChannel())
         await asyncio.wait([listening], timeout=CLOSE_SEC)
         if not listening.done():

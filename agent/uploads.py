@@ -44,6 +44,7 @@ class Uploads:
     ) -> None:
         self.paused = False
         self.error = ""
+        """The last failure, for as long as any file waits for another try."""
         self._journal, self._storage, self._clock = journal, storage, clock
         self._parallel, self._retry_max = parallel, retry_max_sec
         self._keep_trying, self._on_uploaded, self._tell = keep_trying, on_uploaded, tell
@@ -66,6 +67,8 @@ class Uploads:
         try:
             while True:
                 self._new.clear()
+                if self.paused and self._keep_trying():
+                    self.resume()  # auto_fds was set to 1 meanwhile
                 if not self.paused and self._storage() is not None:
                     await self._start_some()
                 await self._wait()
@@ -107,20 +110,24 @@ class Uploads:
         if storage is None:
             return
         try:
-            image = ""
-            if row.thumbnail is not None and row.thumbnail.exists():
-                digest = await asyncio.to_thread(_sha256, row.thumbnail)
-                image = (await storage.put(row.thumbnail, row.thumbnail.name, digest)).file
+            image = await self._store_thumbnail(storage, row)
             stored = await storage.put(row.path, row.path.name, row.sha256)
+            await self._journal.do(
+                Journal.advance, row.stem, SliceState.UPLOADED, file_fdfs=stored.file, image_fdfs=image
+            )
         except StorageError as error:
             self._failed(row, error)
             return
         except OSError as error:
             self._failed(row, StorageError(f"{row.path}: {error}"))
             return
-        await self._journal.do(Journal.advance, row.stem, SliceState.UPLOADED, file_fdfs=stored.file, image_fdfs=image)
+        except Exception as error:  # a task's boundary: the file waits like any other that could not go
+            log.exception("upload of %s failed unexpectedly", row.path)
+            self._failed(row, StorageError(f"{row.path}: {type(error).__name__} {error}", retry=False))
+            return
         self._waiting.pop(row.stem, None)
-        self.error = ""
+        if not self._waiting:
+            self.error = ""
         self._tell(
             Happening(
                 kind="upload",
@@ -130,6 +137,22 @@ class Uploads:
             )
         )
         self._on_uploaded()
+
+    @staticmethod
+    async def _store_thumbnail(storage: Storage, row: SliceRow) -> str:
+        """Its address; empty when there is none. A picture that is refused for good holds up no lesson."""
+        if row.thumbnail is None:
+            return ""
+        try:
+            digest = await asyncio.to_thread(_sha256, row.thumbnail)
+            return (await storage.put(row.thumbnail, row.thumbnail.name, digest)).file
+        except FileNotFoundError:
+            return ""
+        except StorageError as error:
+            if error.retry:
+                raise
+            log.warning("%s goes without its thumbnail: %s", row.path.name, error)
+            return ""
 
     def _failed(self, row: SliceRow, error: StorageError) -> None:
         backoff, _ = self._waiting.setdefault(row.stem, (Backoff(1.0, self._retry_max), 0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from http import HTTPStatus
@@ -16,14 +17,26 @@ from agent.wire.models import Reply, WireModel
 M = TypeVar("M", bound=WireModel)
 
 MAX_ANSWER = 8 << 20
+_JUST_THIS_BODY = {
+    HTTPStatus.OK,
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+}
 
 
 class ServerError(Exception):
-    """The server did not do what was asked; the message says why. `refused` marks a wrong token or key."""
+    """The server did not do what was asked; the message says why.
 
-    def __init__(self, message: str, *, refused: bool = False) -> None:
+    `refused` marks a wrong token or key, `rejected` an answer of the protocol that says no to just this body.
+    """
+
+    def __init__(self, message: str, *, refused: bool = False, rejected: bool = False) -> None:
         super().__init__(message)
         self.refused = refused
+        self.rejected = rejected
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
@@ -37,6 +50,8 @@ class ServerClient:
     def __init__(self, base_url: str, token: Callable[[], str], tls: ssl.SSLContext, timeout_sec: float) -> None:
         self.base_url = base_url.rstrip("/")
         self.tls = tls
+        self.refused = asyncio.Event()
+        """Set when the server refused the token or key; cleared by whoever registers anew."""
         self.http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=tls),
             timeout=aiohttp.ClientTimeout(total=timeout_sec),
@@ -45,7 +60,10 @@ class ServerClient:
         self._token = token
 
     async def post(self, path: str, body: WireModel, answer: type[M], *, token: str | None = None) -> M:
-        """`POST <base><path>`. Raises `ServerError` unless the answer is the expected model with `err_code` 0."""
+        """`POST <base><path>`. Raises `ServerError` unless the answer is the expected model with `err_code` 0.
+
+        An answer without `err_code` confirms nothing, whatever else it says: portals and proxies speak JSON too.
+        """
         bearer = self._token() if token is None else token
         try:
             async with self.http.post(
@@ -55,21 +73,42 @@ class ServerClient:
                 allow_redirects=False,
             ) as response:
                 status = response.status
-                content = await response.content.read(MAX_ANSWER)
+                content = await _whole(response.content)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ServerError(f"{self.base_url} cannot be reached: {str(error) or type(error).__name__}") from error
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            self.refused.set()
             raise ServerError(f"{self.base_url} refuses this agent's key or token ({status})", refused=True)
-        try:
-            envelope = Reply.model_validate_json(content)
-            if envelope.err_code != 0:
-                raise ServerError(f"{path}: the server says {envelope.err_code} {envelope.err_msg}")
-            return answer.model_validate_json(content)
-        except ValidationError as error:
-            raise ServerError(
-                f"{path}: the server's answer ({status}) is not of this protocol: {content[:120]!r}"
-            ) from error
+        return _read(path, status, content, answer)
 
     async def close(self) -> None:
         """Let go of connections."""
         await self.http.close()
+
+
+async def _whole(stream: aiohttp.StreamReader) -> bytes:
+    content = bytearray()
+    async for piece in stream.iter_chunked(64 << 10):
+        content += piece
+        if len(content) > MAX_ANSWER:
+            raise aiohttp.ClientPayloadError(f"an answer of more than {MAX_ANSWER >> 20} MiB")
+    return bytes(content)
+
+
+def _read(path: str, status: int, content: bytes, answer: type[M]) -> M:
+    try:
+        envelope = Reply.model_validate_json(content)
+        if envelope.err_code != 0:
+            raise ServerError(
+                f"{path}: the server says {envelope.err_code} {envelope.err_msg}",
+                rejected=status in _JUST_THIS_BODY,
+            )
+        if "err_code" in envelope.model_fields_set and status == HTTPStatus.OK:
+            return answer.model_validate_json(content)
+    except ValidationError as error:
+        raise _no_answer(path, status, content) from error
+    raise _no_answer(path, status, content)
+
+
+def _no_answer(path: str, status: int, content: bytes) -> ServerError:
+    return ServerError(f"{path}: the server's answer ({status}) is not of this protocol: {content[:120]!r}")

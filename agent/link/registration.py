@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import re
 import socket
 import uuid
 from urllib.parse import urljoin, urlsplit
@@ -39,7 +40,7 @@ async def register(client: ServerClient, request: RegisterRequest, token: str, e
     """
     if token:
         try:
-            return await client.post(PATH, request, RegisterReply, token=token)
+            return _usable(await client.post(PATH, request, RegisterReply, token=token))
         except ServerError as error:
             if not (error.refused and enrol_key):
                 raise
@@ -49,18 +50,26 @@ async def register(client: ServerClient, request: RegisterRequest, token: str, e
             "this agent has no token yet and no enrolment key: set server.enrol_key or server.enrol_key_file",
             refused=True,
         )
-    return await client.post(PATH, request, RegisterReply, token=enrol_key)
+    return _usable(await client.post(PATH, request, RegisterReply, token=enrol_key))
+
+
+def _usable(reply: RegisterReply) -> RegisterReply:
+    if re.fullmatch(r"[!-~]*", reply.token) is None:
+        raise ServerError("the server gives this agent a token that no HTTP header can carry")
+    return reply
 
 
 def relay_address(base_url: str, relay_url: str) -> str:
-    """The relay's websocket address; a server may name it relative to itself."""
+    """The relay's websocket address; a server may name it relative to itself. Raises `ServerError`."""
     address = urljoin(base_url.rstrip("/") + "/", relay_url)
-    scheme = urlsplit(address).scheme
-    if scheme in ("http", "https"):
-        address = "ws" + address.removeprefix("http")
-    if urlsplit(address).scheme not in ("ws", "wss"):
+    try:
+        parts = urlsplit(address)
+        whole = parts.hostname is not None and parts.port != 0
+    except ValueError:  # a port that is none
+        whole = False
+    if not relay_url or not whole or parts.scheme not in ("ws", "wss", "http", "https"):
         raise ServerError(f"the server names {relay_url!r} as relay, which is no websocket address")
-    return address
+    return "ws" + address.removeprefix("http") if parts.scheme in ("http", "https") else address
 
 
 def _own_address(server_url: str) -> str:

@@ -118,6 +118,8 @@ class Relay:
             await asyncio.gather(sending, *self._tasks, return_exceptions=True)
 
     async def _take(self, socket: ClientConnection, text: str | bytes) -> None:
+        if isinstance(text, bytes):
+            return  # binary frames are ignored
         try:
             frame = from_server(text)
         except FrameError as error:
@@ -142,6 +144,10 @@ class Relay:
         while True:
             self._something.clear()
             while self._events:
-                await socket.send(self._events[0])
-                self._events.popleft()
+                text = self._events.popleft()
+                try:
+                    await socket.send(text)
+                except WebSocketException:
+                    self._events.appendleft(text)
+                    raise
             await self._something.wait()

@@ -63,12 +63,13 @@ class ServerLink:
                     await self._register()
                     registered = True
                 self._state_now = "registered"
-                await self._relay.serve(self._state.known.relay_url, self._state.token)
+                await self._serve()
             except ServerError as error:
                 if error.refused:
                     registered = False
                 if self._clock.monotonic() - began > STEADY_SEC:
                     backoff.reset()
+                    self.detail = ""  # the same words after a good while are news again
                 self._state_now = "registered" if registered else "offline"
                 await self._wait(error, backoff.next())
 
@@ -76,6 +77,7 @@ class ServerLink:
         state = self._state
         request = this_machine(state.known.agent_uid, self._client.base_url, self._name)
         reply = await register(self._client, request, state.token, self._enrol_key)
+        self._client.refused.clear()
         state.take_registration(reply, relay_address(self._client.base_url, reply.relay_url))
         off = self._clock.wall() - reply.server_time
         if reply.server_time and abs(off) > CLOCK_OFF_SEC:
@@ -89,6 +91,20 @@ class ServerLink:
             )
         )
         await self._on_registered()
+
+    async def _serve(self) -> None:
+        """Hold the relay until it drops, or until the server refuses the token to anybody else of this agent."""
+        serving = asyncio.create_task(self._relay.serve(self._state.known.relay_url, self._state.token), name="relay")
+        refused = asyncio.create_task(self._client.refused.wait())
+        try:
+            await asyncio.wait([serving, refused], return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                await serving
+            raise ServerError("the server refuses this agent's token to a report; registering anew", refused=True)
+        finally:
+            serving.cancel()
+            refused.cancel()
+            await asyncio.gather(serving, refused, return_exceptions=True)
 
     async def _wait(self, error: ServerError, wait_sec: float) -> None:
         text = str(error)

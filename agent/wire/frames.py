@@ -28,11 +28,13 @@ class FrameError(ValueError):
 def from_server(text: str | bytes) -> Sync | Command:
     """What a server's frame says; `FrameError` otherwise."""
     frame = _object(text)
-    command_id = str(frame.get("id", ""))
+    command_id = _id(frame)
     try:
         if "sync" in frame:
             return Sync.model_validate(frame["sync"])
         if "cmd" in frame:
+            if not command_id:
+                raise FrameError("a command without an id, which nobody could be told the end of")
             return Command.model_validate({**frame, "id": command_id, "data": frame.get("data") or {}})
     except ValidationError as error:
         raise FrameError(_first(error), command_id) from error
@@ -72,6 +74,13 @@ def _object(text: str | bytes) -> dict[str, Any]:
     if not isinstance(frame, dict):
         raise FrameError("not a JSON object")
     return frame
+
+
+def _id(frame: dict[str, Any]) -> str:
+    """A command's id; empty where there is none that an answer could bear."""
+    given = frame.get("id")
+    text = str(given) if isinstance(given, str | int) else ""
+    return text if text.encode(errors="replace").decode() == text else ""
 
 
 def _first(error: ValidationError) -> str:
