@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,9 @@ from recorder.slicer import Cut, Fate, Slicer
 from recorder.timeline import Lineup, Timed
 
 SILENCE_SEC = 2.0
-"""So long after its end a recording waits for packets that belong to it."""
+"""So long after its end a recording waits for packets of a track that fell silent, or of a camera that is away."""
+LATENESS_SEC = 8.0
+"""So long for those of a camera that is there: their way may take its time."""
 DISK_RETRY_SEC = 2.0
 """So long after a second failure in a row the disk is left alone."""
 
@@ -112,14 +115,21 @@ class Recording:
         """After an error that nobody foresaw: a new file, from the ring."""
         self._disk_failed(FileError("the open slice was given up"), self._last.at if self._last else None)
 
+    def give_up(self) -> None:
+        """After such an error at its end: what is not on disk now is a gap."""
+        self._lost_at = None
+
     def retune(self, tuning: Tuning) -> None:
         """New slicing from the next packet on."""
         self._slicer.retune(tuning.slice_sec, tuning.inter_val)
 
-    @property
-    def is_overdue(self) -> bool:
-        """Whether the end is long enough past that nothing more can come."""
-        return self.end_at is not None and self._around.clock.wall() >= self.end_at + SILENCE_SEC
+    def is_overdue(self, online: bool) -> bool:
+        """Whether the end is long enough past that nothing more can come.
+
+        While the camera is `online` that is told by its packets, which some (HLS) send in heaps.
+        """
+        patience = LATENESS_SEC if online else SILENCE_SEC
+        return self.end_at is not None and self._around.clock.wall() >= self.end_at + patience
 
     def tick(self) -> None:
         """Time passes, whether packets come or not."""
@@ -261,7 +271,8 @@ class Recording:
             since = file.durable_at if file.durable_at is not None else file.begin
             file.abandon()
             if file.empty:
-                file.path.unlink(missing_ok=True)
+                with suppress(OSError):  # a disk that takes nothing may not give anything either
+                    file.path.unlink(missing_ok=True)
                 self._next_inx = file.name.slice_inx
         self._slicer.close()
         self._failures += 1

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Final, ParamSpec
 
 from recorder.feed import Feed, Mark
 from recorder.protocol import BeginRecording, Cause, MoveEnd, Trouble, Tuning
 from recorder.recording import Recording, Surroundings
 from recorder.timeline import Timed
 
+_P = ParamSpec("_P")
+ONLINE: Final = "packet_loss"
+"""What `cause` says while packets come: what is missing then was lost on the way."""
 BATCH_SEC = 0.1
 """Packets are fetched this often while anything is recorded."""
 IDLE_SEC = 5.0
@@ -19,7 +23,7 @@ IDLE_SEC = 5.0
 class Writer:
     """Every method may be called from any thread: what it asks for is done after the packets that were put before.
 
-    `cause` tells why nothing comes just now.
+    `cause` tells why nothing comes just now, `ONLINE` where packets do.
     """
 
     def __init__(self, feed: Feed, around: Surroundings, tuning: Tuning, cause: Callable[[], Cause]) -> None:
@@ -29,7 +33,8 @@ class Writer:
         self._cause = cause
         self._waiting: dict[int, Recording] = {}
         self._running: dict[int, Recording] = {}
-        self._wanted: set[int] = set()  # known to be asked for, before the thread has heard of it
+        self._asked = 0  # recordings asked for, and how many of them the thread has heard of
+        self._heard = 0
         self._closed = False
         self._ended_sec = 0.0
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -38,8 +43,8 @@ class Writer:
     # -- asked for by others -----------------------------------------------------------------------------------------
 
     def begin(self, order: BeginRecording) -> None:
-        """Record, from its time on."""
-        self._wanted.add(order.recording.slice_id)
+        """Record, from its time on. Only the main thread calls it."""
+        self._asked += 1
         self._feed.command(lambda: self._begin(order))
 
     def move_end(self, order: MoveEnd) -> None:
@@ -66,7 +71,8 @@ class Writer:
     @property
     def busy(self) -> bool:
         """Whether any recording is on or to come."""
-        return bool(self._wanted)
+        # In this order: a recording that moves from one to the next meanwhile is seen at least once.
+        return self._asked != self._heard or bool(self._waiting) or bool(self._running)
 
     @property
     def running(self) -> list[int]:
@@ -82,7 +88,7 @@ class Writer:
 
     def _run(self) -> None:
         while not self._closed:
-            for item in self._feed.take(BATCH_SEC if self._wanted else IDLE_SEC):
+            for item in self._feed.take(BATCH_SEC if self.busy else IDLE_SEC):
                 if isinstance(item, Timed):
                     self._packet(item)
                 elif item is Mark.OVERFLOW:
@@ -94,12 +100,7 @@ class Writer:
 
     def _packet(self, timed: Timed) -> None:
         for recording in list(self._running.values()):
-            try:
-                recording.take(timed)
-            except Exception as error:  # noqa: BLE001 - a defect in one recording must not end the others
-                self._fail(recording, error)
-            if recording.finished:
-                self._forget(recording)
+            self._attempt(recording, recording.take, timed)
         self._feed.done(timed)
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -108,44 +109,53 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the thread that owns all files goes on whatever one step meets
             self._around.emit(Trouble("internal", f"writer: {error!r}"))
 
-    def _fail(self, recording: Recording, error: Exception) -> None:
-        self._around.emit(Trouble("internal", f"recording {recording.spec.slice_id}: {error!r}"))
-        recording.restart()
+    def _attempt(self, recording: Recording, work: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            work(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - a defect in one recording must not end the others
+            self._around.emit(Trouble("internal", f"recording {recording.spec.slice_id}: {error!r}"))
+            recording.restart()
+        if recording.finished:
+            self._forget(recording)
+
+    def _finish(self, recording: Recording, reason: str, cause: Cause = "stopped") -> None:
+        self._attempt(recording, recording.finish, reason, cause)
+        if not recording.finished:
+            recording.give_up()
+            self._attempt(recording, recording.finish, reason, cause)
 
     def _tick(self) -> None:
         now = self._around.clock.wall()
-        for recording in [one for one in self._waiting.values() if one.begin_at <= now]:
-            del self._waiting[recording.spec.slice_id]
-            self._running[recording.spec.slice_id] = recording
-            if (cause := self._cause()) not in ("packet_loss", "late"):
+        for slice_id, recording in [(key, one) for key, one in self._waiting.items() if one.begin_at <= now]:
+            self._running[slice_id] = recording
+            del self._waiting[slice_id]
+            if (cause := self._cause()) not in (ONLINE, "late"):
                 recording.broke(cause)  # it begins without a source
-            recording.start()
+            self._attempt(recording, recording.start)
         for recording in list(self._running.values()):
-            recording.tick()
+            self._attempt(recording, recording.tick)
+            cause = self._cause()
             # Behind a slow disk packets may wait that belong to a recording whose end is long past.
-            if recording.is_overdue and self._feed.queued_bytes == 0:
-                recording.finish("end", self._cause())
-            if recording.finished:
-                self._forget(recording)
+            if recording.is_overdue(cause == ONLINE) and self._feed.queued_bytes == 0:
+                self._finish(recording, "end", cause)
 
     def _begin(self, order: BeginRecording) -> None:
         slice_id = order.recording.slice_id
         if slice_id in self._running or slice_id in self._waiting:
             self._move_end(MoveEnd(slice_id, order.end_at))
-            return
-        recording = Recording(order, self._tuning, self._around)
-        self._waiting[slice_id] = recording
+        else:
+            self._waiting[slice_id] = Recording(order, self._tuning, self._around)
+        self._heard += 1
 
     def _move_end(self, order: MoveEnd) -> None:
         recording = self._running.get(order.slice_id) or self._waiting.get(order.slice_id)
         if recording is not None:
-            recording.move_end(order.end_at)
+            self._attempt(recording, recording.move_end, order.end_at)
 
     def _end(self, slice_id: int) -> None:
-        recording = self._running.get(slice_id) or self._waiting.pop(slice_id, None)
+        recording = self._running.get(slice_id) or self._waiting.get(slice_id)
         if recording is not None:
-            recording.finish("end")
-            self._forget(recording)
+            self._finish(recording, "end")
 
     def _retune(self, tuning: Tuning) -> None:
         self._tuning = tuning
@@ -153,19 +163,18 @@ class Writer:
             recording.retune(tuning)
 
     def _source_lost(self, cause: Cause) -> None:
-        for recording in self._running.values():
-            recording.lost(cause)
+        for recording in list(self._running.values()):
+            self._attempt(recording, recording.lost, cause)
 
     def _close(self) -> None:
-        for recording in (*self._running.values(), *self._waiting.values()):
-            recording.finish("close")
-        self._running.clear()
-        self._waiting.clear()
         self._closed = True
+        for recording in (*self._running.values(), *self._waiting.values()):
+            self._finish(recording, "close")
 
     def _forget(self, recording: Recording) -> None:
-        if self._running.pop(recording.spec.slice_id, None) is not None:
+        slice_id = recording.spec.slice_id
+        self._waiting.pop(slice_id, None)
+        if self._running.pop(slice_id, None) is not None:
             self._ended_sec += recording.media_sec
-        self._wanted.discard(recording.spec.slice_id)
         if not self._running:
             self._feed.rest()

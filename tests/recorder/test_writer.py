@@ -26,6 +26,8 @@ from recorder.protocol import (
 )
 from recorder.recording import Recording, Surroundings
 from recorder.ring import Ring
+from recorder.slice_file import SliceFile
+from recorder.synced_file import locked
 from recorder.timeline import Timed, Timeline
 from recorder.writer import Writer
 from tests.media import MakeSample, camera_packets, frame_numbers, tracks_of
@@ -125,7 +127,7 @@ def test_the_end_of_a_recording_waits_for_a_slow_disk(
     stage.play(packets[:100])
     assert disk.frozen.wait(LIMIT_SEC)
     stage.play(packets[100:195])
-    stage.now = 15.0  # long past the end, with packets that belong to it still waiting for the disk
+    stage.now = 20.0  # long past the end, with packets that belong to it still waiting for the disk
     disk.thawed.set()
     stage.done()
     stage.done()
@@ -156,6 +158,81 @@ def test_a_recording_waits_for_its_time(tmp_path: Path, packets: list[Packet]) -
     (closed,) = [event for event in stage.events if isinstance(event, SliceClosed)]
     assert frame_numbers(closed.facts.path) == list(range(75, 175))
     assert [type(event) for event in stage.events[-2:]] == [SliceClosed, RecordingEnded]
+
+
+def test_begun_again_right_behind_its_end_it_is_wanted(tmp_path: Path, packets: list[Packet]) -> None:
+    """A channel whose recordings alone keep it connected must not go down between the two."""
+    stage = Stage(tmp_path, Limits())
+    stage.timeline.begin_session(tracks_of(packets))
+    stage.play(packets[:30])
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        assert let_go.wait(LIMIT_SEC)
+
+    stage.feed.command(hold)
+    assert held.wait(LIMIT_SEC)
+    order = BeginRecording(RecordingSpec(11, 5), WALL_ZERO)
+    stage.writer.begin(order)
+    stage.writer.end(11)
+    stage.writer.begin(order)
+    between: list[bool] = []
+    stage.writer.end(12)  # of nobody
+    stage.feed.command(lambda: between.append(stage.writer.busy))
+    let_go.set()
+    stage.done()
+    stage.done()
+    assert between == [True]
+    assert stage.writer.busy
+    assert stage.writer.running == [11]
+    stage.close()
+
+
+@pytest.mark.parametrize("how", ["close", "end", "overdue"])
+def test_a_defect_at_the_end_of_one_recording_keeps_nothing_open(
+    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    stage = Stage(tmp_path, Limits())
+    stage.timeline.begin_session(tracks_of(packets))
+    seal = SliceFile.seal
+
+    def defective(self: SliceFile) -> None:
+        if self.name.slice_id == 10:
+            raise RuntimeError("a defect")
+        seal(self)
+
+    monkeypatch.setattr(SliceFile, "seal", defective)
+    stage.play(packets[:10])
+    for slice_id in (10, 11):
+        stage.writer.begin(BeginRecording(RecordingSpec(slice_id, 5), WALL_ZERO, WALL_ZERO + 10))
+    stage.done()
+    stage.done()
+    stage.play(packets[10:200])
+    stage.done()
+    if how == "end":
+        stage.writer.end(10)
+        stage.writer.end(11)
+    elif how == "overdue":
+        stage.now = 20.0
+    stage.done()
+    stage.done()
+    if how != "close":
+        assert not stage.writer.busy
+    closing = threading.Thread(target=stage.close)
+    closing.start()
+    closing.join(LIMIT_SEC)
+    assert not closing.is_alive()
+    (closed,) = [event for event in stage.events if isinstance(event, SliceClosed)]
+    assert closed.facts.slice_id == 11
+    assert frame_numbers(closed.facts.path) == list(range(200))
+    assert [event.kind for event in stage.events if isinstance(event, Trouble)] == ["internal", "disk"]
+    if how != "close":
+        ended = {event.slice_id for event in stage.events if isinstance(event, RecordingEnded)}
+        assert ended == {10, 11}
+    (torn,) = tmp_path.glob("*.part")  # nobody holds it: a repair may have it at once
+    with locked(torn) as file:
+        assert file is not None
 
 
 def test_a_defect_in_one_recording_does_not_touch_another(
