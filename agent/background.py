@@ -13,6 +13,18 @@ log = logging.getLogger(__name__)
 HEALTHY_SEC = 60.0
 
 
+async def within(limit_sec: float, event: asyncio.Event) -> bool:
+    """Wait for the event, at most so long; whether it came.
+
+    Not `asyncio.wait_for`: before Python 3.12 that swallows a cancellation which comes together with the event.
+    """
+    try:
+        async with asyncio.timeout(limit_sec):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
 async def forever(name: str, job: Callable[[], Awaitable[None]]) -> None:
     """Run the job until cancelled; an error of ours in it is logged with its traceback and the job begins anew."""
     backoff = Backoff()

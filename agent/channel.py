@@ -7,7 +7,6 @@ A crash, a hang or a lost fork server is answered by another process, which goes
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import uuid
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from agent.background import within
 from agent.clock import Clock
 from agent.reconciler import OFF, Desired
 from agent.recorders import RecorderGone, RecorderHost
@@ -241,8 +241,7 @@ class Channel:
         await self._set_link(LinkChanged("waiting", "restart", "the recorder process ended unexpectedly", wait))
         self._hurry.clear()
         if not self._closing:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), wait)
+            await within(wait, self._hurry)
 
     async def _wait_turn(self) -> None:
         await self._turn.wait()

@@ -195,6 +195,7 @@ class Daemon:
                 await stop.wait()
                 log.info("stopping: files are being finished")
                 await self._fleet.close()
+                await self._journal.do(Journal.alive, self._clock.wall(), exactly=True)
                 if upload_tasks:
                     await self._drain()
 

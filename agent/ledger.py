@@ -60,6 +60,13 @@ def account(due: Span, slices: Iterable[Span], named: Sequence[Span], default_ca
     return Account(coverage, everything)
 
 
+def account_so_far(begin: float, slices: Sequence[Span], named: Sequence[Span]) -> tuple[Span, ...]:
+    """The gaps of a recording that is still on: exact up to the end of its last slice, as they were named after it."""
+    reached = max((piece.until for piece in slices), default=begin)
+    later = [Span(max(gap.since, reached), gap.until, gap.cause, gap.detail) for gap in named if gap.until > reached]
+    return (*account(Span(begin, reached), slices, named).gaps, *later)
+
+
 def _holes(due: Span, slices: Iterable[Span]) -> list[Span]:
     holes, reached = [], due.since
     for piece in _merged(slices):

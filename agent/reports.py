@@ -7,15 +7,15 @@ that is down, or one slice that is rejected, silences nothing else.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 
+from agent.background import within
 from agent.backoff import Backoff
 from agent.clock import Clock
 from agent.journal import Journal, JournalThread, RecordingRow, SliceRow, SliceState, SnapshotRow
-from agent.ledger import Span, account
+from agent.ledger import Span, account, account_so_far
 from agent.link.client import ServerClient, ServerError
 from agent.status import Happening
 from agent.storage.base import Storage, StorageError
@@ -92,8 +92,7 @@ class Reports:
                 await asyncio.sleep(wait)
                 continue
             backoff.reset()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(new.wait(), wait)
+            await within(wait, new)
 
     # -- what the server says no to
 
@@ -162,13 +161,14 @@ class Reports:
 
     async def ledger(self, row: RecordingRow) -> RecordingReport:
         """What of a recording stands in slices and what is missing, as far as it is known now."""
-        slices = await self._journal.do(Journal.slices_of, row.slice_id)
+        rows = await self._journal.do(Journal.slices_of, row.slice_id)
+        slices = [Span(piece.started_at, piece.started_at + piece.media_sec) for piece in rows]
         named = await self._journal.do(Journal.named_gaps, row.slice_id)
-        gaps: tuple[Span, ...] = tuple(named)
-        coverage = None
-        if row.ended_at is not None:
+        if row.ended_at is None:
+            gaps, coverage = account_so_far(row.planned_start, slices, named), None
+        else:
             due = Span(row.planned_start, row.planned_end if row.planned_end is not None else row.ended_at)
-            outcome = account(due, [Span(s.started_at, s.started_at + s.media_sec) for s in slices], named)
+            outcome = account(due, slices, named)
             gaps, coverage = outcome.gaps, outcome.coverage
         return RecordingReport(
             slice_id=row.slice_id,

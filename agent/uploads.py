@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from agent.background import within
 from agent.backoff import Backoff
 from agent.clock import Clock
 from agent.journal import Journal, JournalThread, SliceRow, SliceState
@@ -100,10 +101,7 @@ class Uploads:
     async def _wait(self) -> None:
         now = self._clock.monotonic()
         next_try = min((at for _, at in self._waiting.values()), default=now + IDLE_SEC)
-        try:
-            await asyncio.wait_for(self._new.wait(), min(IDLE_SEC, max(0.05, next_try - now)))
-        except TimeoutError:
-            return
+        await within(min(IDLE_SEC, max(0.05, next_try - now)), self._new)
 
     async def _upload(self, row: SliceRow) -> None:
         storage = self._storage()

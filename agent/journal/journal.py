@@ -62,13 +62,14 @@ class Journal:
             raise
         self._db.execute("COMMIT")
 
-    def alive(self, now: float) -> float | None:
-        """Note that the daemon lives; when it was last noted, None the first time. Kept to ten seconds, to spare the
-        disk.
+    def alive(self, now: float, *, exactly: bool = False) -> float | None:
+        """Note that the daemon lives; when it was last noted, None the first time.
+
+        Kept to ten seconds, to spare the disk, or `exactly`.
         """
         row = self._db.execute("SELECT alive_at FROM life").fetchone()
         before: float | None = None if row is None else row["alive_at"]
-        if before is None or not before <= now < before + ALIVE_SEC:
+        if exactly or before is None or not before <= now < before + ALIVE_SEC:
             with self._transaction() as db:
                 db.execute("INSERT OR REPLACE INTO life (only_row, alive_at) VALUES (1, ?)", (now,))
         return before

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ledger import TOLERANCE_SEC, Span, account
+from agent.ledger import TOLERANCE_SEC, Span, account, account_so_far
 
 LESSON = Span(1000.0, 3700.0)
 
@@ -76,3 +76,14 @@ def test_slices_and_gaps_together_are_the_whole_lesson(slices: list[Span], named
     for gap in outcome.gaps:
         assert LESSON.since <= gap.since < gap.until <= LESSON.until
         assert gap.cause
+
+
+def test_while_a_recording_is_on_its_ledger_is_exact_up_to_the_last_slice() -> None:
+    named = [Span(1990, 2050, "restart", "the agent was not running"), Span(2450, 2500, "unreachable", "no route")]
+    gaps = account_so_far(1000.0, [Span(1000, 2000), Span(2002, 2400)], named)
+    assert gaps == (Span(2000, 2002, "restart", "the agent was not running"), named[1])
+
+
+def test_a_recording_without_a_slice_yet_says_what_was_named() -> None:
+    named = [Span(1000, 1030, "unauthorized", "the camera refuses user or password")]
+    assert account_so_far(1000.0, [], named) == tuple(named)
