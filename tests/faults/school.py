@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -88,6 +90,11 @@ class School:
     def records(self) -> list[dict[str, Any]]:
         """Everything that `list_record` lists."""
         return list(self.api("list_record", per=1000)["data"])
+
+    def gaps(self) -> list[tuple[float, float, str]]:
+        """The gaps of all lessons as the server knows them and its console shows them: since, until, cause."""
+        with contextlib.closing(sqlite3.connect(self.folder / "server/server/server.sqlite")) as db:
+            return [tuple(row) for row in db.execute("SELECT since, until, cause FROM gap ORDER BY since")]
 
     def lesson_now(self, film: Path, minutes: int = 55) -> tuple[int, int]:
         """A channel that plays the film, and a lesson on it that begins now: `(camera_id, course_id)`."""
@@ -182,6 +189,12 @@ class School:
             and not list(self.slices.glob("*.part"))
             and status["queue"]["recorded"] + status["queue"]["uploaded"] == 0
         )
+
+    def ledger_confirmed(self) -> bool:
+        """Whether the server has confirmed the ledger of every recording."""
+        with contextlib.closing(sqlite3.connect(self.folder / "agent/state/journal.sqlite")) as db:
+            (waiting,) = db.execute("SELECT count(*) FROM recording WHERE reported < revision").fetchone()
+        return bool(waiting == 0)
 
     def stop(self) -> float:
         """SIGTERM to the daemon; the seconds it took."""

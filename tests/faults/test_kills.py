@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import pytest
 
+from agent.ledger import TOLERANCE_SEC
 from recorder.names import parse_stem
 from recorder.slice_meta import read_comment
 from tests.faults.school import School, until
@@ -83,6 +84,7 @@ def test_kills_in_a_lesson(school: School, sample: MakeSample, tmp_path: Path) -
     lesson_ended = time.time()
     school.api("del_course", course_id=course_id)
     until("everything being listed", school.all_listed)
+    until("the ledger's confirmation", school.ledger_confirmed)
     stopped_in = school.stop()
 
     records = school.records()
@@ -94,13 +96,16 @@ def test_kills_in_a_lesson(school: School, sample: MakeSample, tmp_path: Path) -
 
     pieces = sorted((piece_of(school, record, tmp_path) for record in records), key=lambda piece: piece.began)
     assert all(piece.packets > 0 for piece in pieces)
-    lost = []
+    lost, named = [], school.gaps()
     for victim, moment in kills:
         if victim == "server":
             continue  # costs nothing, which the coverage below holds it to
         before = max((p.ended for p in pieces if p.began < moment), default=lesson_began)
         after = min((p.began for p in pieces if p.began > moment), default=lesson_ended)
         lost.append((victim, after - before))
+        if after - before > TOLERANCE_SEC:
+            holds = [gap for gap in named if abs(gap[0] - before) < 0.1 and abs(gap[1] - after) < 0.1]
+            assert [gap[2] for gap in holds] == ["restart"], (victim, before, after, named)
     report = ", ".join(f"{victim} {seconds:.2f} s" for victim, seconds in lost)
     print(f"\n{len(kills)} kills, seed {SEED}; lost: {report}; a stop took {stopped_in:.1f} s")
     assert max(seconds for _, seconds in lost) < BOUND_SEC, report
