@@ -9,6 +9,7 @@ import os
 import queue
 import select
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -29,13 +30,16 @@ class DaemonLink:
         self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._out = bytearray()
         self._in = bytearray()
+        self._closing = threading.Lock()
+        self._closed = False
         self.ended = False
 
     def tell(self, event: Event) -> None:
-        """Send an event soon."""
+        """Send an event soon; after `close` it is lost."""
         self._events.put(encode(event))
-        with suppress(BlockingIOError):  # already woken
-            os.write(self._wake_in, b"\0")
+        with self._closing, suppress(BlockingIOError):  # already woken
+            if not self._closed:
+                os.write(self._wake_in, b"\0")
 
     def listen(self, timeout: float) -> Iterator[Order | Event]:
         """Send what waits, give the orders that come within `timeout` seconds; `ended` when the daemon is gone."""
@@ -65,10 +69,14 @@ class DaemonLink:
             self._send()
 
     def close(self) -> None:
-        """Close the socket."""
-        self._sock.close()
-        os.close(self._wake_in)
-        os.close(self._wake_out)
+        """Close the socket; a thread that hangs in a library may still tell something later."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            self._sock.close()
+            os.close(self._wake_in)
+            os.close(self._wake_out)
 
     def _receive(self) -> None:
         try:

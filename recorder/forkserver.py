@@ -26,7 +26,6 @@ from recorder import worker
 LINGER_SEC = 10.0
 """So long the server waits for its recorders when the daemon is gone."""
 _MESSAGE_BYTES = 4096
-_FAILED = 70  # EX_SOFTWARE
 
 
 class ForkServer:
@@ -91,7 +90,7 @@ class ForkServer:
 
     def _become_recorder(self, descriptor: int) -> None:
         """In the child: nothing of the server is left, and nothing returns into it."""
-        status = _FAILED
+        status = worker.FAILED
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)

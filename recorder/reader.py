@@ -118,6 +118,8 @@ class Reader:
         try:
             source = open_source(self._spec, self._limits)
             self._source = source
+            if self._closing:  # said before there was anything to interrupt
+                source.interrupt()
             try:
                 tracks = self._open(source)
                 began = self.last_arrival = time.monotonic()

@@ -44,6 +44,8 @@ from recorder.ring import Ring
 from recorder.timeline import Timeline
 from recorder.writer import Writer
 
+FAILED = 70
+"""The exit status of a recorder that met a defect (`EX_SOFTWARE`)."""
 PULSE_SEC = 1.0
 READER_END_SEC = 2.0
 """The reader may hang in a library that cannot be interrupted; the files are closed before it is waited for."""
@@ -168,6 +170,7 @@ def run(sock: socket.socket) -> None:
     """Serve the daemon at the other end until it is satisfied or gone."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+    threading.excepthook = _thread_died
     link = DaemonLink(sock)
     try:
         channel = _first_order(link)
@@ -177,6 +180,13 @@ def run(sock: socket.socket) -> None:
         link.tell(Trouble("protocol", str(error)))
     link.flush(1.0)
     link.close()
+
+
+def _thread_died(args: threading.ExceptHookArgs) -> None:
+    """A recorder without one of its threads looks alive and records nothing: the daemon is to start another."""
+    threading.__excepthook__(args)
+    sys.stderr.flush()
+    os._exit(FAILED)
 
 
 def _first_order(link: DaemonLink) -> Channel | None:

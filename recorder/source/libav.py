@@ -113,11 +113,13 @@ class LibavSource:
         """Let go of the connection; tracks and packets stay valid."""
         self._packets = iter(())
         container, self._container = self._container, None
-        if container is not None:
-            container.close()
         watchdog, self._watchdog = self._watchdog, None
-        if watchdog is not None:
-            watchdog.stop()
+        try:
+            if container is not None:
+                container.close()
+        finally:
+            if watchdog is not None:
+                watchdog.stop()
 
     def _ours(self, packet: AvPacket[Stream]) -> Packet:
         watch = self._watches[packet.stream_index]

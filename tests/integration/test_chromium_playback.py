@@ -19,7 +19,7 @@ from recorder.protocol import (
     Tuning,
 )
 from tests.media import MakeSample, frame_numbers
-from tests.recorder.test_worker import Forks
+from tests.recorder.processes import Forks
 from tests.servers.browser import ask
 
 pytestmark = pytest.mark.browser

@@ -32,7 +32,7 @@ from recorder.protocol import (
     Tuning,
 )
 from tests.media import MakeSample, PacketFacts, ffprobe, frame_numbers, packets_in
-from tests.recorder.test_worker import Forks, Recorder
+from tests.recorder.processes import Forks, Recorder
 from tests.servers.rtsp_gst import file_and_g711_stream, file_stream, rtsp_server
 
 pytestmark = pytest.mark.integration

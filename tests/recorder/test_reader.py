@@ -180,3 +180,40 @@ def test_sound_that_breaks_costs_only_the_sound(monkeypatch: pytest.MonkeyPatch,
     assert trouble.kind == "track"
     assert [timed.packet.data for timed in taken] == [packet.data for packet in picture]
     assert taken[-1].lineup.tracks == (picture[0].track,)
+
+
+def test_closed_while_a_source_is_being_made(monkeypatch: pytest.MonkeyPatch, sample: MakeSample) -> None:
+    """There is nothing yet to interrupt then; the source must not be opened for as long as it may take."""
+    packets = camera_packets(sample(), 0.2)
+    making, go_on = threading.Event(), threading.Event()
+
+    class Slow(Played):
+        def open(self) -> tuple[Track, ...]:
+            assert self.interrupted.wait(LIMIT_SEC)
+            raise SourceError("stopped", "interrupted")
+
+    source = Slow(tracks_of(packets), packets, falls_silent)
+
+    def open_source(*_: object) -> Played:
+        making.set()
+        assert go_on.wait(LIMIT_SEC)
+        return source
+
+    monkeypatch.setattr("recorder.reader.open_source", open_source)
+    feed = Feed(Ring(60.0, 1 << 30), 1 << 30)
+    reader = Reader(
+        SourceSpec("file", "played"),
+        Limits(),
+        Timeline(),
+        feed,
+        emit=lambda _: None,
+        wanted=lambda: True,
+        lost=lambda _: None,
+        key_frame=lambda: None,
+    )
+    reader.start()
+    assert making.wait(LIMIT_SEC)
+    assert not reader.close(0.0)
+    go_on.set()
+    assert source.interrupted.wait(1.0)
+    assert reader.close(LIMIT_SEC)

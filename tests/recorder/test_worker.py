@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import signal
 import socket
@@ -12,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -20,11 +18,8 @@ from recorder.protocol import (
     BeginRecording,
     CloseChannel,
     EndRecording,
-    Event,
     GapFound,
     LinkChanged,
-    OpenChannel,
-    Order,
     Pulse,
     RecordingBegan,
     RecordingEnded,
@@ -34,89 +29,12 @@ from recorder.protocol import (
     SliceClosed,
     SliceOpened,
     SnapshotTaken,
-    SourceSpec,
     TakeSnapshot,
     Trouble,
     Tuning,
-    decode,
-    encode,
 )
 from tests.media import MakeSample, ffprobe, frame_numbers, packet_hashes
-
-E = TypeVar("E")
-LIMIT_SEC = 15.0
-
-
-class Recorder:
-    """The daemon's end. `until` reads events up to one of a kind and keeps them all in `events`."""
-
-    def __init__(self, sock: socket.socket, pid: int) -> None:
-        self.pid = pid
-        self.events: list[Event] = []
-        self.sock = sock
-        sock.settimeout(LIMIT_SEC)
-        self._lines = sock.makefile("rb")
-
-    def order(self, order: Order) -> None:
-        self.sock.sendall(encode(order))
-
-    def until(self, kind: type[E]) -> E:
-        while True:
-            event = self._next()
-            assert event is not None, f"the recorder ended before any {kind.__name__}: {self.events}"
-            if isinstance(event, kind):
-                return event
-
-    def drain(self) -> None:
-        while self._next() is not None:
-            pass
-
-    def of(self, kind: type[E]) -> list[E]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def close(self) -> None:
-        self._lines.close()
-        self.sock.close()
-
-    def _next(self) -> Event | None:
-        line = self._lines.readline()
-        if not line:
-            return None
-        event = decode(line)
-        self.events.append(event)  # type: ignore[arg-type]  # orders never come from this side
-        return event  # type: ignore[return-value]
-
-
-class Forks:
-    """A fork server, as the daemon uses it."""
-
-    def __init__(self) -> None:
-        self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.sock.settimeout(LIMIT_SEC)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "recorder.forkserver", str(theirs.fileno())], pass_fds=[theirs.fileno()]
-        )
-        theirs.close()
-        self.recorders: list[Recorder] = []
-
-    def spawn(self) -> Recorder:
-        ours, theirs = socket.socketpair()
-        socket.send_fds(self.sock, [json.dumps({"id": 17}).encode()], [theirs.fileno()])
-        theirs.close()
-        answer = self.said()
-        assert answer["id"] == 17
-        self.recorders.append(Recorder(ours, answer["pid"]))
-        return self.recorders[-1]
-
-    def said(self) -> dict[str, int]:
-        said: dict[str, int] = json.loads(self.sock.recv(4096))
-        return said
-
-    def close(self) -> None:
-        for recorder in self.recorders:
-            recorder.close()
-        self.sock.close()
-        assert self.process.wait(LIMIT_SEC) == 0
+from tests.recorder.processes import LIMIT_SEC, Forks, Recorder, channel
 
 
 @pytest.fixture(scope="module")
@@ -131,18 +49,6 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "slices"
     folder.mkdir()
     return folder
-
-
-def channel(folder: Path, location: Path, *, reconnect: bool = True, tuning: Tuning | None = None) -> OpenChannel:
-    return OpenChannel(
-        camera_id=7,
-        name="room 7",
-        main=SourceSpec("file", str(location)),
-        folder=str(folder),
-        snapshot_path=str(folder.parent / "live_7.jpg"),
-        tuning=tuning or Tuning(slice_sec=2, inter_val=1),
-        reconnect=reconnect,
-    )
 
 
 def test_a_lesson_from_camera_to_slices(forks: Forks, folder: Path, sample: MakeSample) -> None:
@@ -297,3 +203,26 @@ def test_nonsense_ends_the_process_with_a_word(forks: Forks) -> None:
     assert recorder.until(Trouble).kind == "protocol"
     recorder.drain()
     assert forks.said() == {"exited": recorder.pid, "status": 0}
+
+
+@pytest.mark.parametrize("thread", ["reader.Reader", "writer.Writer", "finisher.Finisher"])
+def test_a_thread_that_dies_takes_the_process_with_it(folder: Path, sample: MakeSample, thread: str) -> None:
+    """The daemon starts another then; a recorder that lives on without one of its threads would record nothing."""
+    module, name = thread.split(".")
+    dying = f"""
+import recorder.{module}, recorder.worker
+def die(self): raise RuntimeError("a defect")
+recorder.{module}.{name}._run = die
+recorder.worker.main()
+"""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", dying, str(theirs.fileno())], pass_fds=[theirs.fileno()], stderr=subprocess.PIPE
+        )
+    recorder = Recorder(ours, process.pid)
+    recorder.order(channel(folder, sample(seconds=8, gop_sec=1)))
+    _, stderr = process.communicate(timeout=LIMIT_SEC)
+    recorder.close()
+    assert process.returncode == 70
+    assert b"RuntimeError: a defect" in stderr

@@ -1,0 +1,100 @@
+"""Recorder processes as the daemon has them: a fork server, and the other end of each recorder's socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+from recorder.protocol import Event, OpenChannel, Order, SourceSpec, Tuning, decode, encode
+
+E = TypeVar("E")
+LIMIT_SEC = 15.0
+
+
+class Recorder:
+    """The daemon's end. `until` reads events up to one of a kind and keeps them all in `events`."""
+
+    def __init__(self, sock: socket.socket, pid: int) -> None:
+        self.pid = pid
+        self.events: list[Event] = []
+        self.sock = sock
+        sock.settimeout(LIMIT_SEC)
+        self._lines = sock.makefile("rb")
+
+    def order(self, order: Order) -> None:
+        self.sock.sendall(encode(order))
+
+    def until(self, kind: type[E]) -> E:
+        while True:
+            event = self._next()
+            assert event is not None, f"the recorder ended before any {kind.__name__}: {self.events}"
+            if isinstance(event, kind):
+                return event
+
+    def drain(self) -> None:
+        while self._next() is not None:
+            pass
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def close(self) -> None:
+        self._lines.close()
+        self.sock.close()
+
+    def _next(self) -> Event | None:
+        line = self._lines.readline()
+        if not line:
+            return None
+        event = decode(line)
+        self.events.append(event)  # type: ignore[arg-type]  # orders never come from this side
+        return event  # type: ignore[return-value]
+
+
+class Forks:
+    """A fork server, as the daemon uses it."""
+
+    def __init__(self) -> None:
+        self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.sock.settimeout(LIMIT_SEC)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "recorder.forkserver", str(theirs.fileno())], pass_fds=[theirs.fileno()]
+        )
+        theirs.close()
+        self.recorders: list[Recorder] = []
+
+    def spawn(self) -> Recorder:
+        ours, theirs = socket.socketpair()
+        socket.send_fds(self.sock, [json.dumps({"id": 17}).encode()], [theirs.fileno()])
+        theirs.close()
+        answer = self.said()
+        assert answer["id"] == 17
+        self.recorders.append(Recorder(ours, answer["pid"]))
+        return self.recorders[-1]
+
+    def said(self) -> dict[str, int]:
+        said: dict[str, int] = json.loads(self.sock.recv(4096))
+        return said
+
+    def close(self) -> None:
+        for recorder in self.recorders:
+            recorder.close()
+        self.sock.close()
+        assert self.process.wait(LIMIT_SEC) == 0
+
+
+def channel(folder: Path, location: Path, *, reconnect: bool = True, tuning: Tuning | None = None) -> OpenChannel:
+    """A channel that plays a file, records into `folder` and puts its picture beside it."""
+    return OpenChannel(
+        camera_id=7,
+        name="room 7",
+        main=SourceSpec("file", str(location)),
+        folder=str(folder),
+        snapshot_path=str(folder.parent / "live_7.jpg"),
+        tuning=tuning or Tuning(slice_sec=2, inter_val=1),
+        reconnect=reconnect,
+    )
