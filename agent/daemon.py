@@ -101,6 +101,7 @@ class Daemon:
             on_slice=self._slice_added,
             on_report=self._wake_reports,
             on_link=self._status_now,
+            on_left_open=self._repair,
         )
         self._repairs = Repairs(self._host, self._slices, self._journal, self._intake.take)
         hooks = Hooks(
@@ -114,7 +115,7 @@ class Daemon:
             self._slices,
             self._snapshots,
             hooks,
-            on_crash=lambda _: self._repairs.ask(),
+            on_crash=lambda _: self._repair(),
         )
         self._fleet = Fleet(
             self._state,
@@ -246,6 +247,9 @@ class Daemon:
 
     def _wake_reports(self) -> None:
         self._reports.wake()
+
+    def _repair(self) -> None:
+        self._repairs.ask()
 
     def _status_now(self) -> None:
         self._reports.status_now()

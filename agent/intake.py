@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +48,12 @@ class Intake:
         on_slice: Callable[[], None],
         on_report: Callable[[], None],
         on_link: Callable[[], None],
+        on_left_open: Callable[[], None],
     ) -> None:
         self._journal, self._slices, self._wall = journal, slices, wall
         self._tell, self._relay = tell, relay
         self._on_slice, self._on_report, self._on_link = on_slice, on_report, on_link
+        self._on_left_open = on_left_open
         self.names: dict[int, str] = {}
         """Channel names for messages."""
 
@@ -57,12 +61,8 @@ class Intake:
         """The recording that stands for `due`, and the index of its next slice."""
         row = await self._journal.do(Journal.open_recording, due, self._wall())
         # A file that was opened right before a crash may not be in the journal yet, but its name is taken.
-        opened = [
-            name.slice_inx
-            for path in self._slices.iterdir()
-            if (name := names.parse(path.name)) is not None and name.slice_id == row.slice_id
-        ]
-        return row.slice_id, max([row.last_inx, *opened]) + 1
+        opened = await asyncio.to_thread(_highest_index, self._slices, row.slice_id)
+        return row.slice_id, max(row.last_inx, opened) + 1
 
     async def plan_recording(self, slice_id: int, due: Due) -> None:
         """The timetable of a running recording was edited."""
@@ -81,8 +81,7 @@ class Intake:
             case SliceOpened():
                 await self._journal.do(Journal.slice_opened, event.slice_id, event.slice_inx)
             case RecordingBegan():
-                await self._journal.do(Journal.recording_began, event.slice_id, event.first_at)
-                self._news("recording", camera_id, "recording has begun", {"slice_id": event.slice_id})
+                await self._recording_began(camera_id, event)
             case RecordingEnded():
                 text = f"recording has ended, {event.media_sec:.0f} s of media"
                 self._news("recording", camera_id, text, {"slice_id": event.slice_id, "ended": 1})
@@ -94,8 +93,18 @@ class Intake:
                 self._link_changed(camera_id, event)
             case Trouble():
                 self._news("alarm", camera_id, event.detail, {"alarm": event.kind})
+                if event.kind == "disk":
+                    self._on_left_open()  # the file that could not go on stands there torn
             case _:
                 pass
+
+    async def _recording_began(self, camera_id: int, event: RecordingBegan) -> None:
+        await self._journal.do(Journal.recording_began, event.slice_id, event.first_at)
+        row = await self._journal.do(Journal.recording, event.slice_id)
+        assert row is not None, "a recorder records only what the journal has opened"
+        kind = f"course {row.course_id}" if row.course_id else "by hand"
+        until = f", until {_clock_time(row.planned_end)}" if row.planned_end else ""
+        self._news("recording", camera_id, f"records {row.title} ({kind}{until})", {"slice_id": event.slice_id})
 
     async def _slice_closed(self, event: SliceClosed) -> None:
         facts = event.facts
@@ -130,7 +139,9 @@ class Intake:
     async def _gap_found(self, camera_id: int, event: GapFound) -> None:
         if not await self._journal.do(Journal.add_gap, event):
             return
-        text = f"{event.until - event.since:.1f} s could not be recorded: {event.cause} {event.detail}".rstrip()
+        span = f"{_clock_time(event.since)} to {_clock_time(event.until)}"
+        why = f"{event.cause}: {event.detail}" if event.detail else event.cause
+        text = f"{event.until - event.since:.1f} s could not be recorded ({span}), {why}"
         data: News = {"slice_id": event.slice_id, "since": event.since, "until": event.until, "cause": event.cause}
         self._news("gap", camera_id, text, data)
         self._on_report()
@@ -159,3 +170,13 @@ class Intake:
         self._tell(Happening(kind=kind, text=f"{label}: {text}", camera_id=camera_id or None, data=data))
         event = {"channel": "camera", "gap": "alarm", "snapshot": "camera"}.get(kind, kind)
         self._relay(event, {"camera_id": camera_id, "text": text, **data})
+
+
+def _highest_index(folder: Path, slice_id: int) -> int:
+    found = (names.parse(path.name) for path in folder.iterdir())
+    return max((name.slice_inx for name in found if name is not None and name.slice_id == slice_id), default=0)
+
+
+def _clock_time(instant: float) -> str:
+    """For the log, in this machine's zone, as the log's own times are read beside it."""
+    return f"{datetime.fromtimestamp(instant).astimezone():%H:%M:%S}"

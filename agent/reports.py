@@ -85,7 +85,7 @@ class Reports:
         while True:
             new.clear()
             try:
-                wait = await report()
+                wait = await report() if self._client.has_token else LOOK_SEC
             except (ServerError, StorageError) as error:
                 wait = backoff.next()
                 log.warning("report failed, next try in %.0f s: %s", wait, error)

@@ -59,6 +59,11 @@ class ServerClient:
         )
         self._token = token
 
+    @property
+    def has_token(self) -> bool:
+        """Whether the server has let this agent in before: without, only a registration makes sense."""
+        return bool(self._token())
+
     async def post(self, path: str, body: WireModel, answer: type[M], *, token: str | None = None) -> M:
         """`POST <base><path>`. Raises `ServerError` unless the answer is the expected model with `err_code` 0.
 
