@@ -61,14 +61,15 @@ def _usable(reply: RegisterReply) -> RegisterReply:
 
 def relay_address(base_url: str, relay_url: str) -> str:
     """The relay's websocket address; a server may name it relative to itself. Raises `ServerError`."""
-    address = urljoin(base_url.rstrip("/") + "/", relay_url)
+    nonsense = ServerError(f"the server names {relay_url!r} as relay, which is no websocket address")
     try:
+        address = urljoin(base_url.rstrip("/") + "/", relay_url)
         parts = urlsplit(address)
         whole = parts.hostname is not None and parts.port != 0
-    except ValueError:  # a port that is none
-        whole = False
+    except ValueError as error:  # a port or an IPv6 address that is none
+        raise nonsense from error
     if not relay_url or not whole or parts.scheme not in ("ws", "wss", "http", "https"):
-        raise ServerError(f"the server names {relay_url!r} as relay, which is no websocket address")
+        raise nonsense
     return "ws" + address.removeprefix("http") if parts.scheme in ("http", "https") else address
 
 

@@ -114,3 +114,10 @@ class News:
                 if await condition():
                     return
                 await self._new.wait()
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for what only looking can tell: the journal has no event for us."""
+    async with asyncio.timeout(LIMIT_SEC):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)

@@ -105,13 +105,19 @@ class StorageDouble:
         texts = {"garbage": "\x00{[", "html": "<html>Please log in</html>", "empty": "{}", "endless": " " * (1 << 20)}
         if step in texts:
             return web.Response(text=texts[step])
-        answer = {"err_code": 0, "file": f"/files/{name}", "size": len(content), "sha256": _sha256([content])}
-        answer |= {
+        answer: dict[str, object] = {
+            "err_code": 0,
+            "file": f"/files/{name}",
+            "size": len(content),
+            "sha256": _sha256([content]),
+        }
+        lies: dict[str, dict[str, object]] = {
             "size": {"size": len(content) - 1},
             "sha256": {"sha256": _sha256([b"other"])},
             "err_code": {"err_code": 1},
             "no address": {"file": ""},
-        }.get(step, {})
+        }
+        answer.update(lies.get(step, {}))
         if step == "take":
             self.held[name] = content
         return web.Response(text=json.dumps(answer), content_type="application/json")
