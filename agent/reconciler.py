@@ -15,6 +15,8 @@ LEAD_SEC = 30.0
 """A channel that nobody wants is connected this long before its lesson, so that the ring holds the lesson's first key
 frame.
 """
+TAIL_SEC = 5.0
+"""It stays connected this long after it: the last packets before the end are still on their way."""
 END_GRACE_SEC = 10.0
 
 
@@ -87,7 +89,7 @@ def what_should_run(
     """
     due: dict[int, list[Due]] = {camera_id: [] for camera_id in wanted}
     soon: set[int] = set()
-    for lesson in timetable.lessons_between(now, now + LEAD_SEC):
+    for lesson in timetable.lessons_between(now - TAIL_SEC, now + LEAD_SEC):
         camera_id = lesson.course.camera_id
         if camera_id not in due:
             continue
@@ -95,8 +97,11 @@ def what_should_run(
         if lesson.start <= now < lesson.end:
             due[camera_id].append(due_lesson(lesson))
     for by_hand in manual:
-        if by_hand.camera_id in due and by_hand.begin <= now and (by_hand.end is None or now < by_hand.end):
+        if by_hand.camera_id not in due or now < by_hand.begin:
+            continue
+        if by_hand.end is None or now < by_hand.end + TAIL_SEC:
             soon.add(by_hand.camera_id)
+        if by_hand.end is None or now < by_hand.end:
             due[by_hand.camera_id].append(
                 Due(by_hand.key, by_hand.camera_id, 0, by_hand.begin, by_hand.end, title=by_hand.title)
             )
@@ -127,9 +132,13 @@ def changes(running: Mapping[str, float | None], due: Iterable[Due], now: float)
 
 def next_turn(timetable: Timetable, manual: Iterable[ManualRecording], now: float) -> float | None:
     """The next instant after `now` at which `what_should_run` may answer otherwise; None when nothing is coming."""
-    edges = [timetable.next_change(now), timetable.next_change(now + LEAD_SEC)]
-    turns = [edges[0], None if edges[1] is None else edges[1] - LEAD_SEC, *(by_hand.end for by_hand in manual)]
-    return min((turn for turn in turns if turn is not None and turn > now), default=None)
+    turns = [
+        edge - offset
+        for offset in (0.0, LEAD_SEC, -TAIL_SEC)
+        if (edge := timetable.next_change(now + offset)) is not None
+    ]
+    turns += [by_hand.end + tail for by_hand in manual if by_hand.end is not None for tail in (0.0, TAIL_SEC)]
+    return min((turn for turn in turns if turn > now), default=None)
 
 
 def due_lesson(lesson: Lesson) -> Due:

@@ -152,7 +152,8 @@ class AgentState:
         self.save()
 
     def start_manual(self, camera_id: int, begin: float, end: float | None, title: str) -> None:
-        """Remember a recording by hand."""
+        """Remember a recording by hand; those that are long over are forgotten."""
+        self.known.manual = [entry for entry in self.known.manual if entry.end is None or entry.end > begin - 60]
         self.known.manual.append(ManualEntry(camera_id=camera_id, begin=begin, end=end, title=title))
         self.save()
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agent.reconciler import (
     END_GRACE_SEC,
     LEAD_SEC,
+    TAIL_SEC,
     Due,
     ManualRecording,
     changes,
@@ -43,7 +44,8 @@ def test_an_unwanted_channel_is_connected_shortly_before_its_lesson() -> None:
     assert not ask(MONDAY_9 - LEAD_SEC - 1)
     assert ask(MONDAY_9 - LEAD_SEC + 1)
     assert ask(MONDAY_9 + 2699)
-    assert not ask(MONDAY_9 + 2700)
+    assert ask(MONDAY_9 + 2700 + TAIL_SEC - 0.001), "its last packets are still on their way"
+    assert not ask(MONDAY_9 + 2700 + TAIL_SEC)
 
 
 def test_auto_dvr_reconnects_wanted_channels_only() -> None:
@@ -94,6 +96,20 @@ def test_a_recording_by_hand_stands_beside_a_lesson() -> None:
     by_hand = ManualRecording(1, MONDAY_9 - 60, None, "extra")
     due = what_should_run({1: True}, Timetable([NINE], SHANGHAI), [by_hand], MONDAY_9, auto_dvr=True)[1].due
     assert sorted(item.course_id for item in due) == [0, 1]
+
+
+def test_a_recording_by_hand_ends_and_its_channel_shortly_after() -> None:
+    by_hand = ManualRecording(1, MONDAY_9, MONDAY_9 + 60)
+
+    def ask(now: float) -> tuple[bool, int]:
+        desired = what_should_run({1: False}, Timetable([], SHANGHAI), [by_hand], now, auto_dvr=True)[1]
+        return desired.connect, len(desired.due)
+
+    assert ask(MONDAY_9 - 1) == (False, 0)
+    assert ask(MONDAY_9 + 59) == (True, 1)
+    assert ask(MONDAY_9 + 60) == (True, 0)
+    assert ask(MONDAY_9 + 60 + TAIL_SEC) == (False, 0)
+    assert next_turn(Timetable([], SHANGHAI), [by_hand], MONDAY_9 + 60) == MONDAY_9 + 60 + TAIL_SEC
 
 
 def test_overlapping_lessons_are_both_recorded() -> None:
