@@ -15,7 +15,7 @@ LEAD_SEC = 30.0
 """A channel that nobody wants is connected this long before its lesson, so that the ring holds the lesson's first key
 frame.
 """
-TAIL_SEC = 5.0
+TAIL_SEC = 10.0
 """It stays connected this long after it: the last packets before the end are still on their way."""
 END_GRACE_SEC = 10.0
 
