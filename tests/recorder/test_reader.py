@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from recorder.ring import Ring
 from recorder.timeline import Timeline
 from tests.media import MakeSample, camera_packets, tracks_of
 from tests.recorder.test_audio import G711, tone
+from tests.servers.http_media import Reply, remuxed, serving
 
 LIMIT_SEC = 10.0
 
@@ -129,6 +131,36 @@ def test_a_lost_source_is_opened_again(monkeypatch: pytest.MonkeyPatch, sample: 
         sessions = {timed.lineup.session for timed in feed.since(0.0)}
     assert sessions == {1, 2}
     assert Trouble("lost", "ended") in heard.events
+
+
+def test_fifty_connections_leave_nothing_behind(sample: MakeSample) -> None:
+    feed = Feed(Ring(5.0, 1 << 20), 1 << 20)
+    left: list[tuple[int, int]] = []
+    done = threading.Event()
+
+    def emit(event: Event) -> None:
+        if isinstance(event, LinkChanged) and event.state == "waiting":
+            assert event.cause == "ended"
+            left.append((len(list(Path("/proc/self/fd").iterdir())), threading.active_count()))
+            if len(left) == 50:
+                done.set()
+
+    with serving({"/camera.flv": Reply(body=remuxed(sample(), "flv"))}) as server:
+        reader = Reader(
+            SourceSpec("stream", server.url("/camera.flv")),
+            Limits(retry_min_sec=0.001, retry_max_sec=0.001),
+            Timeline(),
+            feed,
+            emit=emit,
+            wanted=lambda: True,
+            lost=lambda _: None,
+            key_frame=lambda: None,
+        )
+        reader.start()
+        assert done.wait(2 * LIMIT_SEC)
+        assert reader.close(LIMIT_SEC)
+    # The server's own threads and sockets come and go: what leaks grows from the first ten to the last.
+    assert max(left[40:]) <= max(left[:10])
 
 
 def test_silence_is_ended_by_the_own_stall_clock(monkeypatch: pytest.MonkeyPatch, sample: MakeSample) -> None:

@@ -8,13 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from recorder.channel_clock import ChannelClock
-from recorder.feed import Feed
-from recorder.finisher import Finisher
 from recorder.packets import Packet
 from recorder.protocol import (
     BeginRecording,
-    Event,
     GapFound,
     Limits,
     MoveEnd,
@@ -22,47 +18,13 @@ from recorder.protocol import (
     RecordingSpec,
     SliceClosed,
     Trouble,
-    Tuning,
 )
-from recorder.recording import Recording, Surroundings
-from recorder.ring import Ring
+from recorder.recording import Recording
 from recorder.slice_file import SliceFile
 from recorder.synced_file import locked
-from recorder.timeline import Timed, Timeline
-from recorder.writer import Writer
+from recorder.timeline import Timed
 from tests.media import MakeSample, camera_packets, frame_numbers, tracks_of
-
-LIMIT_SEC = 10.0
-WALL_ZERO = 1_700_000_000.0
-
-
-class Stage:
-    """A writer at work; the test turns the clock and puts the packets."""
-
-    def __init__(self, folder: Path, limits: Limits) -> None:
-        self.now = 0.0
-        self.events: list[Event] = []
-        self.timeline = Timeline()
-        self.feed = Feed(Ring(limits.ring_sec, limits.ring_bytes), limits.queue_bytes)
-        self.finisher = Finisher(self.events.append)
-        clock = ChannelClock(self.timeline, lambda: WALL_ZERO + self.now, lambda: self.now)
-        self.around = Surroundings(7, folder, limits, clock, self.finisher, self.events.append, self.feed.since)
-        self.writer = Writer(self.feed, self.around, Tuning(), lambda: "packet_loss")
-
-    def play(self, packets: list[Packet]) -> None:
-        for packet in packets:
-            self.now = packet.arrival
-            self.feed.put(self.timeline.repair(packet))
-
-    def done(self) -> None:
-        """Wait until the writer has done all that was put."""
-        reached = threading.Event()
-        self.feed.command(reached.set)
-        assert reached.wait(LIMIT_SEC)
-
-    def close(self) -> None:
-        self.writer.close()
-        self.finisher.join()
+from tests.recorder.writer_stage import LIMIT_SEC, WALL_ZERO, Stage
 
 
 @pytest.fixture

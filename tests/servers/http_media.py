@@ -50,11 +50,11 @@ def serving(replies: dict[str, Reply]) -> Iterator[MediaServer]:
         def do_GET(self) -> None:
             seen.append(f"{self.path} {self.headers.get('Authorization', '')}".strip())
             reply = replies.get(self.path.partition("?")[0], Reply(status=404))
-            self.send_response(reply.status)
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
             try:
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
                 self.wfile.write(reply.body)
                 self.wfile.flush()
                 if reply.gate is not None and reply.gate.wait(timeout=30):
