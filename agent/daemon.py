@@ -8,17 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import tzinfo
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from tzlocal import get_localzone
 
-from agent import __version__
 from agent.background import forever
 from agent.channel import Channel, ChannelSetup
 from agent.clock import Clock, SystemClock
@@ -33,25 +30,23 @@ from agent.link.client import ServerClient, tls_context
 from agent.link.relay import Relay
 from agent.link.server import ServerLink
 from agent.local import LocalDoor
+from agent.overview import Overview
 from agent.recorders import RecorderHost
 from agent.repairs import Repairs
 from agent.reports import Reports
 from agent.session import Hooks
 from agent.state import AgentState
-from agent.status import DaemonView, Happening, LessonView, QueueView
+from agent.status import DaemonView, Happening
 from agent.storage.base import Storage
-from agent.storage.folder import FolderStorage
-from agent.storage.http import HttpStorage
+from agent.storage.choice import storage_for
 from agent.storage.pace import Pace
 from agent.uploads import Uploads
 from agent.wakeups import Wakeups
-from agent.wire.models import CameraStatus, Hello, StatusReport, Sync
+from agent.wire.models import Sync
 from recorder.protocol import Limits
 
 log = logging.getLogger(__name__)
 
-NEXT_LESSONS = 5
-LOOK_AHEAD_SEC = 7 * 86_400
 DISK_SEC = 60.0
 GIB = 1 << 30
 
@@ -82,9 +77,6 @@ class Daemon:
         self._state = AgentState(config.paths.state)
         self._journal = JournalThread(config.paths.state / "journal.sqlite")
         self._pace = Pace(config.upload.rate_kbit * 125.0, self._clock)
-        self._counts: dict[SliceState, int] = {}
-        self._waiting: tuple[int, float | None] = (0, None)
-        self._counts_stale = asyncio.Event()
 
     def _build(self) -> None:
         config = self._config
@@ -142,13 +134,24 @@ class Daemon:
             on_uploaded=self._slice_uploaded,
             tell=self._tell,
         )
+        self._overview = Overview(
+            self._state,
+            self._journal,
+            self._fleet,
+            self._uploads,
+            self._clock,
+            zone=self.zone,
+            slices=self._slices,
+            label=config.agent.name,
+            server=config.server.url,
+        )
         self._reports = Reports(
             self._journal,
             self._client,
             self._storage,
             self._clock,
-            status=self._status_report,
-            on_confirmed=self._counts_stale.set,
+            status=self._overview.status_report,
+            on_confirmed=self._overview.changed,
             tell=self._tell,
         )
         self._commands = Commands(
@@ -157,10 +160,10 @@ class Daemon:
             self._uploads,
             self._clock,
             reconcile=self._fleet.reconcile,
-            view=self.view,
+            view=self._overview.view,
         )
         self._relay = Relay(
-            self._client.tls, hello=self._hello, on_sync=self._take_sync, on_command=self._commands.carry_out
+            self._client.tls, hello=self._overview.hello, on_sync=self._take_sync, on_command=self._commands.carry_out
         )
         self._link = ServerLink(
             self._client,
@@ -172,7 +175,8 @@ class Daemon:
             on_registered=self._registered,
             tell=self._tell,
         )
-        self._door = LocalDoor(control_socket(config), self.view)
+        self._overview.link = self._link
+        self._door = LocalDoor(control_socket(config), self._overview.view)
 
     # -- life
 
@@ -190,7 +194,7 @@ class Daemon:
             await self._fleet.reconcile()
             await self._door.open()
             stack.push_async_callback(self._door.close)
-            await self._refresh_counts()
+            await self._overview.refresh()
             self.ready.set()
             async with self._tasks() as upload_tasks:
                 await stop.wait()
@@ -198,14 +202,16 @@ class Daemon:
                 await self._fleet.close()
                 await self._journal.do(Journal.alive, self._clock.wall(), exactly=True)
                 if upload_tasks:
-                    await self._drain()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(self._drain_sec):
+                            await self._overview.drained()
 
     @contextlib.asynccontextmanager
     async def _tasks(self) -> AsyncIterator[bool]:
         jobs: dict[str, Callable[[], Awaitable[None]]] = {
             "reconciler": self._fleet.run,
             "repairs": self._repairs.run,
-            "counts": self._keep_counts,
+            "counts": self._overview.keep,
             "disk": self._keep_disk,
         }
         served = bool(self._config.server.url)
@@ -219,23 +225,16 @@ class Daemon:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _drain(self) -> None:
-        """Wait a while for what has just been finished to be uploaded and listed."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._drain_sec):
-                while True:
-                    self._counts_stale.clear()
-                    await self._refresh_counts()
-                    if not any(self._counts.get(state) for state in (SliceState.RECORDED, SliceState.UPLOADED)):
-                        return
-                    await self._counts_stale.wait()
+    def view(self) -> DaemonView:
+        """Everything at this moment, for people."""
+        return self._overview.view()
 
     # -- news
 
     def _tell(self, happening: Happening) -> None:
         level = logging.WARNING if happening.kind in ("gap", "alarm") else logging.INFO
         log.log(level, "%s", happening.text)
-        self._counts_stale.set()
+        self._overview.changed()
         if self._on_happening is not None:
             self._on_happening(happening)
 
@@ -255,11 +254,11 @@ class Daemon:
         self._reports.status_now()
 
     def _slice_added(self) -> None:
-        self._counts_stale.set()
+        self._overview.changed()
         self._uploads.wake()
 
     def _slice_uploaded(self) -> None:
-        self._counts_stale.set()
+        self._overview.changed()
         self._reports.wake()
 
     # -- the server's word
@@ -275,12 +274,13 @@ class Daemon:
         self._reports.status_now()
 
     def _storage(self) -> Storage | None:
-        target = self._state.known.storage
-        if target.kind == "folder" and target.path:
-            return FolderStorage(Path(target.path))
-        if target.kind == "http" and target.url:
-            return HttpStorage(self._client.http, target.url, lambda: self._state.token, self._pace)
-        return None
+        return storage_for(
+            self._state.known.storage,
+            self._config.upload.folder,
+            self._client.http,
+            lambda: self._state.token,
+            self._pace,
+        )
 
     def zone(self) -> tzinfo:
         """The zone the timetable is meant in: the config's, else the server's, else this machine's."""
@@ -318,89 +318,3 @@ class Daemon:
             if rows:
                 log.info("%d confirmed slices left the local disk to make room", len(rows))
             await asyncio.sleep(DISK_SEC)
-
-    # -- views
-
-    async def _keep_counts(self) -> None:
-        while True:
-            await self._counts_stale.wait()
-            self._counts_stale.clear()
-            await self._refresh_counts()
-
-    async def _refresh_counts(self) -> None:
-        self._counts = await self._journal.do(Journal.counts)
-        self._waiting = await self._journal.do(Journal.waiting)
-
-    def _camera_statuses(self) -> tuple[CameraStatus, ...]:
-        wanted = self._state.wanted
-        return tuple(
-            CameraStatus(
-                camera_id=camera_id,
-                status=int(channel.online),
-                recording=tuple(channel.recording.values()),
-                wanted=wanted.get(camera_id, True),
-                cause=channel.link.cause,
-                detail=channel.link.detail,
-                video=channel.link.video,
-                audio=channel.link.audio,
-            )
-            for camera_id, channel in sorted(self._fleet.channels.items())
-        )
-
-    def _hello(self) -> Hello:
-        known = self._state.known
-        return Hello(gather_id=known.gather_id, rev=known.rev, version=__version__, cameras=self._camera_statuses())
-
-    def _queue(self) -> QueueView:
-        return QueueView(
-            recorded=self._counts.get(SliceState.RECORDED, 0),
-            uploaded=self._counts.get(SliceState.UPLOADED, 0),
-            confirmed=self._counts.get(SliceState.CONFIRMED, 0) + self._counts.get(SliceState.REMOVED, 0),
-            waiting_bytes=self._waiting[0],
-            oldest=self._waiting[1],
-            error=self._uploads.error,
-            paused=self._uploads.paused,
-        )
-
-    def _status_report(self) -> StatusReport:
-        queue = self._queue()
-        return StatusReport(
-            cameras=self._camera_statuses(),
-            queue_files=queue.recorded + queue.uploaded,
-            queue_bytes=queue.waiting_bytes,
-            disk_free=shutil.disk_usage(self._slices).free,
-        )
-
-    def view(self) -> DaemonView:
-        """Everything, for people."""
-        known, now = self._state.known, self._clock.wall()
-        lessons = self._state.timetable(self.zone()).lessons_between(now, now + LOOK_AHEAD_SEC)
-        wanted = self._state.wanted
-        return DaemonView(
-            now=now,
-            version=__version__,
-            pid=os.getpid(),
-            gather_id=known.gather_id,
-            name=known.gather.name_set or self._config.agent.name,
-            server=self._config.server.url,
-            link=self._link.state,
-            link_detail="" if self._link.state == "connected" else self._link.detail,
-            timezone=str(self.zone()),
-            channels=tuple(
-                channel.view(wanted.get(camera_id, True)) for camera_id, channel in sorted(self._fleet.channels.items())
-            ),
-            next_lessons=tuple(
-                LessonView(
-                    camera_id=lesson.course.camera_id,
-                    camera_name=self._intake.names.get(lesson.course.camera_id, ""),
-                    course_id=lesson.course.course_id,
-                    title=lesson.course.title,
-                    start=lesson.start,
-                    end=lesson.end,
-                )
-                for lesson in [lesson for lesson in lessons if lesson.start > now][:NEXT_LESSONS]
-            ),
-            queue=self._queue(),
-            disk_free=shutil.disk_usage(self._slices).free,
-            alarms=tuple(self._fleet.alarms(now)),
-        )

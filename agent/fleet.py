@@ -118,6 +118,10 @@ class Fleet:
                     Journal.end_recording, row.slice_id, row.planned_end if over and row.planned_end else now
                 )
 
+    def name_of(self, camera_id: int) -> str:
+        """What people call the channel."""
+        return self._names.get(camera_id, "")
+
     def alarms(self, now: float) -> list[str]:
         """Recordings that should be on and get nothing, in words."""
         found = []
@@ -125,7 +129,7 @@ class Fleet:
             channel = self.channels.get(camera_id)
             for item in desired.due:
                 if now - item.begin > ALARM_SEC and (channel is None or not self._records(channel, item)):
-                    name = self._names.get(camera_id, "")
+                    name = self.name_of(camera_id)
                     why = channel.link.detail or channel.link.state if channel else "no recorder"
                     found.append(f"channel {camera_id} {name}: should be recording and is not ({why})")
         return found

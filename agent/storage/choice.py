@@ -1,0 +1,43 @@
+"""Which storage the server's word leads to; what this machine's owner has not allowed is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+
+from agent.storage.base import Storage, StorageError
+from agent.storage.folder import FolderStorage
+from agent.storage.http import HttpStorage
+from agent.storage.pace import Pace
+from agent.wire.models import StorageTarget, StoredFile
+
+
+class RefusedStorage:
+    """Takes nothing and says why."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    async def put(self, path: Path, name: str, sha256: str) -> StoredFile:
+        """Raises `StorageError`."""
+        raise StorageError(f"{name}: {self._why}")
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def storage_for(
+    target: StorageTarget, allowed: Path | None, http: aiohttp.ClientSession, token: Callable[[], str], pace: Pace
+) -> Storage | None:
+    """The storage that `target` means; None while the server has not said. `allowed` is the one folder it may name."""
+    if target.kind == "http":
+        return HttpStorage(http, target.url, token, pace) if target.url else None
+    if not target.path:
+        return None
+    if allowed is None or Path(target.path) != allowed:
+        return RefusedStorage(
+            f"the server wants recordings in the folder {target.path}; to allow it, set upload.folder to it"
+        )
+    return FolderStorage(allowed)
