@@ -1,6 +1,7 @@
 # make run     a sample classroom, recorded, uploaded and listed; SOURCE=rtsp://... or SOURCE=film.mp4 takes another camera
 # make test    every check that needs Python packages alone
 # make test-all  everything, against real servers too (make servers installs them)
+# make soak    the kills and the recording of a real server again, for about an hour
 
 PYTHON ?= python3
 ENV := .venv
@@ -8,7 +9,7 @@ BIN := $(ENV)/bin
 SERVERS := ffmpeg chromium python3-gst-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-rtsp systemd
 
-.PHONY: help env run test test-all servers clean
+.PHONY: help env run test test-all soak servers clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -37,6 +38,10 @@ test: env
 
 test-all: env
 	$(BIN)/pytest -n 2
+
+soak: env
+	GATHER_KILLS=100 $(BIN)/pytest -s -m faults
+	GATHER_RTSP_MINUTES=30 $(BIN)/pytest -s -n 2 tests/integration/test_rtsp_recording.py
 
 servers:
 	@missing=$$(dpkg-query --show --showformat='$${Package} $${db:Status-Status}\n' $(SERVERS) 2>&1 \
