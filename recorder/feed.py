@@ -15,7 +15,7 @@ Command = Callable[[], None]
 class Mark(Enum):
     """What stands in the queue besides packets and commands."""
 
-    OVERFLOW = auto()  # packets were dropped here; the next one is a key frame
+    OVERFLOW = auto()  # at both ends of a hole; the packet behind it is a key frame
 
 
 Item = Timed | Command | Mark
@@ -50,6 +50,7 @@ class Feed:
                 return
             if self._dropping and timed.opens and self.queued_bytes + size <= self._queue_bytes // 2:
                 self._dropping = False
+                self._items.append(Mark.OVERFLOW)  # for a recording that began meanwhile
             elif not self._dropping and self.queued_bytes + size > self._queue_bytes:
                 self._dropping = True
                 self._items.append(Mark.OVERFLOW)

@@ -57,14 +57,19 @@ class Finisher:
                 self._emit(Trouble("internal", f"pictures thread: {error!r}"))
 
     def _finish_slice(self, file: SliceFile, reason: str) -> None:
-        thumbnail = make_thumbnail(file.pictures.best_first(), file.closed_path)
+        thumbnail: str | None = None
+        try:
+            thumbnail = make_thumbnail(file.pictures.best_first(), file.closed_path)
+        except Exception as error:  # noqa: BLE001 - whatever a decoder meets, a picture never costs a slice
+            self._emit(Trouble("internal", f"thumbnail of {file.name.stem}: {error!r}"))
         try:
             facts = file.finish(thumbnail)
-        except FileError as error:
+        except Exception as error:  # noqa: BLE001 - the file must be let go of, or no repair can have it
             file.abandon()
             if thumbnail is not None:
                 Path(thumbnail).unlink(missing_ok=True)  # of a slice that does not exist under that name
-            self._emit(Trouble("disk", f"{error}; a repair will look after it"))
+            kind = "disk" if isinstance(error, FileError) else "internal"
+            self._emit(Trouble(kind, f"{file.name.stem}: {error}; a repair will look after it"))
         else:
             self._emit(SliceClosed(facts, reason))
 

@@ -16,6 +16,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from recorder.av_errors import AV_ERRORS
 from recorder.errors import FileError
 from recorder.packets import Packet, Track
 
@@ -51,8 +52,8 @@ def jpeg_of(packets: Sequence[Packet]) -> Picture:
             raise FileError(f"no picture: {track.label} gave no whole frame in {len(packets)} packets")
         frame, source = found
         jpeg = source.data if track.codec == "mjpeg" else _encoded(frame)
-    except av.FFmpegError as error:
-        raise FileError(f"no picture: {track.label} cannot be decoded ({error.strerror})") from error
+    except AV_ERRORS as error:
+        raise FileError(f"no picture: {track.label} cannot be decoded ({error})") from error
     return Picture(jpeg, frame.width, frame.height, _luma_mean(frame))
 
 

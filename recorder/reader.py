@@ -51,6 +51,8 @@ class Reader:
         self._wake = threading.Event()
         self._closing = False
         self._stalled = False
+        self._led_at = 0.0  # when the last packet of the picture came, or of the sound where that is all
+        self._patience_sec = 0.0
         self._source: Source | None = None
         self._transcoders: dict[Track, AacTranscoder] = {}
         self._unusable: set[Track] = set()
@@ -70,8 +72,8 @@ class Reader:
         self._wake.set()
 
     def watch(self, now: float) -> None:
-        """The stall clock of our own, beside the source's: called about once a second."""
-        if self.online and self.last_arrival is not None and now - self.last_arrival > 2 * self._limits.stall_sec:
+        """The stall clock of our own, for a read that hangs and a picture that stops: called about once a second."""
+        if self.online and now - self._led_at > self._patience_sec:
             self._stalled = True
             self._interrupt()
 
@@ -122,7 +124,8 @@ class Reader:
                 source.interrupt()
             try:
                 tracks = self._open(source)
-                began = self.last_arrival = time.monotonic()
+                began = self.last_arrival = self._led_at = time.monotonic()
+                self._patience_sec = 2 * source.stall_sec
                 self._go_online(tracks)
                 while not self._closing:
                     self._take(source.read())
@@ -136,7 +139,7 @@ class Reader:
         except Exception as raised:  # noqa: BLE001 - whatever a source meets is a lost connection, told as "unusable"
             error = SourceError("unusable", repr(raised))
         if self._stalled:
-            error = SourceError("stalled", f"no packet for {2 * self._limits.stall_sec:.0f} s")
+            error = SourceError("stalled", f"no picture, or no sound where that is all, for {self._patience_sec:.0f} s")
         return (time.monotonic() - began if began is not None else 0.0), error
 
     def _open(self, source: Source) -> tuple[Track, ...]:
@@ -193,5 +196,7 @@ class Reader:
 
     def _put(self, timed: Timed) -> None:
         self._feed.put(timed)
+        if timed.leads:
+            self._led_at = timed.packet.arrival
         if timed.opens and timed.packet.track.kind == "video":
             self._key_frame()

@@ -83,6 +83,7 @@ class Anchor:
 
     def __init__(self) -> None:
         self._lows: deque[tuple[float, float]] = deque()  # (arrival, delay), both rising
+        self._zero: float | None = None  # apart, because other threads read it
 
     def update(self, arrival: float, at: float) -> None:
         """A packet of media time `at` arrived."""
@@ -96,16 +97,18 @@ class Anchor:
             lows[-1] = (arrival, delay)
         while lows[0][0] < arrival - ANCHOR_SEC and len(lows) > 1:
             lows.popleft()
+        self._zero = lows[0][1]
 
     @property
     def known(self) -> bool:
         """Whether any packet came yet."""
-        return bool(self._lows)
+        return self._zero is not None
 
     @property
     def zero(self) -> float:
         """The monotonic instant of media zero, in seconds."""
-        return self._lows[0][1]
+        assert self._zero is not None
+        return self._zero
 
 
 class _Clock:

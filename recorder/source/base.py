@@ -25,6 +25,11 @@ class Source(Protocol):
         """Tracks that were left out, each with the reason, for people."""
         ...
 
+    @property
+    def stall_sec(self) -> float:
+        """How long a silence of an opened source may last before `read` takes it for a stall; inf for ever."""
+        ...
+
     def read(self) -> Packet:
         """The next packet, stamps as the camera gave them.
 

@@ -38,7 +38,7 @@ class LibavSource:
         self._address = address_of(spec)
         self._transport = spec.transport
         self._limits = limits
-        self._stall_sec = limits.stall_sec
+        self.stall_sec = limits.stall_sec
         self._connections = Connections()
         self._watchdog: Watchdog | None = None
         self._container: InputContainer | None = None
@@ -63,7 +63,7 @@ class LibavSource:
             self._reach()
             container = self._container = self._demuxer(self._watchdog)
         if container.format.name == "hls":
-            self._stall_sec = max(self._limits.stall_sec, _HLS_STALL_SEC)
+            self.stall_sec = max(self._limits.stall_sec, _HLS_STALL_SEC)
         streams, self._dropped = choose(list(container.streams))
         if not streams:
             reasons = "; ".join(self._dropped) or "it announces no track"
@@ -89,7 +89,7 @@ class LibavSource:
         watchdog = self._watchdog
         assert watchdog is not None, "open() comes first"
         started = time.monotonic()
-        watchdog.waiting(self._stall_sec)
+        watchdog.waiting(self.stall_sec)
         try:
             packet = next(self._packets, None)
             while packet is not None and not packet.size:  # libav ends a stream with an empty packet for each track

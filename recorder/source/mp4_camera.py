@@ -14,6 +14,7 @@ files store a second of picture and then a second of sound.
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import threading
@@ -53,6 +54,7 @@ class Mp4Camera:
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         """`spec` must be of kind "file"; its `location` is a path."""
+        self.stall_sec = math.inf  # a pause is the film's own
         self._path = Path(spec.location)
         self._monotonic = monotonic
         self._interrupted = threading.Event()

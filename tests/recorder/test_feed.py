@@ -88,6 +88,22 @@ def test_what_is_dropped_leaves_only_decodable_groups(groups: list[int], bound: 
     assert marked is (last != len(packets) - 1)
 
 
+def test_a_hole_is_marked_where_it_ends_too() -> None:
+    """A recording that begins while packets are dropped takes them out of the ring up to there, and misses the rest."""
+    feed = Feed(Ring(30.0, 1 << 20), 50)
+    feed.since(0.0)
+    packets = stream([5, 5, 5])
+    for one in packets[:7]:
+        feed.put(one)
+    assert feed.take(0.0)[-1] is Mark.OVERFLOW
+    for one in packets[:5]:
+        feed.done(one)
+    assert feed.since(0.0) == packets[:7]
+    for one in packets[7:]:
+        feed.put(one)
+    assert feed.take(0.0) == [Mark.OVERFLOW, *packets[10:15]]
+
+
 def test_the_writer_waits_no_longer_than_told() -> None:
     feed = Feed(Ring(30.0, 1 << 20), 1 << 20)
     assert feed.take(0.01) == []

@@ -44,6 +44,12 @@ def test_the_picture_is_that_of_the_key_frame_also_with_b_frames(sample: MakeSam
     assert _number(jpeg_of(packets[second:]).jpeg) == second
 
 
+def test_a_codec_without_a_decoder_gives_no_picture() -> None:
+    track = Track(0, "video", "nosuch", Fraction(1, 90_000), width=320, height=180)
+    with pytest.raises(FileError, match="nosuch"):
+        jpeg_of([Packet(track, b"x", 0, 0, 1, True, 0.0)])
+
+
 def test_mjpeg_passes_through(sample: MakeSample) -> None:
     packet = _video(sample(codec="mjpeg"))[0]
     assert jpeg_of([packet]).jpeg == packet.data

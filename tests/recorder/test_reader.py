@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ class Played:
         self.played = threading.Event()  # every packet has gone the whole way of the reader
         self.closed = 0
         self.dropped: tuple[str, ...] = ()
+        self.stall_sec = 0.05
 
     def open(self) -> tuple[Track, ...]:
         return self._tracks
@@ -168,6 +170,34 @@ def test_silence_is_ended_by_the_own_stall_clock(monkeypatch: pytest.MonkeyPatch
     with reading(monkeypatch, [Played(tracks_of(packets), packets, falls_silent)]) as (reader, heard, _):
         heard.wait_for(is_state("online"))
         reader.watch(time.monotonic() + 1.0)
+        heard.wait_for(is_state("waiting", "stalled"))
+
+
+def test_a_picture_that_stops_is_a_stall_while_the_sound_goes_on(
+    monkeypatch: pytest.MonkeyPatch, sample: MakeSample
+) -> None:
+    packets = camera_packets(sample(), 1.0)
+    sound = [packet for packet in packets if packet.track.kind == "audio"]
+    now = time.monotonic()
+    both = [replace(one, arrival=now) for one in packets] + [replace(one, arrival=now + 20.0) for one in sound]
+    source = Played(tracks_of(packets), both, falls_silent)
+    with reading(monkeypatch, [source]) as (reader, heard, _):
+        assert source.played.wait(LIMIT_SEC)
+        reader.watch(now + 20.0)
+        heard.wait_for(is_state("waiting", "stalled"))
+
+
+def test_a_source_that_may_pause_is_left_alone(monkeypatch: pytest.MonkeyPatch, sample: MakeSample) -> None:
+    """HLS delivers whole segments, and a file may hold a slide show."""
+    now = time.monotonic()
+    packets = [replace(one, arrival=now) for one in camera_packets(sample(), 0.2)]
+    source = Played(tracks_of(packets), packets, falls_silent)
+    source.stall_sec = 30.0
+    with reading(monkeypatch, [source]) as (reader, heard, _):
+        assert source.played.wait(LIMIT_SEC)
+        reader.watch(now + 55.0)
+        assert not source.interrupted.is_set()
+        reader.watch(now + 65.0)
         heard.wait_for(is_state("waiting", "stalled"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -192,3 +193,21 @@ def test_durations_fill_the_distance_where_the_camera_gives_none(steps: list[int
     out = repaired([packet(VIDEO, one, arrival=one / 90_000) for one in dts])
     assert all(before.at < after.at for before, after in pairwise(out))
     assert all(one.end > one.at for one in out[1:])
+
+
+def test_the_anchor_can_be_read_at_any_moment_of_an_update() -> None:
+    """The writing thread asks for media zero while the reading thread finds a better one."""
+    anchor = Anchor()
+    anchor.update(10.0, 5.0)
+    seen: list[float] = []
+
+    class Watched(deque[tuple[float, float]]):
+        def pop(self) -> tuple[float, float]:  # type: ignore[override]
+            low = super().pop()
+            seen.append(anchor.zero)
+            return low
+
+    anchor._lows = Watched(anchor._lows)
+    anchor.update(12.0, 7.5)
+    assert seen == [5.0]
+    assert anchor.zero == 4.5

@@ -1,0 +1,72 @@
+"""The last steps of a slice: whatever a picture or the disk does, a slice is told, or left to a repair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recorder import finisher as module
+from recorder.errors import FileError
+from recorder.finisher import Finisher
+from recorder.names import SliceName, new_uid
+from recorder.protocol import Event, RecordingEnded, SliceClosed, Trouble
+from recorder.slice_file import SliceFile
+from recorder.slice_meta import SliceMeta
+from recorder.synced_file import locked
+from recorder.timeline import Timeline
+from tests.media import MakeSample, camera_packets, frame_numbers, tracks_of
+
+
+def sealed(folder: Path, film: Path) -> SliceFile:
+    packets = camera_packets(film, 2.0)
+    timeline = Timeline()
+    lineup = timeline.begin_session(tracks_of(packets))
+    name = SliceName(new_uid(), 7, 1_700_000_000, 5, 11, 1)
+    file = SliceFile(folder, name, lineup.tracks, SliceMeta(7, 5, 11, 1, 0.0), fragment_sec=1.0, sync_sec=60.0)
+    for packet in packets:
+        file.write(timeline.repair(packet))
+    file.seal()
+    return file
+
+
+def finished(file: SliceFile) -> list[Event]:
+    events: list[Event] = []
+    finisher = Finisher(events.append)
+    finisher.finish_slice(file, "end")
+    finisher.tell(RecordingEnded(11, None, 0.0))
+    finisher.join()
+    assert events.pop() == RecordingEnded(11, None, 0.0)
+    return events
+
+
+def test_a_defect_in_a_picture_costs_the_picture(
+    tmp_path: Path, sample: MakeSample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defective(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(module, "jpeg_of", defective)
+    trouble, closed = finished(sealed(tmp_path, sample()))
+    assert isinstance(trouble, Trouble)
+    assert trouble.kind == "internal"
+    assert isinstance(closed, SliceClosed)
+    assert closed.facts.thumbnail is None
+    assert frame_numbers(closed.facts.path) == list(range(50))
+
+
+@pytest.mark.parametrize("error", [FileError("the disk returned other bytes"), RuntimeError("a defect")])
+def test_a_slice_that_cannot_be_finished_is_left_to_a_repair(
+    tmp_path: Path, sample: MakeSample, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    file = sealed(tmp_path, sample())
+
+    def failing(_: str | None) -> None:
+        raise error
+
+    monkeypatch.setattr(file, "finish", failing)
+    (trouble,) = finished(file)
+    assert isinstance(trouble, Trouble)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    with locked(file.path) as left:
+        assert left is not None
