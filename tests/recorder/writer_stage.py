@@ -24,12 +24,13 @@ class Stage:
 
     def __init__(self, folder: Path, limits: Limits, tuning: Tuning | None = None) -> None:
         self.now = 0.0
+        self.wall_zero = WALL_ZERO
         self.cause: Cause = "packet_loss"
         self.events: list[Event] = []
         self.timeline = Timeline()
         self.feed = Feed(Ring(limits.ring_sec, limits.ring_bytes), limits.queue_bytes)
         self.finisher = Finisher(self.events.append)
-        clock = ChannelClock(self.timeline, lambda: WALL_ZERO + self.now, lambda: self.now)
+        clock = ChannelClock(self.timeline, lambda: self.wall_zero + self.now, lambda: self.now)
         self.around = Surroundings(7, folder, limits, clock, self.finisher, self.events.append, self.feed.since)
         self.writer = Writer(self.feed, self.around, tuning or Tuning(), lambda: self.cause)
 
@@ -37,6 +38,10 @@ class Stage:
         for packet in packets:
             self.now = packet.arrival
             self.feed.put(self.timeline.repair(packet))
+
+    def step_wall(self, seconds: float) -> None:
+        """Somebody sets the wall clock."""
+        self.wall_zero += seconds
 
     def done(self) -> None:
         """Wait until the writer has done all that was put."""
