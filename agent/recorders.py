@@ -164,9 +164,10 @@ class RecorderHost:
             socket.send_fds(server, [json.dumps({"id": number}).encode()], [descriptor])
             return await asyncio.wait_for(answer, SPAWN_LIMIT_SEC), server
         except (OSError, TimeoutError) as error:
+            why = str(error) or "no answer"
             if server is self._socket:
-                self._lost(f"no recorder process: {error or 'no answer'}")
-            raise RecorderGone(f"the fork server gives no process: {error or 'no answer'}") from error
+                self._lost(f"no recorder process: {why}")
+            raise RecorderGone(f"the fork server gives no process: {why}") from error
         finally:
             self._answers.pop(number, None)
 

@@ -22,6 +22,11 @@ def _clamp(low: int, high: int) -> BeforeValidator:
     return BeforeValidator(clamp)
 
 
+def _number(value: Any) -> Any:
+    """`Literal` alone takes no numeric string."""
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else value
+
+
 SliceMinutes = Annotated[int, _clamp(0, 30)]
 OverlapKeyFrames = Annotated[int, _clamp(0, 3)]
 SnapMinutes = Annotated[int, _clamp(1, 10)]
@@ -60,7 +65,7 @@ class WireCourse(WireModel):
     elapse_sec: Annotated[int, Field(ge=0, lt=86400)] = 0
     start_time: str = ""
     title: str = ""
-    is_delete: Literal[1, 2, 3] = 1
+    is_delete: Annotated[Literal[1, 2, 3], BeforeValidator(_number)] = 1
 
 
 class WireCamera(WireModel):
@@ -68,7 +73,7 @@ class WireCamera(WireModel):
 
     camera_id: int
     camera_name: str = ""
-    stream_prop: Literal[0, 1, 2] = 2
+    stream_prop: Annotated[Literal[0, 1, 2], BeforeValidator(_number)] = 2
     stream_url: str = ""
     stream_mp4: str = ""
     device_ip: str = ""

@@ -119,5 +119,5 @@ class News:
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait for what only looking can tell: the journal has no event for us."""
     async with asyncio.timeout(LIMIT_SEC):
-        while not await condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        while not await condition():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.003)

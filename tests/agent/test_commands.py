@@ -1,0 +1,264 @@
+"""Every command, carried out by a real state, a real fleet and a real recorder process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.commands import Commands
+from agent.state import AgentState
+from agent.status import DaemonView
+from agent.uploads import Uploads
+from agent.wire.codes import Code
+from agent.wire.commands import COMMANDS
+from agent.wire.models import Answer, Command
+from recorder.protocol import RecordingBegan, RecordingEnded, SliceClosed
+from tests.agent.rooms import Rooms, rooms_in
+from tests.media import MakeSample
+
+LATER = {"start_live", "stop_live"}
+"""Commands of the protocol that this agent does not know yet."""
+
+FILM: dict[str, object] = {"camera_id": 7, "stream_prop": 1, "stream_mp4": "/film.mp4"}
+
+
+class Agent:
+    """Commands over rooms."""
+
+    def __init__(self, rooms: Rooms, folder: Path) -> None:
+        self.rooms, self.folder = rooms, folder
+        self.uploads = Uploads(
+            rooms.journal,
+            lambda: None,
+            rooms.clock,
+            parallel=1,
+            retry_max_sec=1.0,
+            keep_trying=lambda: True,
+            on_uploaded=lambda: None,
+            tell=lambda _: None,
+        )
+        self.commands = Commands(
+            rooms.state,
+            rooms.fleet.channels,
+            self.uploads,
+            rooms.clock,
+            reconcile=rooms.fleet.reconcile,
+            view=lambda: DaemonView(now=1.0, version="0", pid=1),
+        )
+
+    async def answer(self, cmd: str, rev: int = 0, **data: Any) -> Answer:
+        return await self.commands.carry_out(Command(id="x", cmd=cmd, rev=rev, data=data))
+
+    async def ok(self, cmd: str, rev: int = 0, **data: Any) -> dict[str, Any]:
+        answer = await self.answer(cmd, rev, **data)
+        assert answer.err_code == 0, answer
+        assert answer.id == "x"
+        return answer.data
+
+    async def code(self, cmd: str, **data: Any) -> Code:
+        answer = await self.answer(cmd, **data)
+        assert answer.err_msg
+        return Code(answer.err_code)
+
+    @property
+    def on_disk(self) -> AgentState:
+        """The state as a restart would find it."""
+        return AgentState(self.folder / "state")
+
+
+@pytest.fixture
+async def agent(tmp_path: Path) -> AsyncIterator[Agent]:
+    async with rooms_in(tmp_path) as rooms:
+        yield Agent(rooms, tmp_path)
+
+
+@pytest.fixture
+def film(sample: MakeSample) -> str:
+    return str(sample(seconds=8, gop_sec=1))
+
+
+def course(course_id: int, **changes: object) -> dict[str, object]:
+    return {"course_id": course_id, "week_id": 2, "start_time": "08:00:00", "elapse_sec": 2700} | changes
+
+
+async def test_a_channel_is_added_recorded_photographed_stopped_and_deleted(agent: Agent, film: str) -> None:
+    rooms = agent.rooms
+    assert await agent.ok("add_camera", rev=3, camera_id="7", camera_name="Room", stream_prop="1", stream_mp4=film) == {
+        "camera_id": 7
+    }
+    assert agent.on_disk.known.rev == 3
+    assert agent.on_disk.known.cameras[7].stream_mp4 == film
+    channel = rooms.fleet.channels[7]
+    await rooms.until(lambda: channel.online and channel.packet_age_sec is not None)
+
+    picture = await agent.ok("snapshot", camera_id=7)
+    assert (picture["camera_id"], picture["width"], picture["height"]) == (7, 320, 180)
+
+    await agent.ok("start_record", camera_id=7, title="课")
+    await agent.ok("start_record", camera_id=7)  # is on already
+    assert [entry.title for entry in agent.on_disk.known.manual] == ["课"]
+    await rooms.until(lambda: any(isinstance(event, RecordingBegan) for event in rooms.events))
+    assert len(channel.recording) == 1
+    await agent.ok("stop_record", camera_id=7)
+    assert agent.on_disk.known.manual == []
+    await rooms.until(lambda: any(isinstance(event, RecordingEnded) for event in rooms.events))
+    assert sum(isinstance(event, SliceClosed) for event in rooms.events) == 1
+    assert await agent.code("stop_record", camera_id=7) == Code.NOT_RECORDING
+
+    await agent.ok("start_record", camera_id=7)
+    await agent.ok("stop_camera", camera_id=7)
+    assert (agent.on_disk.wanted, agent.on_disk.known.manual) == ({7: False}, [])
+    await rooms.until(lambda: channel.pid is None)
+    assert await agent.code("snapshot", camera_id=7) == Code.CAMERA_STOPPED
+    await agent.ok("start_camera", camera_id=7)
+    assert agent.on_disk.wanted == {7: True}
+    await rooms.until(lambda: channel.online)
+
+    await agent.ok("del_camera", rev=4, camera_id=7)
+    await agent.ok("del_camera", camera_id=7)
+    assert (agent.on_disk.known.cameras, agent.on_disk.known.rev) == ({}, 4)
+    assert rooms.fleet.channels == {}
+    assert channel.pid is None
+
+
+async def test_a_channel_is_modified_as_a_whole(agent: Agent, film: str) -> None:
+    await agent.ok("add_camera", camera_id=7, stream_prop=1, stream_mp4="/nonexistent.mp4", courses=[course(5)])
+    channel = agent.rooms.fleet.channels[7]
+    await agent.rooms.until(lambda: channel.link.cause == "not_found")
+    assert await agent.code("snapshot", camera_id=7) == Code.NO_PICTURE
+    await agent.ok("mod_camera", camera_id=7, camera_name="Other", stream_prop=1, stream_mp4=film)
+    await agent.rooms.until(lambda: channel.online)
+    camera = agent.on_disk.known.cameras[7]
+    assert (camera.camera_name, camera.courses) == ("Other", ())
+
+
+async def test_a_channel_that_gave_up_is_tried_again_when_it_is_started(
+    agent: Agent, film: str, tmp_path: Path
+) -> None:
+    location = tmp_path / "film.mp4"
+    await agent.ok("mod_gather", auto_dvr=0)
+    await agent.ok("add_camera", camera_id=7, stream_prop=1, stream_mp4=str(location))
+    channel = agent.rooms.fleet.channels[7]
+    await agent.rooms.until(lambda: channel.link.state == "down")
+    location.symlink_to(film)
+    await agent.ok("start_camera", camera_id=7)
+    await agent.rooms.until(lambda: channel.online)
+
+
+async def test_courses_are_added_replaced_and_deleted_by_their_number(agent: Agent) -> None:
+    await agent.ok("add_camera", camera_id=7, stream_prop=2, stream_url="rtsp://127.0.0.1:1/x")
+    await agent.ok("stop_camera", camera_id=7)
+    assert await agent.ok("set_course", rev=9, camera_id=7, courses=[course(5), course(6)]) == {
+        "camera_id": 7,
+        "courses": 2,
+    }
+    changes = [course(5, is_delete=2, elapse_sec="60"), {"course_id": 6, "is_delete": "3"}, course(8)]
+    for _ in range(2):  # a repeat changes nothing
+        await agent.ok("set_course", camera_id=7, courses=changes)
+    known = agent.on_disk.known
+    assert [(one.course_id, one.elapse_sec) for one in known.cameras[7].courses] == [(5, 60), (8, 2700)]
+    assert known.rev == 9
+
+
+async def test_settings_reach_the_state_and_the_channels(agent: Agent, film: str) -> None:
+    await agent.ok("add_camera", camera_id=7, stream_prop=1, stream_mp4=film)
+    await agent.ok("mod_gather", name_set="R", slice_val="5", inter_val=99, auto_fdfs=0, auto_dvr=1)
+    settings = agent.on_disk.known.gather
+    assert (settings.name_set, settings.slice_val, settings.inter_val, settings.auto_fds) == ("R", 5, 3, 0)
+    channel = agent.rooms.fleet.channels[7]
+    assert (channel.tuning.slice_sec, channel.tuning.inter_val) == (300.0, 3)
+    assert channel.desired.reconnect
+
+
+async def test_uploads_are_resumed_and_the_status_is_told(agent: Agent) -> None:
+    agent.uploads.paused, agent.uploads.error = True, "full"
+    await agent.ok("resume_upload")
+    assert (agent.uploads.paused, agent.uploads.error) == (False, "")
+    assert (await agent.ok("status"))["version"] == "0"
+
+
+async def test_a_recording_by_hand_ends_by_itself(agent: Agent, film: str) -> None:
+    await agent.ok("add_camera", camera_id=7, stream_prop=1, stream_mp4=film)
+    await agent.ok("start_record", camera_id=7, elapse_sec=1)
+    await agent.rooms.until(lambda: any(isinstance(event, RecordingEnded) for event in agent.rooms.events))
+    (ended,) = [event for event in agent.rooms.events if isinstance(event, RecordingEnded)]
+    assert ended.media_sec < 3.0
+    await agent.rooms.fleet.reconcile()
+    assert await agent.rooms.recordings() == []
+    await agent.ok("start_record", camera_id=7, elapse_sec=600)  # what is over hinders no other
+    await agent.rooms.until(lambda: sum(isinstance(event, RecordingBegan) for event in agent.rooms.events) == 2)
+
+
+@pytest.mark.parametrize(
+    "cmd", ["start_camera", "stop_camera", "set_course", "start_record", "stop_record", "snapshot"]
+)
+async def test_of_an_unknown_channel(agent: Agent, cmd: str) -> None:
+    before = agent.on_disk.known
+    assert await agent.code(cmd, camera_id=99) == Code.NO_SUCH_CAMERA
+    assert agent.on_disk.known == before
+
+
+@pytest.mark.parametrize("cmd", [*sorted(LATER), "dance", "", "__init__", "carry_out"])
+async def test_unknown_commands(agent: Agent, cmd: str) -> None:
+    answer = await agent.answer(cmd, camera_id=7)
+    assert answer.err_code == Code.UNKNOWN_COMMAND
+    assert repr(cmd) in answer.err_msg
+
+
+async def test_every_command_of_the_protocol_is_known(agent: Agent) -> None:
+    assert set(agent.commands._methods) == set(COMMANDS) - LATER
+
+
+@pytest.mark.parametrize(
+    ("cmd", "data", "field"),
+    [
+        ("add_camera", {}, "camera_id"),
+        ("add_camera", {"camera_id": "seven"}, "camera_id"),
+        ("add_camera", {"camera_id": 7, "stream_prop": 3}, "stream_prop"),
+        ("add_camera", {"camera_id": 7, "stream_prop": 1}, "stream_mp4"),
+        ("mod_camera", {"camera_id": 7, "stream_prop": 2}, "stream_url"),
+        ("mod_camera", {"camera_id": 7, "stream_prop": 0, "device_ip": "10.0.0.1"}, "stream_prop 2"),
+        ("add_camera", FILM | {"courses": [{}]}, "courses.0.course_id"),
+        (
+            "add_camera",
+            {"camera_id": 7, "stream_prop": 1, "stream_mp4": "/x", "courses": [course(1, start_time="x")]},
+            "1",
+        ),
+        ("del_camera", {}, "camera_id"),
+        ("start_camera", {"camera_id": None}, "camera_id"),
+        ("stop_camera", {"camera_id": [7]}, "camera_id"),
+        ("set_course", {"camera_id": 5, "courses": [course(1, week_id=7)]}, "week_id"),
+        ("set_course", {"camera_id": 5, "courses": [course(1, elapse_sec=86400)]}, "elapse_sec"),
+        ("set_course", {"camera_id": 5, "courses": [course(1, is_delete=4)]}, "is_delete"),
+        ("set_course", {"camera_id": 5, "courses": [course(1, start_time="25:00:00")]}, "25:00:00"),
+        ("set_course", {"camera_id": 5, "courses": {}}, "courses"),
+        ("mod_gather", {"main_rate": "fast"}, "main_rate"),
+        ("start_record", {"camera_id": 5, "elapse_sec": -1}, "elapse_sec"),
+        ("stop_record", {"camera_id": 1e999}, "camera_id"),
+        ("snapshot", {"camera_id": "\ud800"}, "camera_id"),
+    ],
+)
+async def test_wrong_data_names_the_field_and_changes_nothing(
+    agent: Agent, cmd: str, data: dict[str, Any], field: str
+) -> None:
+    await agent.ok("add_camera", camera_id=5, stream_prop=2, stream_url="rtsp://127.0.0.1:1/x")
+    await agent.ok("stop_camera", camera_id=5)
+    before = agent.on_disk.known
+    answer = await agent.answer(cmd, rev=77, **data)
+    assert answer.err_code == Code.BAD_DATA
+    assert field in answer.err_msg
+    assert agent.on_disk.known == before
+    assert agent.rooms.state.known == before
+
+
+async def test_a_failure_of_ours_is_an_answer_too(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("agent.state.replace_file", full)
+    answer = await agent.answer("mod_gather", name_set="R")
+    assert answer.err_code == Code.FAILED
+    assert "disk full" in answer.err_msg

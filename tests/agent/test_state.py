@@ -1,0 +1,85 @@
+"""The state on disk: whole after every change, private, and clear about what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from agent.files import replace_file
+from agent.state import AgentState, StateError
+from agent.wire.models import GatherSettings, RegisterReply, Sync, WireCamera, WireCourse
+
+
+def test_identity_and_token_stay(tmp_path: Path) -> None:
+    first = AgentState(tmp_path / "deep" / "state")
+    first.set_token("secret")
+    again = AgentState(tmp_path / "deep" / "state")
+    assert again.known.agent_uid == first.known.agent_uid
+    assert again.token == "secret"
+    assert AgentState(tmp_path / "other").known.agent_uid != first.known.agent_uid
+    for path in (first.path, first.token_path):
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert "secret" not in first.path.read_text()
+
+
+def test_a_registration_without_token_keeps_the_own_one(tmp_path: Path) -> None:
+    state = AgentState(tmp_path)
+    state.take_registration(RegisterReply(gather_id=3, token="own"), "ws://x")
+    state.take_registration(RegisterReply(gather_id=3, timezone="UTC"), "ws://y")
+    again = AgentState(tmp_path)
+    assert (again.token, again.known.gather_id, again.known.relay_url) == ("own", 3, "ws://y")
+
+
+def test_a_sync_replaces_everything_and_forgets_what_is_gone(tmp_path: Path) -> None:
+    state = AgentState(tmp_path)
+    for camera_id in (1, 2):
+        state.put_camera(WireCamera(camera_id=camera_id))
+        state.want(camera_id, False)
+        state.start_manual(camera_id, 100.0, None, "")
+    state.take_sync(Sync(rev=9, gather=GatherSettings(slice_val=5), cameras=(WireCamera(camera_id=2),)))
+    again = AgentState(tmp_path)
+    assert (again.known.rev, again.known.gather.slice_val, again.wanted) == (9, 5, {2: False})
+    assert [entry.camera_id for entry in again.manual] == [2]
+
+
+def test_a_course_that_makes_no_sense_is_left_out_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    state = AgentState(tmp_path)
+    good = WireCourse(course_id=1, start_time="08:00:00", elapse_sec=60)
+    bad = WireCourse(course_id=2, start_time="eight", elapse_sec=60)
+    state.put_camera(WireCamera(camera_id=1, courses=(bad, good)))
+    assert [course.course_id for course in state.timetable(ZoneInfo("UTC")).courses] == [1]
+    assert "not recorded" in caplog.text
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"cameras": {"x": 1}}', b"\xff\xfe", b"\0" * 4096])
+def test_a_damaged_state_says_what_to_do(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "agent.json").write_bytes(content)
+    with pytest.raises(StateError, match="Move it away"):
+        AgentState(tmp_path)
+    assert (tmp_path / "agent.json").read_bytes() == content
+
+
+def test_a_newer_state_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "agent.json").write_text('{"version": 2}')
+    with pytest.raises(StateError, match="newer"):
+        AgentState(tmp_path)
+
+
+def test_a_file_is_the_old_one_or_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    replace_file(path, b"old")
+    (tmp_path / ".file.new").write_bytes(b"left by a crash, longer than what follows")
+
+    def full(_: int) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="disk full"):
+            replace_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    replace_file(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
