@@ -176,7 +176,7 @@ class Daemon:
             tell=self._tell,
         )
         self._overview.link = self._link
-        self._door = LocalDoor(control_socket(config), self._overview.view)
+        self._door = LocalDoor(control_socket(config), self._overview.look)
 
     # -- life
 

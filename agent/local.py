@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -14,7 +14,7 @@ from agent.status import DaemonView
 class LocalDoor:
     """Answers `GET /status` with the `DaemonView` as JSON."""
 
-    def __init__(self, socket: Path, view: Callable[[], DaemonView]) -> None:
+    def __init__(self, socket: Path, view: Callable[[], Awaitable[DaemonView]]) -> None:
         self._socket = socket
         self._view = view
         self._runner: web.AppRunner | None = None
@@ -34,7 +34,7 @@ class LocalDoor:
             os.umask(before)
 
     async def _status(self, _: web.Request) -> web.Response:
-        return web.Response(text=self._view().model_dump_json(), content_type="application/json")
+        return web.Response(text=(await self._view()).model_dump_json(), content_type="application/json")
 
     async def close(self) -> None:
         """Listen no more."""

@@ -125,6 +125,11 @@ class Overview:
 
     # -- for people
 
+    async def look(self) -> DaemonView:
+        """Everything at this moment, the spool counted for the occasion."""
+        await self.refresh()
+        return self.view()
+
     def view(self) -> DaemonView:
         """Everything at this moment."""
         link = self.link.state if self.link else "offline"

@@ -12,6 +12,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.frames import CloseCode
 
 from agent import __version__
 from agent.link.client import ServerError
@@ -111,6 +112,9 @@ class Relay:
             async for text in socket:
                 await self._take(socket, text)
             raise ServerError("the server closed the relay link")
+        except asyncio.CancelledError:
+            await socket.close(CloseCode.GOING_AWAY)
+            raise
         finally:
             sending.cancel()
             for task in self._tasks:

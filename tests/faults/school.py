@@ -148,14 +148,20 @@ class School:
         return [child for server in _children(self.daemon.pid) for child in _children(server)]
 
     def kill_recorder(self) -> None:
-        """`kill -9` of the recorder process."""
-        for pid in self.recorders():
+        """`kill -9` of the recorder process; until there is another."""
+        victims = set(self.recorders())
+        for pid in victims:
             os.kill(pid, signal.SIGKILL)
+        until("another recorder", lambda: set(self.recorders()) - victims)
 
     def kill_daemon(self) -> None:
         """`kill -9` of the daemon, and its start again, as the service manager would."""
         self.daemon.kill()
         self.daemon.wait()
+        self.start_daemon()
+
+    def start_daemon(self) -> None:
+        """The daemon, with what its state folder holds now."""
         self.daemon = self._start("run", "agent")
 
     def kill_everything(self) -> None:
@@ -165,7 +171,7 @@ class School:
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
         self.daemon.wait()
-        self.daemon = self._start("run", "agent")
+        self.start_daemon()
 
     def kill_server(self) -> None:
         """`kill -9` of the server, and its start again."""

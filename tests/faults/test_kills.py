@@ -112,3 +112,27 @@ def test_kills_in_a_lesson(school: School, sample: MakeSample, tmp_path: Path) -
     covered = sum(p.ended - p.began for p in pieces)
     assert covered > (lesson_ended - lesson_began) - sum(seconds for _, seconds in lost) - 2.0
     assert stopped_in < 10.0
+
+
+@pytest.mark.faults
+def test_a_lost_journal_is_rebuilt_from_the_files(school: School, sample: MakeSample) -> None:
+    _, course_id = school.lesson_now(sample())
+    until("the recording", school.recording)
+    until("a fragment on disk", lambda: any(part.stat().st_size > 1000 for part in school.slices.glob("*.part")))
+    school.kill_recorder()
+    until("the recording after the kill", school.recording)
+    school.api("del_course", course_id=course_id)
+    until("everything being listed", school.all_listed)
+    school.stop()
+    before = {record["file_fdfs"]: record["duration"] for record in school.records()}
+    assert len(before) >= 2
+    for path in (school.folder / "agent/state").glob("journal.sqlite*"):
+        path.unlink()
+    school.start_daemon()
+
+    def confirmed() -> int:
+        status = school.status()
+        return status["queue"]["confirmed"] if status else 0
+
+    until("every slice being known and confirmed again", lambda: confirmed() == len(before))
+    assert {record["file_fdfs"]: record["duration"] for record in school.records()} == before
