@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import av
+import av.logging
 from av.container import InputContainer
 from av.stream import Stream
 
@@ -145,6 +147,27 @@ def av_packet(packet: Packet, stream: Stream) -> av.Packet[Stream]:
     raw.pts, raw.dts, raw.time_base = packet.pts, packet.dts, packet.track.time_base
     raw.duration, raw.is_keyframe, raw.stream = packet.duration, packet.is_key, stream
     return raw
+
+
+def assert_plays(path: str | Path) -> list[str]:
+    """Decode a file from end to end; fails where FFmpeg complains about anything. The kinds of its tracks, in order.
+
+    With PyAV's FFmpeg, and with Debian's older one as well where its ffprobe is installed.
+    """
+    before = av.logging.get_level()
+    av.logging.set_level(av.logging.WARNING)
+    try:
+        # Not local: frame threads complain too.
+        with av.logging.Capture(local=False) as complaints, av.open(str(path)) as container:
+            kinds: list[str] = [stream.type for stream in container.streams]
+            decoded = {frame.__class__ for frame in container.decode()}
+    finally:
+        av.logging.set_level(before)
+    assert not complaints, f"{path}: {complaints}"
+    assert len(decoded) == len(kinds), f"{path}: tracks {kinds}, decoded {decoded}"
+    if shutil.which("ffprobe"):
+        ffprobe(path)
+    return kinds
 
 
 def ffprobe(path: str | Path) -> dict[str, Any]:

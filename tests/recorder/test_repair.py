@@ -18,7 +18,7 @@ from recorder.repair import repair_folder
 from recorder.slice_file import SliceFile
 from recorder.slice_meta import SliceMeta
 from recorder.timeline import Timeline
-from tests.media import MakeSample, camera_packets, ffprobe, frame_numbers, tracks_of
+from tests.media import MakeSample, assert_plays, camera_packets, frame_numbers, tracks_of
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def check(facts: SliceFacts) -> None:
     assert Path(facts.thumbnail).exists()
     assert facts.repaired
     assert (facts.started_at, facts.overlap_sec) == (1_700_000_000.25, 2.5)
-    ffprobe(path)
+    assert_plays(path)
 
 
 def left(folder: Path) -> list[str]:

@@ -33,7 +33,7 @@ from recorder.protocol import (
     Trouble,
     Tuning,
 )
-from tests.media import MakeSample, ffprobe, frame_numbers, packet_hashes
+from tests.media import MakeSample, assert_plays, frame_numbers, packet_hashes
 from tests.recorder.processes import LIMIT_SEC, Forks, Recorder, channel
 
 
@@ -88,7 +88,7 @@ def test_a_lesson_from_camera_to_slices(forks: Forks, folder: Path, sample: Make
         path = Path(facts.path)
         assert hashlib.sha256(path.read_bytes()).hexdigest() == facts.sha256
         assert path.stat().st_size == facts.size
-        ffprobe(path)
+        assert_plays(path)
         repeated = round(facts.overlap_sec * 25)
         assert repeated == (0 if facts.slice_inx == 1 else 25)
         numbers = frame_numbers(path)
@@ -129,7 +129,7 @@ def test_killed_in_mid_slice_and_repaired(forks: Forks, folder: Path, sample: Ma
     assert numbers == [(numbers[0] + n) % 200 for n in range(len(numbers))]
     assert len(numbers) >= 25
     assert hashlib.sha256(Path(facts.path).read_bytes()).hexdigest() == facts.sha256
-    ffprobe(facts.path)
+    assert_plays(facts.path)
 
 
 def test_the_end_of_the_socket_finishes_the_files(forks: Forks, folder: Path, sample: MakeSample) -> None:
@@ -144,7 +144,7 @@ def test_the_end_of_the_socket_finishes_the_files(forks: Forks, folder: Path, sa
     forks.recorders.remove(recorder)
     assert forks.said() == {"exited": recorder.pid, "status": 0}
     (path,) = folder.glob("*.mp4")
-    ffprobe(path)
+    assert_plays(path)
     assert not list(folder.glob("*.part"))
 
 
