@@ -20,11 +20,6 @@ class Gap:
     until: float
     cause: Cause
 
-    @property
-    def seconds(self) -> float:
-        """Its length."""
-        return self.until - self.since
-
 
 class Coverage:
     """The ledger of one recording that is due from media time `due`.
@@ -36,7 +31,6 @@ class Coverage:
         self.due = due
         self.end = due
         self.recorded = 0.0
-        self.missing = 0.0
         self._began = False
         self._cause: Cause | None = None
 
@@ -80,12 +74,5 @@ class Coverage:
 
     def _gap(self, until: float) -> Gap:
         gap = Gap(self.end, until, self._cause or ("packet_loss" if self._began else "late"))
-        self.missing += gap.seconds
         self.end = until
         return gap
-
-    @property
-    def figure(self) -> float:
-        """Recorded time over due time so far, 0 to 1; 1 while nothing was due."""
-        due = self.recorded + self.missing
-        return self.recorded / due if due > 0 else 1.0

@@ -36,7 +36,6 @@ class Feed:
         self._dropping = False
         self._commanded = False
         self.queued_bytes = 0
-        self.dropped = 0
 
     def put(self, timed: Timed) -> None:
         """A packet, for the ring and, while anything is recorded, for the writer.
@@ -54,11 +53,9 @@ class Feed:
             elif not self._dropping and self.queued_bytes + size > self._queue_bytes:
                 self._dropping = True
                 self._items.append(Mark.OVERFLOW)
-            if self._dropping:
-                self.dropped += 1
-                return
-            self._items.append(timed)
-            self.queued_bytes += size
+            if not self._dropping:
+                self._items.append(timed)
+                self.queued_bytes += size
 
     def command(self, command: Command) -> None:
         """Have the writer do this after everything that was put before."""

@@ -75,8 +75,3 @@ class Ring:
     def last_group(self) -> list[Timed]:
         """The newest key frame and what followed it; empty where there is none, or it is of a lost connection."""
         return list(self._groups[-1].packets) if self._groups and not self._groups[-1].over else []
-
-    @property
-    def span(self) -> float:
-        """Seconds between the oldest and the newest packet."""
-        return self._groups[-1].packets[-1].at - self._groups[0].at if self._groups else 0.0

@@ -73,8 +73,6 @@ def test_what_is_dropped_leaves_only_decodable_groups(groups: list[int], bound: 
         assert feed.queued_bytes <= bound
     drain()
     assert feed.queued_bytes == 0
-    taken = [item for item in got if isinstance(item, Timed)]
-    assert len(taken) + feed.dropped == len(packets)
     # Every hole is marked where it is, and behind it comes a key frame.
     last, marked = -1, False
     for item in got:
