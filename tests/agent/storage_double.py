@@ -69,8 +69,8 @@ class StorageDouble:
         return self.asked.count(name)
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request.path.removeprefix("/"))
         name = request.path.rpartition("/")[2]
-        self.asked.append(name)
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         await self._tell()
@@ -101,7 +101,7 @@ class StorageDouble:
         if step.isdigit():
             return web.json_response({"err_code": int(step), "err_msg": "no"}, status=int(step))
         if step == "redirect":
-            raise web.HTTPTemporaryRedirect("/elsewhere/" + name)
+            raise web.HTTPSeeOther("/elsewhere/" + name)
         texts = {"garbage": "\x00{[", "html": "<html>Please log in</html>", "empty": "{}", "endless": " " * (1 << 20)}
         if step in texts:
             return web.Response(text=texts[step])

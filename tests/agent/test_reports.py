@@ -261,6 +261,20 @@ async def test_pictures_are_stored_then_told_and_one_that_is_gone_is_passed_over
     assert (tmp_path / "share" / "live_7.jpg").read_bytes() == b"picture"
 
 
+async def test_a_picture_that_cannot_be_stored_holds_up_no_other(
+    spool: Spool, double: ServerDouble, scripted: Agent, tmp_path: Path
+) -> None:
+    for camera_id in (7, 8):
+        picture = tmp_path / f"live_{camera_id}.jpg"
+        await asyncio.to_thread(picture.write_bytes, b"picture")
+        await spool.journal.do(Journal.snapshot_taken, camera_id, picture, 1000.0 + camera_id)
+    await asyncio.to_thread((tmp_path / "share" / "live_7.jpg").mkdir)
+    async with scripted.running():
+        await double.until(lambda: [body["camera_id"] for body in double.of("snapshots")] == [8])
+        await asyncio.to_thread((tmp_path / "share" / "live_7.jpg").rmdir)
+        await double.until(lambda: [body["camera_id"] for body in double.of("snapshots")] == [8, 7])
+
+
 # -- against the real server, with crashes in between
 
 

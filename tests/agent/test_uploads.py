@@ -107,7 +107,7 @@ async def test_a_file_that_the_storage_fails_stays_and_goes_later_and_blocks_no_
     row = await spool.row(bad)
     assert row.file_fdfs == f"/files/{bad}.mp4"
     assert storage.held[f"{bad}.mp4"] == row.path.read_bytes()
-    assert "/elsewhere/" not in "".join(storage.asked)
+    assert set(storage.asked) == {f"{stem}.mp4" for stem in (bad, *good)}
 
 
 async def test_a_file_that_changed_on_disk_never_counts_as_uploaded(spool: Spool, storage: StorageDouble) -> None:
@@ -116,6 +116,7 @@ async def test_a_file_that_changed_on_disk_never_counts_as_uploaded(spool: Spool
         (spool.slices / f"{stem}.mp4").write_bytes(content)
     (spool.slices / f"{gone}.mp4").unlink()
     async with running(spool, storage, parallel=1) as line:
+        line.keep_trying = False  # a failure of the storage would pause everything, and this is none
         await line.uploaded(good)
         for stem in (longer, shorter, gone):
             assert await spool.state(stem) is SliceState.RECORDED
