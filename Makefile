@@ -22,7 +22,7 @@ $(ENV)/.installed: pyproject.toml constraints.txt
 		|| { echo "gather-agent needs Python 3.11 or later: make PYTHON=python3.11 ..." >&2; exit 1; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 \
 		|| { echo "pip is missing; on Debian: apt install python3-pip" >&2; exit 1; }
-	$(PYTHON) -m venv --without-pip $(ENV)
+	$(PYTHON) -m venv --clear --without-pip $(ENV)
 	$(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@
 
