@@ -23,7 +23,6 @@ class RecordingView(View):
     planned_end: float | None = None
     began_at: float | None = None
     slices: int = 0
-    gap_sec: float = 0.0
 
 
 class ChannelView(View):

@@ -51,6 +51,7 @@ def settings(config: Config) -> ServerSettings:
         database_url=standalone.database,
         name=standalone.name,
         timezone=config.time.zone,
+        numbers_as_strings=standalone.numbers_as_strings,
     )
 
 

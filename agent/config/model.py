@@ -171,6 +171,7 @@ class LogSection(Section):
 class StandaloneSection(Section):
     """The embedded server (`gather-agent serve`, `gather-agent standalone`).
 
+    `numbers_as_strings` prints numbers of API v1 as old clients expect them.
     `public_url`: what browsers and agents are told, empty = `http://host:port`.  `database` empty = SQLite in `folder`.
     """
 
@@ -180,6 +181,7 @@ class StandaloneSection(Section):
     folder: AnyPath
     database: str = Field(default="", repr=False)
     name: str = Field(default="云录播", min_length=1, max_length=100)
+    numbers_as_strings: bool = False
 
     @field_validator("public_url")
     @classmethod
