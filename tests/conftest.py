@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from recorder.sample import make_sample
 from tests.media import MakeSample
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("gather", deadline=None)
+settings.load_profile("gather")
 
 
 @pytest.fixture(scope="session")
