@@ -19,7 +19,7 @@ from agent.wire.models import WireCamera
 from recorder.protocol import LinkChanged, RecordingBegan, SliceClosed, SliceOpened, Tuning
 from tests.agent.rooms import Rooms, recorded_sec, rooms_in
 from tests.agent.spool import eventually
-from tests.media import MakeSample, ffprobe
+from tests.media import MakeSample, assert_plays
 
 SLICES = Tuning(slice_sec=0.0, inter_val=0, snap_sec=0.0)
 
@@ -75,7 +75,7 @@ async def test_a_killed_recorder_is_followed_by_another_that_goes_on_with_the_ne
     slices = await rooms.slices_of(recording.slice_id)
     assert [(one.slice_inx, one.repaired) for one in slices] == [(1, True), (2, False)]
     for one in slices:
-        ffprobe(one.path)
+        assert_plays(one.path)
     assert slices[1].started_at - slices[0].started_at >= slices[0].media_sec - 0.1
     assert sorted({path.suffix for path in rooms.slices.iterdir()}) == [".jpg", ".mp4"]
 
@@ -108,7 +108,7 @@ async def test_close_finishes_the_files_and_off_ends_the_process(rooms: Rooms, c
     (recording,) = await rooms.journal.do(Journal.unreported_recordings)
     (one,) = await rooms.slices_of(recording.slice_id)
     assert not one.repaired
-    ffprobe(one.path)
+    assert_plays(one.path)
     want(channel, lesson(rooms))
     await rooms.until(lambda: of(rooms, RecordingBegan) == 2)
     await channel.close()
