@@ -42,7 +42,8 @@ class SourceSpec:
     """Where packets come from.
 
     `kind` "file" plays `location` (a path) as a looped camera in real time; "stream" opens `location` (a URL without
-    user and password, which stand apart and are percent-encoded when the URL is built).
+    user and password, which stand apart and are percent-encoded when the URL is built).  `reader` picks who reads an
+    RTSP stream: "own" is the reader of `source.rtsp`, "libav" is FFmpeg's, "auto" the first with the second behind it.
     """
 
     kind: Literal["file", "stream"]
@@ -50,6 +51,7 @@ class SourceSpec:
     user: str = ""
     password: str = field(default="", repr=False)
     transport: Literal["tcp", "udp"] = "tcp"
+    reader: Literal["auto", "own", "libav"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
