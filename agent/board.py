@@ -132,6 +132,8 @@ class Board:
         if self.say.language == "en":  # the daemon's own text knows more: tracks, details
             return happening.text
         state = self.say(str(data["state"]))
+        if data.get("stream") == "sub":
+            name = self.say("sub_stream", channel=name)
         return self.say("news_cause" if cause else "news_state", channel=name, state=state, cause=cause)
 
     def _cause(self, happening: Happening) -> str:

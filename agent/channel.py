@@ -62,6 +62,8 @@ class Channel:
         self.desired = OFF
         self.tuning = Tuning()
         self.link = LinkChanged("connecting")
+        self.sub_link: LinkChanged | None = None
+        """The sub stream's state, where there is one."""
         self.snapshot_at: float | None = None
         self.restarts = 0
         self._setup = setup
@@ -229,7 +231,7 @@ class Channel:
                 )
             )
         finally:
-            self._session = None
+            self._session = self.sub_link = None
         return session.called
 
     async def _after_crash(self, lived_sec: float) -> None:
@@ -253,6 +255,8 @@ class Channel:
 
     async def _on_event(self, camera_id: int, event: Event) -> None:
         match event:
+            case LinkChanged(stream="sub"):
+                self.sub_link = event
             case LinkChanged():
                 self.link = event
             case SnapshotTaken():

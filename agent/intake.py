@@ -161,7 +161,10 @@ class Intake:
             "waiting": f"not available ({event.cause}): {event.detail}; next try in {event.retry_sec:.0f} s",
             "down": f"off ({event.cause or 'not wanted'}): {event.detail}".removesuffix(": "),
         }[event.state]
-        self._news("channel", camera_id, text, {"state": event.state, "cause": event.cause, "detail": event.detail})
+        if event.stream == "sub":
+            text = f"sub stream {text}"
+        data: News = {"state": event.state, "cause": event.cause, "detail": event.detail, "stream": event.stream}
+        self._news("channel", camera_id, text, data)
         self._on_link()
 
     def _news(self, kind: Any, camera_id: int, text: str, data: News) -> None:

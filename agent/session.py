@@ -17,7 +17,6 @@ from recorder.protocol import (
     CloseChannel,
     EndRecording,
     Event,
-    LinkChanged,
     MoveEnd,
     OpenChannel,
     Pulse,
@@ -80,7 +79,6 @@ class Session:
         self.camera_id = camera_id
         self.process = process
         self.running: dict[str, Running] = {}
-        self.link = LinkChanged("connecting")
         self.pulse: Pulse | None = None
         self.called = False
         """Whether the process was told to end."""
@@ -181,8 +179,6 @@ class Session:
 
     async def _take(self, event: Event) -> None:
         match event:
-            case LinkChanged():
-                self.link = event
             case Pulse():
                 self.pulse = event
             case RecordingBegan(slice_id=slice_id, first_at=first_at):

@@ -45,6 +45,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "news_ended": ("{channel}: the recording has ended", "{channel}：录像结束"),
     "news_gap": ("{channel}: {seconds} s could not be recorded: {cause}", "{channel}：缺失 {seconds} 秒：{cause}"),
     "news_cause": ("{channel}: {state}: {cause}", "{channel}：{state}：{cause}"),
+    "sub_stream": ("{channel} (sub stream)", "{channel}（子码流）"),
     "news_state": ("{channel}: {state}", "{channel}：{state}"),
     # why a camera is not there or something could not be recorded (recorder.protocol.Cause)
     "cause_unreachable": ("the camera cannot be reached", "摄像机无法连接"),

@@ -35,6 +35,7 @@ Cause = Literal[
     "stopped",  # stopped by hand
 ]
 LinkState = Literal["connecting", "online", "waiting", "down"]
+StreamName = Literal["main", "sub"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +212,8 @@ class RepairFolder:
 
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
-    """The source's state. `cause` and `detail` (for people, without secrets) say why it is not online; `retry_sec`
-    when it is tried again.
+    """The state of one of the channel's sources. `cause` and `detail` (for people, without secrets) say why it is not
+    online; `retry_sec` when it is tried again.
     """
 
     state: LinkState
@@ -221,6 +222,7 @@ class LinkChanged:
     retry_sec: float = 0.0
     video: str = ""
     audio: str = ""
+    stream: StreamName = "main"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ import threading
 import time
 from pathlib import Path
 
-from recorder.channel_clock import ChannelClock
 from recorder.daemon_link import DaemonLink
 from recorder.errors import ProtocolError
 from recorder.feed import Feed
@@ -33,15 +32,13 @@ from recorder.protocol import (
     RepairFolder,
     Retune,
     SetReconnect,
-    SnapshotTaken,
     TakeSnapshot,
     Trouble,
 )
-from recorder.reader import Reader
 from recorder.recording import Surroundings
 from recorder.repair import repair_folder
-from recorder.ring import Ring
-from recorder.timeline import Timeline
+from recorder.snapshots import Snapshots
+from recorder.stream import Stream, limits_of_sub
 from recorder.writer import Writer
 
 FAILED = 70
@@ -49,58 +46,75 @@ FAILED = 70
 PULSE_SEC = 1.0
 READER_END_SEC = 2.0
 """The reader may hang in a library that cannot be interrupted; the files are closed before it is waited for."""
-_SNAPSHOT_PACKETS = 4  # a decoder may want a few more packets to give its first picture
 
 
 class Channel:
-    """A camera and everything that is made of it; used by the main thread."""
+    """A camera and everything that is made of it; used by the main thread.
+
+    The main stream is recorded.  The sub stream, where there is one, feeds live and pictures while it is online.
+    """
 
     def __init__(self, order: OpenChannel, link: DaemonLink) -> None:
-        self._order = order
         self._link = link
-        self._tuning = order.tuning
         self._reconnect = order.reconnect
         limits = order.limits
-        self._timeline = Timeline()
-        clock = ChannelClock(self._timeline)
-        self._feed = Feed(Ring(limits.ring_sec, limits.ring_bytes), limits.queue_bytes)
         self._finisher = Finisher(link.tell)
-        folder = Path(order.folder)
-        around = Surroundings(order.camera_id, folder, limits, clock, self._finisher, link.tell, self._feed.since)
-        self._writer = Writer(self._feed, around, order.tuning, self._cause)
-        self._snapshot_due = self._tuning.snap_sec > 0  # set by the clock, taken by the reader at the next key frame
-        self._snapshot_at = 0.0
-        self._next_pulse = time.monotonic() + PULSE_SEC
-        self._reader = Reader(
+        self._snapshots = Snapshots(
+            Path(order.snapshot_path), order.tuning.snap_sec, self._finisher, link.tell, self._shown
+        )
+        self._main = Stream(
+            "main",
             order.main,
             limits,
-            self._timeline,
-            self._feed,
             emit=link.tell,
-            wanted=lambda: self._reconnect or self._writer.busy,
-            lost=self._source_lost,
-            key_frame=self._key_frame,
+            wanted=self._wanted,
+            lost=self._lost,
+            key_frame=self._snapshots.key_frame,
         )
-        self._reader.start()
+        self._sub: Stream | None = None
+        if order.sub is not None:
+            self._sub = Stream(
+                "sub",
+                order.sub,
+                limits_of_sub(limits),
+                emit=link.tell,
+                wanted=self._wanted,
+                lost=self._lost,
+                key_frame=self._snapshots.key_frame,
+            )
+        self._streams = tuple(stream for stream in (self._main, self._sub) if stream is not None)
+        around = Surroundings(
+            order.camera_id,
+            Path(order.folder),
+            limits,
+            self._main.clock,
+            self._finisher,
+            link.tell,
+            self._main.feed.since,
+        )
+        self._writer = Writer(self._main.feed, around, order.tuning, self._cause)
+        self._next_pulse = time.monotonic() + PULSE_SEC
+        for stream in self._streams:
+            stream.reader.start()
 
     def obey(self, order: Order | Event) -> None:
         """Carry out an order for a channel that is open."""
         match order:
             case BeginRecording():
                 self._writer.begin(order)
-                self._reader.wake()
+                self._wake()
             case MoveEnd():
                 self._writer.move_end(order)
             case EndRecording():
                 self._writer.end(order.slice_id)
             case Retune():
-                self._tuning = order.tuning
+                self._snapshots.snap_sec = order.tuning.snap_sec
                 self._writer.retune(order.tuning)
             case SetReconnect():
                 self._reconnect = order.reconnect
-                self._reader.wake()
+                self._wake()
             case TakeSnapshot():
-                self._snapshot(order.request)
+                self._snapshots.take(order.request)
             case _:
                 raise ProtocolError(f"{type(order).__name__} is no order for an open channel")
 
@@ -109,61 +123,54 @@ class Channel:
         now = time.monotonic()
         if now >= self._next_pulse:
             self._next_pulse = max(self._next_pulse + PULSE_SEC, now)
-            self._reader.watch(now)
+            for stream in self._streams:
+                stream.reader.watch(now)
             self._pulse(now)
-            snap_sec = self._tuning.snap_sec
-            if snap_sec > 0 and now - self._snapshot_at >= snap_sec:
-                self._snapshot_due = True
+            self._snapshots.tick(now)
         return max(0.0, self._next_pulse - now)
 
+    def live_feed(self) -> Feed:
+        """What a viewer is to see: the sub stream while it is online, else the main stream."""
+        return self._shown().feed
+
     def close(self) -> None:
-        """Finish all slices and tell them, then let go of the source."""
+        """Finish all slices and tell them, then let go of the sources."""
         self._writer.close()
         self._finisher.join()
-        self._reader.close(READER_END_SEC)
+        for stream in self._streams:
+            stream.reader.close(READER_END_SEC)
+
+    def _shown(self) -> Stream:
+        return self._sub if self._sub is not None and self._sub.online else self._main
+
+    def _wake(self) -> None:
+        for stream in self._streams:
+            stream.reader.wake()
+
+    def _wanted(self) -> bool:
+        return self._reconnect or self._writer.busy
 
     def _pulse(self, now: float) -> None:
-        reader, last = self._reader, self._reader.last_arrival
+        reader, last = self._main.reader, self._main.reader.last_arrival
         self._link.tell(
             Pulse(
                 packets=reader.packets,
                 received_bytes=reader.received_bytes,
                 packet_age_sec=None if last is None else round(max(0.0, now - last), 3),
-                queued_bytes=self._feed.queued_bytes,
+                queued_bytes=self._main.feed.queued_bytes,
                 recording=self._writer.running,
                 recorded_sec=round(self._writer.recorded_sec, 3),
-                repaired_stamps=self._timeline.repairs.total,
+                repaired_stamps=self._main.timeline.repairs.total,
             )
         )
 
     def _cause(self) -> Cause:
-        return "packet_loss" if self._reader.online else self._reader.cause
+        return "packet_loss" if self._main.online else self._main.reader.cause
 
-    def _source_lost(self, cause: Cause) -> None:
-        self._snapshot_due = self._tuning.snap_sec > 0  # the first picture after the next connection
-        self._writer.source_lost(cause)
-
-    def _key_frame(self) -> None:
-        """In the reader: a picture that is due is taken from the newest key frame."""
-        if self._snapshot_due:
-            self._snapshot_due = False
-            self._snapshot("")
-
-    def _snapshot(self, request: str) -> None:
-        group = [
-            timed.packet for timed in self._feed.last_group() if timed.leads and timed.packet.track.kind == "video"
-        ]
-        path = Path(self._order.snapshot_path)
-        if not group or not self._reader.online:
-            if request:
-                self._link.tell(SnapshotTaken(str(path), request=request, error="the camera sends no picture"))
-            return
-        self._finisher.snapshot(group[:_SNAPSHOT_PACKETS], path, request, self._snapshot_done)
-
-    def _snapshot_done(self, made: bool) -> None:
-        self._snapshot_at = time.monotonic()
-        if not made:
-            self._snapshot_due = True  # with the next key frame
+    def _lost(self, stream: Stream, cause: Cause) -> None:
+        self._snapshots.lost(stream)
+        if stream is self._main:
+            self._writer.source_lost(cause)
 
 
 def run(sock: socket.socket) -> None:

@@ -1,0 +1,76 @@
+"""One source of a channel and everything that is kept of it: its time, its last packets, its connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from recorder.channel_clock import ChannelClock
+from recorder.feed import Feed
+from recorder.protocol import Cause, Event, Limits, LinkChanged, SourceSpec, StreamName
+from recorder.reader import Reader
+from recorder.ring import Ring
+from recorder.timeline import Timed, Timeline
+
+SUB_RING_SEC = 10.0
+SUB_RING_BYTES = 16 << 20
+"""A sub stream begins no recording: its ring holds what a picture and a viewer's first second need."""
+
+
+class Stream:
+    """The main or the sub stream of a camera. Each has a reading thread, a connection and a back-off of its own.
+
+    `wanted`: a lost source is to be opened again; `lost` hears of each loss, `key_frame` of each key frame; both are
+    called by the reading thread.  What the reader has to tell is emitted with the stream's name.
+    """
+
+    def __init__(
+        self,
+        name: StreamName,
+        spec: SourceSpec,
+        limits: Limits,
+        *,
+        emit: Callable[[Event], None],
+        wanted: Callable[[], bool],
+        lost: Callable[[Stream, Cause], None],
+        key_frame: Callable[[Stream], None],
+    ) -> None:
+        self.name = name
+        self._emit = emit
+        self.timeline = Timeline()
+        self.clock = ChannelClock(self.timeline)
+        self.feed = Feed(Ring(limits.ring_sec, limits.ring_bytes), limits.queue_bytes)
+        self.reader = Reader(
+            spec,
+            limits,
+            self.timeline,
+            self.feed,
+            emit=self._tell,
+            wanted=wanted,
+            lost=lambda cause: lost(self, cause),
+            key_frame=lambda: key_frame(self),
+        )
+
+    @property
+    def online(self) -> bool:
+        """Whether packets come."""
+        return self.reader.online
+
+    def key_group(self) -> list[Timed]:
+        """The packets of the picture from the newest key frame on; empty where the stream is away or has none."""
+        if not self.online:
+            return []
+        return [timed for timed in self.feed.last_group() if timed.leads and timed.packet.track.kind == "video"]
+
+    def _tell(self, event: Event) -> None:
+        self._emit(replace(event, stream=self.name) if isinstance(event, LinkChanged) else event)
+
+
+def limits_of_sub(limits: Limits) -> Limits:
+    """The bounds of a channel's sub stream, out of those of its main stream."""
+    return replace(
+        limits,
+        ring_sec=min(limits.ring_sec, SUB_RING_SEC),
+        ring_bytes=min(limits.ring_bytes, SUB_RING_BYTES),
+        queue_bytes=min(limits.queue_bytes, SUB_RING_BYTES),
+    )
