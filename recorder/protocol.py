@@ -34,7 +34,7 @@ Cause = Literal[
     "no_key_frame",  # packets came, but none to begin with
     "stopped",  # stopped by hand
 ]
-LinkState = Literal["connecting", "online", "waiting", "down"]
+LinkState = Literal["connecting", "online", "waiting", "down", "idle"]
 StreamName = Literal["main", "sub"]
 
 
@@ -129,6 +129,9 @@ class SliceFacts:
 class OpenChannel:
     """Be this channel: connect, keep the ring, write finished slices into `folder`, the channel's picture to
     `snapshot_path`.
+
+    `sub` feeds live and pictures.  Where there is one, `need_main` says whether `main` is connected before anything is
+    recorded.
     """
 
     camera_id: int
@@ -140,6 +143,7 @@ class OpenChannel:
     tuning: Tuning = Tuning()
     limits: Limits = Limits()
     reconnect: bool = True
+    need_main: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,15 @@ class SetReconnect:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedMain:
+    """Whether the main stream of a channel with a sub stream is to be connected while nothing is recorded from it: a
+    lesson is near, or the school can afford both all day.
+    """
+
+    needed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TakeSnapshot:
     """Take the channel's picture now; answered by `SnapshotTaken` with the same `request`."""
 
@@ -213,7 +226,7 @@ class RepairFolder:
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
     """The state of one of the channel's sources. `cause` and `detail` (for people, without secrets) say why it is not
-    online; `retry_sec` when it is tried again.
+    online; `retry_sec` when it is tried again.  "idle" is a main stream that nobody needs now (`NeedMain`).
     """
 
     state: LinkState
@@ -323,6 +336,7 @@ Order = (
     | EndRecording
     | Retune
     | SetReconnect
+    | NeedMain
     | TakeSnapshot
     | CloseChannel
     | RepairFolder

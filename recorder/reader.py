@@ -22,7 +22,9 @@ _CAUSES = frozenset(get_args(Cause))
 
 
 class Reader:
-    """`wanted`: a lost source is to be opened again; `lost` hears of each loss, `key_frame` of each key frame.
+    """`needed`: the source is to be connected at all; `wanted`: when it is lost, it is to be opened again.
+
+    `lost` hears of each loss, `key_frame` of each key frame.
 
     Figures are plain attributes, written here and read by anyone.
     """
@@ -35,6 +37,7 @@ class Reader:
         feed: Feed,
         *,
         emit: Callable[[Event], None],
+        needed: Callable[[], bool],
         wanted: Callable[[], bool],
         lost: Callable[[Cause], None],
         key_frame: Callable[[], None],
@@ -44,13 +47,14 @@ class Reader:
         self._timeline = timeline
         self._feed = feed
         self._emit = emit
+        self._needed = needed
         self._wanted = wanted
         self._lost = lost
         self._key_frame = key_frame
         self._backoff = Backoff(limits.retry_min_sec, limits.retry_max_sec, random.random)
         self._wake = threading.Event()
         self._closing = False
-        self._stalled = False
+        self._stalled = self._idle = False
         self._led_at = 0.0  # when the last packet of the picture came, or of the sound where that is all
         self._patience_sec = 0.0
         self._source: Source | None = None
@@ -72,10 +76,17 @@ class Reader:
         self._wake.set()
 
     def watch(self, now: float) -> None:
-        """The stall clock of our own, for a read that hangs and a picture that stops: called about once a second."""
-        if self.online and now - self._led_at > self._patience_sec:
+        """The stall clock of our own, for a read that hangs and a picture that stops: called about once a second.
+
+        A source that nobody needs any more is let go of here.
+        """
+        if not self._needed():
+            self._interrupt()
+        elif self.online and now - self._led_at > self._patience_sec:
             self._stalled = True
             self._interrupt()
+        elif self._idle:
+            self.wake()
 
     def close(self, timeout: float) -> bool:
         """Let go of the source; whether the thread ended in time."""
@@ -92,15 +103,30 @@ class Reader:
 
     def _run(self) -> None:
         while not self._closing:
+            self._idle_while_unneeded()
+            if self._closing:
+                return
             online_sec, error = self._connection()
             if not self._closing:
                 self._lose(error, online_sec)
+
+    def _idle_while_unneeded(self) -> None:
+        if self._needed():
+            return
+        self._emit(LinkChanged("idle"))
+        self._idle = True
+        while not self._needed() and not self._closing:
+            self._wake.wait()
+            self._wake.clear()
+        self._idle = False
 
     def _lose(self, error: SourceError, online_sec: float) -> None:
         """Tell of the loss and wait until the source is to be tried again."""
         self.cause = cast(Cause, error.cause) if error.cause in _CAUSES else "unusable"
         self._feed.source_lost()
         self._lost(self.cause)
+        if not self._needed():
+            return
         if self._wanted():
             delay = self._backoff.failed(online_sec)
             self._emit(LinkChanged("waiting", self.cause, str(error), retry_sec=round(delay, 3)))

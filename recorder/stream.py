@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -20,8 +21,8 @@ SUB_RING_BYTES = 16 << 20
 class Stream:
     """The main or the sub stream of a camera. Each has a reading thread, a connection and a back-off of its own.
 
-    `wanted`: a lost source is to be opened again; `lost` hears of each loss, `key_frame` of each key frame; both are
-    called by the reading thread.  What the reader has to tell is emitted with the stream's name.
+    `needed`, `wanted`, `lost` and `key_frame` are those of `Reader`, called by its thread; the last two are told whose
+    they are.  What the reader emits bears the stream's name.
     """
 
     def __init__(
@@ -31,12 +32,14 @@ class Stream:
         limits: Limits,
         *,
         emit: Callable[[Event], None],
+        needed: Callable[[], bool],
         wanted: Callable[[], bool],
         lost: Callable[[Stream, Cause], None],
         key_frame: Callable[[Stream], None],
     ) -> None:
         self.name = name
         self._emit = emit
+        self._made_at = time.monotonic()
         self.timeline = Timeline()
         self.clock = ChannelClock(self.timeline)
         self.feed = Feed(Ring(limits.ring_sec, limits.ring_bytes), limits.queue_bytes)
@@ -46,6 +49,7 @@ class Stream:
             self.timeline,
             self.feed,
             emit=self._tell,
+            needed=needed,
             wanted=wanted,
             lost=lambda cause: lost(self, cause),
             key_frame=lambda: key_frame(self),
@@ -55,6 +59,12 @@ class Stream:
     def online(self) -> bool:
         """Whether packets come."""
         return self.reader.online
+
+    def away_sec(self, now: float) -> float:
+        """For how long no packet came, monotonic seconds; 0 while it is online."""
+        if self.online:
+            return 0.0
+        return now - max(self._made_at, self.reader.last_arrival or 0.0)
 
     def key_group(self) -> list[Timed]:
         """The packets of the picture from the newest key frame on; empty where the stream is away or has none."""

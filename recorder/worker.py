@@ -26,6 +26,7 @@ from recorder.protocol import (
     EndRecording,
     Event,
     MoveEnd,
+    NeedMain,
     OpenChannel,
     Order,
     Pulse,
@@ -44,6 +45,8 @@ from recorder.writer import Writer
 FAILED = 70
 """The exit status of a recorder that met a defect (`EX_SOFTWARE`)."""
 PULSE_SEC = 1.0
+STAND_IN_SEC = 10.0
+"""A main stream that rests is connected when the sub stream has been away for so long."""
 READER_END_SEC = 2.0
 """The reader may hang in a library that cannot be interrupted; the files are closed before it is waited for."""
 
@@ -57,6 +60,7 @@ class Channel:
     def __init__(self, order: OpenChannel, link: DaemonLink) -> None:
         self._link = link
         self._reconnect = order.reconnect
+        self._need_main = order.need_main
         limits = order.limits
         self._finisher = Finisher(link.tell)
         self._snapshots = Snapshots(
@@ -67,6 +71,7 @@ class Channel:
             order.main,
             limits,
             emit=link.tell,
+            needed=self._needs_main,
             wanted=self._wanted,
             lost=self._lost,
             key_frame=self._snapshots.key_frame,
@@ -78,6 +83,7 @@ class Channel:
                 order.sub,
                 limits_of_sub(limits),
                 emit=link.tell,
+                needed=lambda: True,
                 wanted=self._wanted,
                 lost=self._lost,
                 key_frame=self._snapshots.key_frame,
@@ -112,6 +118,9 @@ class Channel:
                 self._writer.retune(order.tuning)
             case SetReconnect():
                 self._reconnect = order.reconnect
+                self._wake()
+            case NeedMain():
+                self._need_main = order.needed
                 self._wake()
             case TakeSnapshot():
                 self._snapshots.take(order.request)
@@ -150,8 +159,15 @@ class Channel:
     def _wanted(self) -> bool:
         return self._reconnect or self._writer.busy
 
+    def _needs_main(self) -> bool:
+        if self._sub is None or self._need_main or self._writer.busy:
+            return True
+        # Somebody may want to see the room: the main stream stands in for a sub stream that stays away.
+        return self._sub.away_sec(time.monotonic()) > STAND_IN_SEC
+
     def _pulse(self, now: float) -> None:
-        reader, last = self._main.reader, self._main.reader.last_arrival
+        reader = self._main.reader
+        last = reader.last_arrival if self._needs_main() else None
         self._link.tell(
             Pulse(
                 packets=reader.packets,
