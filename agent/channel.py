@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,7 @@ from agent.clock import Clock
 from agent.reconciler import OFF, Desired
 from agent.recorders import RecorderGone, RecorderHost
 from agent.session import Hooks, Running, Session
-from agent.sources import NoSource, describe, main_source
+from agent.sources import NoSource, describe, sources_of
 from agent.status import ChannelView, RecordingView
 from agent.wire.models import WireCamera
 from recorder.protocol import (
@@ -42,7 +42,10 @@ HEALTHY_SEC = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ChannelSetup:
-    """What is the same for every channel of a daemon."""
+    """What is the same for every channel of a daemon.
+
+    `sub_streams`: camera id → address; `main_rests`: main streams of channels with two are connected around recordings.
+    """
 
     host: RecorderHost
     clock: Clock
@@ -52,6 +55,8 @@ class ChannelSetup:
     snapshots: Path
     hooks: Hooks
     on_crash: Callable[[int], None]
+    sub_streams: Mapping[int, str] = field(default_factory=dict)
+    main_rests: bool = False
 
 
 class Channel:
@@ -128,7 +133,12 @@ class Channel:
     @property
     def online(self) -> bool:
         """Whether packets come."""
-        return self._session is not None and self.link.state == "online"
+        return self._session is not None and self.shown_link.state == "online"
+
+    @property
+    def shown_link(self) -> LinkChanged:
+        """What people call the channel's state: that of the main stream, and of the sub stream while that rests."""
+        return self.sub_link if self.link.state == "idle" and self.sub_link is not None else self.link
 
     @property
     def recording(self) -> dict[str, int]:
@@ -154,16 +164,20 @@ class Channel:
     def view(self, wanted: bool) -> ChannelView:
         """The channel for people."""
         session = self._session
-        state = self.link.state if session or self.link.cause else "starting"
+        link = self.shown_link
+        state = link.state if session or link.cause else "starting"
         return ChannelView(
             camera_id=self.camera.camera_id,
             name=self.camera.camera_name,
-            state=state if self.desired.connect else "off",
-            cause=self.link.cause,
-            detail=self.link.detail,
+            # A main stream that rests is told before its sub stream has said a word.
+            state="off" if not self.desired.connect else "starting" if state == "idle" else state,
+            cause=link.cause,
+            detail=link.detail,
             source=describe(self.camera),
-            video=self.link.video,
-            audio=self.link.audio,
+            video=link.video,
+            audio=link.audio,
+            sub_state=self.sub_link.state if self.sub_link and self.sub_link.state != "idle" else None,
+            sub_detail=self.sub_link.detail if self.sub_link else "",
             wanted=wanted,
             recordings=tuple(
                 RecordingView(
@@ -208,10 +222,12 @@ class Channel:
 
     async def _run_session(self) -> bool:
         """One process. True when it ended because it was told to."""
-        source = main_source(self.camera, self._setup.transport)
+        sources = sources_of(self.camera, self._setup.transport, self._setup.sub_streams)
         self._renewing = False
         process = await self._setup.host.spawn()
-        session = Session(self.camera.camera_id, process, self._setup.clock, self._hooks)
+        session = Session(
+            self.camera.camera_id, process, self._setup.clock, self._hooks, main_rests=self._setup.main_rests
+        )
         self.link = LinkChanged("connecting")
         self._session = session
         # The settings may have changed while the process was made: then it is told to end, and the next one has them.
@@ -222,12 +238,14 @@ class Channel:
                 OpenChannel(
                     camera_id=self.camera.camera_id,
                     name=self.camera.camera_name,
-                    main=source,
+                    main=sources.main,
+                    sub=sources.sub,
                     folder=str(self._setup.slices),
                     snapshot_path=str(self._setup.snapshots / f"live_{self.camera.camera_id}.jpg"),
                     tuning=self.tuning,
                     limits=self._setup.limits,
                     reconnect=self.desired.reconnect,
+                    need_main=session.needs_main(self.desired),
                 )
             )
         finally:

@@ -108,6 +108,8 @@ class Daemon:
             self._snapshots,
             hooks,
             on_crash=lambda _: self._repair(),
+            sub_streams={int(key): one.get_secret_value() for key, one in config.record.sub_streams.items()},
+            main_rests=config.record.main_stream == "lessons",
         )
         self._fleet = Fleet(
             self._state,

@@ -159,6 +159,7 @@ class Intake:
             "connecting": "connecting",
             "online": f"online: {', '.join(filter(None, (event.video, event.audio)))}",
             "waiting": f"not available ({event.cause}): {event.detail}; next try in {event.retry_sec:.0f} s",
+            "idle": "rests until a recording is near",
             "down": f"off ({event.cause or 'not wanted'}): {event.detail}".removesuffix(": "),
         }[event.state]
         if event.stream == "sub":

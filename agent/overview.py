@@ -100,10 +100,10 @@ class Overview:
                 status=int(channel.online),
                 recording=tuple(channel.recording.values()),
                 wanted=wanted.get(camera_id, True),
-                cause=channel.link.cause,
-                detail=channel.link.detail,
-                video=channel.link.video,
-                audio=channel.link.audio,
+                cause=channel.shown_link.cause,
+                detail=channel.shown_link.detail,
+                video=channel.shown_link.video,
+                audio=channel.shown_link.audio,
             )
             for camera_id, channel in sorted(self._fleet.channels.items())
         )

@@ -51,11 +51,15 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What a channel should do: hold the source open or not, keep reconnecting or not, and record what is due."""
+    """What a channel should do: hold the source open or not, keep reconnecting or not, and record what is due.
+
+    `soon`: a recording is on, or close before or behind (`LEAD_SEC`, `TAIL_SEC`).
+    """
 
     connect: bool
     reconnect: bool
     due: tuple[Due, ...] = ()
+    soon: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ def what_should_run(
             connect=is_wanted or camera_id in soon,
             reconnect=auto_dvr and is_wanted,
             due=tuple(due[camera_id]),
+            soon=camera_id in soon,
         )
         for camera_id, is_wanted in wanted.items()
     }

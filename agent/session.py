@@ -18,6 +18,7 @@ from recorder.protocol import (
     EndRecording,
     Event,
     MoveEnd,
+    NeedMain,
     OpenChannel,
     Pulse,
     RecordingBegan,
@@ -75,7 +76,9 @@ class Hooks:
 class Session:
     """The life of one recorder process."""
 
-    def __init__(self, camera_id: int, process: RecorderProcess, clock: Clock, hooks: Hooks) -> None:
+    def __init__(
+        self, camera_id: int, process: RecorderProcess, clock: Clock, hooks: Hooks, *, main_rests: bool = False
+    ) -> None:
         self.camera_id = camera_id
         self.process = process
         self.running: dict[str, Running] = {}
@@ -86,7 +89,8 @@ class Session:
         self._turn = asyncio.Event()
         self._desired: Desired | None = None
         self._tuning = Tuning()
-        self._told_tuning, self._told_reconnect = Tuning(), True
+        self._main_rests = main_rests
+        self._told_tuning, self._told_reconnect, self._told_need_main = Tuning(), True, True
         self._heard_at = clock.monotonic()
 
     def want(self, desired: Desired | None, tuning: Tuning) -> None:
@@ -94,9 +98,14 @@ class Session:
         self._desired, self._tuning = desired, tuning
         self._turn.set()
 
+    def needs_main(self, desired: Desired) -> bool:
+        """Whether the main stream of a channel with two of them is to be connected: always, or around recordings."""
+        return desired.soon or not self._main_rests
+
     async def run(self, first: OpenChannel) -> None:
         """Until the process has ended, called or not, and everything it said has been handed over."""
         self._told_tuning, self._told_reconnect = first.tuning, first.reconnect
+        self._told_need_main = first.need_main
         listening = asyncio.create_task(self._listen(), name=f"channel {self.camera_id} events")
         try:
             await self.process.order(first)
@@ -148,6 +157,9 @@ class Session:
         if desired.reconnect != self._told_reconnect:
             self._told_reconnect = desired.reconnect
             await self.process.order(SetReconnect(desired.reconnect))
+        if (need_main := self.needs_main(desired)) != self._told_need_main:
+            self._told_need_main = need_main
+            await self.process.order(NeedMain(need_main))
         now = self._clock.wall()
         # What is over is not begun again, whichever of timetable and recorder noticed the end first.
         due = [item for item in desired.due if item.end is None or item.end > now]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from agent.wire.models import WireCamera
@@ -12,6 +14,29 @@ from recorder.protocol import SourceSpec
 
 class NoSource(ValueError):
     """The channel does not say where its stream is; the message names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a channel's recorder opens: `main` is recorded, `sub` (None: there is none) feeds live and pictures."""
+
+    main: SourceSpec
+    sub: SourceSpec | None = None
+
+
+def sources_of(camera: WireCamera, transport: Literal["tcp", "udp"], sub_streams: Mapping[int, str]) -> Sources:
+    """Both sources of a channel. Raises `NoSource` where the main one is not told.
+
+    API v1 has an address for one stream only (`device_twice` means the profiles of an IPC), so that the second one of
+    a stream channel stands in this machine's configuration: `sub_streams`, camera id → URL, or path of a film.
+    """
+    main = main_source(camera, transport)
+    address = sub_streams.get(camera.camera_id, "")
+    if not address:
+        return Sources(main)
+    if "://" in address:
+        return Sources(main, SourceSpec("stream", address, transport=transport))
+    return Sources(main, SourceSpec("file", address))
 
 
 def main_source(camera: WireCamera, transport: Literal["tcp", "udp"]) -> SourceSpec:

@@ -26,7 +26,8 @@ class RecordingView(View):
 
 
 class ChannelView(View):
-    """A channel: `state` as the recorder's link has it, or `off` where nobody wants it."""
+    """A channel: `state` as the recorder's link has it, or `off` where nobody wants it; `sub_state` is that of its sub
+    stream, if it has one."""
 
     camera_id: int
     name: str
@@ -36,6 +37,8 @@ class ChannelView(View):
     source: str = ""
     video: str = ""
     audio: str = ""
+    sub_state: Literal["connecting", "online", "waiting", "down"] | None = None
+    sub_detail: str = ""
     wanted: bool = True
     recordings: tuple[RecordingView, ...] = ()
     packet_age_sec: float | None = None

@@ -69,6 +69,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "connecting": ("connecting", "连接中"),
     "online": ("online", "在线"),
     "waiting": ("not available, tried again", "不可用，将重试"),
+    "idle": ("rests until a recording is near", "待机，临近录像时连接"),
     "down": ("down", "离线"),
     # states of the link
     "link_offline": ("not connected", "未连接"),

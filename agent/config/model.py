@@ -126,6 +126,20 @@ class RecordSection(Section):
     fragment_sec: float = Field(default=1.0, ge=0.1, le=10)
     sync_sec: float = Field(default=2.0, ge=0.1, le=60)
     preroll_sec: float = Field(default=0.0, ge=0, le=300)
+    sub_streams: dict[str, SecretStr] = Field(default_factory=dict)
+    main_stream: Literal["always", "lessons"] = "always"
+
+    @field_validator("sub_streams", mode="before")
+    @classmethod
+    def _addresses(cls, given: Any) -> dict[str, SecretStr]:
+        """Addresses may hold passwords; `recorder.source.urls` judges them."""
+        example = '{ 7 = "rtsp://192.168.1.64/sub" }'
+        if not isinstance(given, dict):
+            raise misfit("camera ids with addresses are needed here", example)
+        for camera_id, address in given.items():
+            if not camera_id.isdecimal() or not isinstance(address, str | SecretStr):
+                raise misfit(f"{camera_id}: a camera id and an address in quotes are needed", example)
+        return {key: one if isinstance(one, SecretStr) else SecretStr(one) for key, one in given.items()}
 
     def contradictions(self) -> Iterator[Contradiction]:
         if self.sync_sec < self.fragment_sec:

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -224,4 +225,24 @@ async def test_a_picture_on_demand(rooms: Rooms, camera: WireCamera) -> None:
     assert (rooms.snapshots / "live_7.jpg").read_bytes().startswith(b"\xff\xd8")
     assert channel.snapshot_at == taken.taken_at
     assert LinkChanged("connecting") in rooms.events
+    await channel.close()
+
+
+async def test_a_channel_with_two_streams_shows_the_small_one_and_rests_the_other_between_lessons(
+    rooms: Rooms, camera: WireCamera, sample: MakeSample
+) -> None:
+    small = str(sample(seconds=8, gop_sec=1, width=160, height=90))
+    rooms.setup = replace(rooms.setup, sub_streams={camera.camera_id: small}, main_rests=True)
+    channel = rooms.channel(camera)
+    channel.want(Desired(connect=True, reconnect=True, soon=False), SLICES)
+    await rooms.until(lambda: channel.online)
+    assert channel.link.state == "idle"
+    view = channel.view(True)
+    assert (view.state, view.video, view.sub_state) == ("online", "h264 160x90", "online")
+    want(channel, lesson(rooms))
+    await rooms.until(lambda: of(rooms, RecordingBegan) == 1)
+    assert channel.view(True).video == "h264 320x180"
+    channel.want(Desired(connect=True, reconnect=True, soon=False), SLICES)  # the lesson was taken off the timetable
+    await rooms.until(lambda: channel.link.state == "idle")
+    assert channel.online
     await channel.close()
