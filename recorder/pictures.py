@@ -16,9 +16,11 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from recorder import disk_calls
 from recorder.av_errors import AV_ERRORS
 from recorder.errors import FileError
 from recorder.packets import Packet, Track
+from recorder.synced_file import sync_folder
 
 # The MJPEG encoder's quantiser, 2 best to 31 worst: 3 shows handwriting on a board without ringing.
 _QUALITY = 3
@@ -63,18 +65,15 @@ def write_picture(path: str | Path, picture: Picture) -> None:
     part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     try:
         try:
-            with part.open("xb") as file:
-                file.write(picture.jpeg)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+            _write_synced(part, picture.jpeg)
+            disk_calls.rename(part, path)
         except OSError:
             with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+                disk_calls.unlink(part)
             raise
-        _sync_directory(path.parent)
     except OSError as error:
         raise FileError(f"{path}: the picture cannot be written ({error.strerror})") from error
+    sync_folder(path.parent)
 
 
 def _good_frames(track: Track, packets: Sequence[Packet]) -> Iterator[tuple[VideoFrame, Packet]]:
@@ -127,9 +126,12 @@ def _luma_mean(frame: VideoFrame) -> float:
     return total / count
 
 
-def _sync_directory(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _write_synced(path: Path, data: bytes) -> None:
+    descriptor = disk_calls.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
-        os.fsync(descriptor)
+        written = 0
+        while written < len(data):
+            written += disk_calls.pwrite(descriptor, memoryview(data)[written:], written)
+        disk_calls.fdatasync(descriptor)
     finally:
-        os.close(descriptor)
+        disk_calls.close(descriptor)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from recorder import disk_calls
 from recorder.channel_clock import ChannelClock
 from recorder.coverage import Coverage, Gap
 from recorder.errors import FileError
@@ -218,6 +219,7 @@ class Recording:
             meta,
             fragment_sec=limits.fragment_sec,
             sync_sec=limits.sync_sec,
+            monotonic=around.clock.monotonic,
         )
         self._next_inx += 1
         if self._coverage is None:
@@ -272,7 +274,7 @@ class Recording:
             file.abandon()
             if file.empty:
                 with suppress(OSError):  # a disk that takes nothing may not give anything either
-                    file.path.unlink(missing_ok=True)
+                    disk_calls.unlink(file.path)
                 self._next_inx = file.name.slice_inx
         self._slicer.close()
         self._failures += 1

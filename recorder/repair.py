@@ -14,12 +14,14 @@ import glob
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import av
 
+from recorder import disk_calls
 from recorder.av_errors import AV_ERRORS
 from recorder.errors import FileError, NotRepairable
 from recorder.finisher import make_thumbnail
@@ -58,7 +60,7 @@ def repair_folder(folder: Path, adopt: Sequence[str], emit: Callable[[Event], No
             with locked(path) as torn:
                 if torn is None:
                     continue
-                facts = _repair(path, name, torn)
+                facts = _repair(path, name, torn, emit)
         except NotRepairable as error:
             unusable.append(f"{path.name}: {error}")
             _set_aside(path, emit)
@@ -70,7 +72,7 @@ def repair_folder(folder: Path, adopt: Sequence[str], emit: Callable[[Event], No
     emit(RepairDone(repaired, unusable))
 
 
-def _repair(path: Path, name: SliceName, torn: BinaryIO) -> SliceFacts:
+def _repair(path: Path, name: SliceName, torn: BinaryIO, emit: Callable[[Event], None]) -> SliceFacts:
     """Make the open slice at `path` a finished one; `NotRepairable` when nothing in it can be played."""
     done = _finished_sibling(path, name)
     if done is not None:
@@ -83,11 +85,15 @@ def _repair(path: Path, name: SliceName, torn: BinaryIO) -> SliceFacts:
             raise NotRepairable(f"no whole fragment in {size} bytes")
         if found.closed:
             facts = _describe(path, torn, name)
-            path.rename(facts.path)
+            disk_calls.rename(path, facts.path)
             sync_folder(path.parent)
             return facts
         facts = _remux(path, name, torn, found.usable)
-    path.unlink()
+        if found.behind:
+            emit(Trouble("repair", f"{path.name}: {found.behind} bytes behind a damaged place are in {UNUSABLE} only"))
+            _set_aside(path, emit)
+            return facts
+    disk_calls.unlink(path)
     sync_folder(path.parent)
     return facts
 
@@ -136,7 +142,8 @@ def _remux(path: Path, name: SliceName, torn: BinaryIO, usable: int) -> SliceFac
             return file.finish(thumbnail, repaired=True)
         except (FileError, OSError):
             file.abandon()
-            file.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                disk_calls.unlink(file.path)
             raise
 
 
@@ -249,8 +256,10 @@ class _Prefix(io.RawIOBase):
 def _set_aside(path: Path, emit: Callable[[Event], None]) -> None:
     folder = path.parent.parent / UNUSABLE
     try:
-        folder.mkdir(exist_ok=True)
-        path.rename(folder / path.name)
+        if not folder.exists():
+            disk_calls.mkdir(folder)
+            sync_folder(folder.parent)
+        disk_calls.rename(path, folder / path.name)
         sync_folder(folder)
         sync_folder(path.parent)
     except (OSError, FileError) as error:
@@ -263,4 +272,4 @@ def _clean(folder: Path) -> None:
         for path in folder.glob(pattern):
             with locked(path) as file:
                 if file is not None:
-                    path.unlink(missing_ok=True)
+                    disk_calls.unlink(path)

@@ -7,7 +7,9 @@ only then both tracks' first stamps are known; otherwise libavformat moves both 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from math import floor
@@ -16,8 +18,10 @@ from typing import Any
 
 import av
 
+from recorder import disk_calls
 from recorder.av_errors import AV_ERRORS
 from recorder.errors import FileError
+from recorder.fragments import WholeBoxes
 from recorder.names import SliceName
 from recorder.packets import Packet, Track
 from recorder.protocol import SliceFacts
@@ -61,19 +65,21 @@ class SliceFile:
         fragment_sec: float,
         sync_sec: float,
         temporary: str = "",
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self.meta = meta
         self.tracks = tuple(tracks)
         self.packets = 0
         self.pictures = Candidates()
-        self.durable_at: float | None = None
         self._begin = self._end = self._last_at = 0.0
         self._pending: list[Timed] | None = []
-        self._synced_end = 0
-        self._file = SyncedFile(folder / (temporary or name.filename), sync_sec)
+        self._durable_at: float | None = None
+        self._written: deque[tuple[int, float]] = deque()  # where fragments end, and what is surely in front of there
+        self._file = SyncedFile(folder / (temporary or name.filename), sync_sec, monotonic)
+        self._boxes = WholeBoxes(self._file)
         try:
-            self._output = _open_output(self._file, meta, fragment_sec)
+            self._output = _open_output(self._boxes, meta, fragment_sec)
             self._lanes = {track: _Lane(_add_stream(self._output, track), track.time_base) for track in tracks}
         except AV_ERRORS as error:
             self.abandon()
@@ -103,6 +109,13 @@ class SliceFile:
     def media_sec(self) -> float:
         """Media length so far."""
         return self._end - self._begin
+
+    @property
+    def durable_at(self) -> float | None:
+        """What was written up to this media time survives a power cut; None while that cannot be told."""
+        while self._written and self._written[0][0] <= self._file.synced_end:
+            self._durable_at = self._written.popleft()[1]
+        return self._durable_at
 
     def write(self, timed: Timed) -> None:
         """Append a packet; its track must be one of the slice's."""
@@ -135,6 +148,7 @@ class SliceFile:
             raise self._file_error(error) from error
         if self._file.error is not None:
             raise self._file.error
+        self._boxes.flush()
         self._file.sync()
 
     def finish(self, thumbnail: str | None, *, repaired: bool = False) -> SliceFacts:
@@ -144,7 +158,7 @@ class SliceFile:
         name = self.name.closed(int(self.media_sec))
         path = self.closed_path
         try:
-            self.path.rename(path)
+            disk_calls.rename(self.path, path)
         except OSError as error:
             raise FileError(f"cannot rename {self.path.name}: {error.strerror}") from error
         sync_folder(path.parent)
@@ -194,16 +208,16 @@ class SliceFile:
         out.time_base = lane.time_base
         out.is_keyframe = packet.is_key
         out.stream = lane.stream
-        before = self._file.synced_end
+        before = self._file.end
         try:
             self._output.mux_one(out)
         except AV_ERRORS as error:
             raise self._file_error(error) from error
         if self._file.error is not None:
             raise self._file.error
-        if self._file.synced_end != before:
-            # Synced was the fragment in front of this packet; what waits to be interleaved is not in it yet.
-            self.durable_at = self._last_at - START_WINDOW_SEC
+        if self._file.end != before:
+            # Written was the fragment in front of this packet; what waits to be interleaved is not in it yet.
+            self._written.append((self._file.end, self._last_at - START_WINDOW_SEC))
         self._last_at = timed.at
 
     def _file_error(self, error: Exception) -> FileError:
@@ -268,10 +282,11 @@ def make_facts(
     )
 
 
-def _open_output(file: SyncedFile, meta: SliceMeta, fragment_sec: float) -> av.container.OutputContainer:
+def _open_output(file: WholeBoxes, meta: SliceMeta, fragment_sec: float) -> av.container.OutputContainer:
     options = {
         "movflags": "hybrid_fragmented+delay_moov",
         "frag_duration": str(round(fragment_sec * 1e6)),
+        "write_prft": "pts",  # room for each fragment's checksum
         # A track that falls silent holds the other back no longer than this (libavformat: 10 s).
         "max_interleave_delta": "500000",
     }

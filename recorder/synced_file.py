@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import math
 import os
 import time
 import zlib
@@ -20,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from recorder import disk_calls
 from recorder.errors import FileError, SyncFailed
 
 HEAD_BYTES = 64 << 10
@@ -29,6 +31,9 @@ _READ_BYTES = 1 << 20
 
 class SyncedFile:
     """A new file, locked (`flock`) for as long as it is open; `sync_sec` bounds what a power cut can take.
+
+    Syncs are made at multiples of `sync_sec` of the monotonic clock, which all processes of a machine share: a disk
+    that turns is asked by all channels in the same moment, and then left to its writes (design, part 3).
 
     Everything raises `FileError`; since errors may come out of PyAV's callbacks in other clothes, the first one also
     stays in `error`.  After `SyncFailed` the file is not to be used: what was not synced counts as lost.
@@ -43,7 +48,8 @@ class SyncedFile:
         self._sync_sec = sync_sec
         self._monotonic = monotonic
         self._position = 0
-        self._dirty_since: float | None = None
+        self._sync_at: float | None = None  # None while everything is durable
+        self._entered = False  # whether the folder's entry is durable
         self._head = bytearray()
         self._crc: int | None = 0
         try:
@@ -67,8 +73,8 @@ class SyncedFile:
         self._account(data, start)
         self._position += len(data)
         self.end = max(self.end, self._position)
-        if self._dirty_since is None:
-            self._dirty_since = self._monotonic()
+        if self._sync_at is None:
+            self._sync_at = next_tick(self._monotonic(), self._sync_sec)
         self.sync_if_due()
         return len(data)
 
@@ -84,8 +90,8 @@ class SyncedFile:
     # -- durability --------------------------------------------------------------------------------------------------
 
     def sync_if_due(self) -> None:
-        """Sync when the oldest unsynced write is `sync_sec` old."""
-        if self._dirty_since is not None and self._monotonic() - self._dirty_since >= self._sync_sec:
+        """Sync when a tick has passed since the oldest unsynced write, which is then `sync_sec` old at most."""
+        if self._sync_at is not None and self._monotonic() >= self._sync_at:
             self.sync()
 
     def sync(self) -> None:
@@ -95,20 +101,22 @@ class SyncedFile:
         """
         if self.error is not None:
             raise self.error
-        if self._dirty_since is None:
+        if self._sync_at is None:
             return
         try:
-            os.fdatasync(self._fd)
+            disk_calls.fdatasync(self._fd)
         except OSError as error:
             raise self._failed(SyncFailed(f"cannot sync {self.path.name}: {error.strerror}")) from error
+        if not self._entered:
+            self._enter()
         self.synced_end = self.end
-        self._dirty_since = None
+        self._sync_at = None
 
     def digest(self) -> str:
         """SHA-256 in hex of the whole file, read back; `FileError` when the disk gives other bytes than written."""
         sha, crc, position = hashlib.sha256(), 0, 0
         try:
-            while block := os.pread(self._fd, HEAD_BYTES if position == 0 else _READ_BYTES, position):
+            while block := disk_calls.pread(self._fd, HEAD_BYTES if position == 0 else _READ_BYTES, position):
                 sha.update(block)
                 if position == 0:
                     if block != self._head:
@@ -125,17 +133,25 @@ class SyncedFile:
     def close(self) -> None:
         """Close and unlock, as it is."""
         if self._fd >= 0:
-            os.close(self._fd)
+            disk_calls.close(self._fd)
             self._fd = -1
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
+    def _enter(self) -> None:
+        """What was synced into a file that has no name after a power cut is lost all the same."""
+        try:
+            sync_folder(self.path.parent)
+        except SyncFailed as error:
+            raise self._failed(error) from error
+        self._entered = True
+
     def _write_all(self, data: bytes, start: int) -> None:
-        written = os.pwrite(self._fd, data, start)
+        written = disk_calls.pwrite(self._fd, data, start)
         if written < len(data):
             rest = memoryview(data)
             while written < len(data):
-                written += os.pwrite(self._fd, rest[written:], start + written)
+                written += disk_calls.pwrite(self._fd, rest[written:], start + written)
 
     def _account(self, data: bytes, start: int) -> None:
         """Keep the head and the checksum of the tail right."""
@@ -152,11 +168,16 @@ class SyncedFile:
         return error
 
 
+def next_tick(now: float, every: float) -> float:
+    """The first multiple of `every` seconds behind `now`; `now` itself where `every` is 0."""
+    return (math.floor(now / every) + 1) * every if every else now
+
+
 def file_digest(fd: int) -> str:
     """SHA-256 in hex of an open file; `FileError` when it cannot be read."""
     sha, position = hashlib.sha256(), 0
     try:
-        while block := os.pread(fd, _READ_BYTES, position):
+        while block := disk_calls.pread(fd, _READ_BYTES, position):
             sha.update(block)
             position += len(block)
     except OSError as error:
@@ -167,12 +188,12 @@ def file_digest(fd: int) -> str:
 def _create_locked(path: Path) -> int:
     """A new file that nobody has ever seen unlocked under its name: a repair would take it for an orphan."""
     unborn = path.with_name(f".{path.name}{UNBORN_SUFFIX}")
-    fd = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+    fd = disk_calls.open_file(unborn, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        unborn.rename(path)
+        disk_calls.rename(unborn, path)
     except BaseException:
-        os.close(fd)
+        disk_calls.close(fd)
         raise
     return fd
 
@@ -180,11 +201,11 @@ def _create_locked(path: Path) -> int:
 def sync_folder(folder: Path) -> None:
     """Make renames in `folder` durable; `SyncFailed` otherwise."""
     try:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = disk_calls.open_file(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(fd)
+            disk_calls.fsync(fd)
         finally:
-            os.close(fd)
+            disk_calls.close(fd)
     except OSError as error:
         raise SyncFailed(f"cannot sync {folder.name}: {error.strerror}") from error
 

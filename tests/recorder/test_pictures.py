@@ -109,7 +109,7 @@ def test_the_old_picture_stands_when_the_new_one_cannot_be_written(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("recorder.pictures.os.fsync", full)
+    monkeypatch.setattr("recorder.disk_calls.fdatasync", full)
     with pytest.raises(FileError, match="No space left"):
         write_picture(path, Picture(b"new", 1, 1, 0.0))
     assert path.read_bytes() == b"old"

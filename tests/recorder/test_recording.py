@@ -385,7 +385,7 @@ def _break_disk(monkeypatch: pytest.MonkeyPatch, call: str, broken: Callable[[],
             raise OSError(errno.ENOSPC if call == "pwrite" else errno.EIO, "broken by the test")
         return real(*arguments)
 
-    monkeypatch.setattr(f"recorder.synced_file.os.{call}", failing)
+    monkeypatch.setattr(f"recorder.disk_calls.{call}", failing)
 
 
 def test_an_end_moved_at_the_last_moment_loses_nothing(tmp_path: Path, packets: list[Packet]) -> None:

@@ -36,8 +36,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made.append("sync")
         fdatasync(fd)
 
-    monkeypatch.setattr("recorder.synced_file.os.pwrite", noted_pwrite)
-    monkeypatch.setattr("recorder.synced_file.os.fdatasync", noted_sync)
+    monkeypatch.setattr("recorder.disk_calls.pwrite", noted_pwrite)
+    monkeypatch.setattr("recorder.disk_calls.fdatasync", noted_sync)
     return made
 
 
@@ -82,7 +82,7 @@ def test_a_failed_sync_is_final(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     def sync(_: int) -> None:
         raise next(failing)  # a second call would end the iterator, and the test
 
-    monkeypatch.setattr("recorder.synced_file.os.fdatasync", sync)
+    monkeypatch.setattr("recorder.disk_calls.fdatasync", sync)
     with pytest.raises(SyncFailed, match="broken"):
         file.sync()
     for again in (file.sync, file.sync_if_due, lambda: file.write(b"y")):
@@ -100,7 +100,7 @@ def test_a_full_disk_is_a_file_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("recorder.synced_file.os.pwrite", full)
+    monkeypatch.setattr("recorder.disk_calls.pwrite", full)
     with pytest.raises(FileError, match="No space left"):
         file.write(b"x")
     file.close()
@@ -112,7 +112,7 @@ def test_a_full_disk_is_a_file_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_short_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pwrite = os.pwrite
-    monkeypatch.setattr("recorder.synced_file.os.pwrite", lambda fd, data, at: pwrite(fd, bytes(data)[:7], at))
+    monkeypatch.setattr("recorder.disk_calls.pwrite", lambda fd, data, at: pwrite(fd, bytes(data)[:7], at))
     file = SyncedFile(tmp_path / "a", 60.0)
     file.write(bytes(range(100)))
     assert (tmp_path / "a").read_bytes() == bytes(range(100))

@@ -45,7 +45,7 @@ class FrozenDisk:
                 assert self.thawed.wait(LIMIT_SEC)
             fdatasync(fd)
 
-        monkeypatch.setattr("recorder.synced_file.os.fdatasync", freezing)
+        monkeypatch.setattr("recorder.disk_calls.fdatasync", freezing)
 
 
 def test_a_frozen_disk_costs_whole_groups_and_never_the_reader(
