@@ -94,6 +94,11 @@ class Feed:
         with self._changed:
             self._open = self._dropping = False
 
+    def tail(self, most: int, wanted: Callable[[Timed], bool]) -> list[Timed]:
+        """The newest packets of this kind, at most so many, the newest last."""
+        with self._changed:
+            return self._ring.tail(most, wanted)
+
     def last_group(self) -> list[Timed]:
         """The newest key frame and what followed it."""
         with self._changed:

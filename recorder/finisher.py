@@ -40,6 +40,10 @@ class Finisher:
         """The channel's picture out of a key frame and what follows; `done` hears, in this thread, how it went."""
         self._jobs.put(lambda: self._snapshot(packets, path, request, done))
 
+    def look(self, job: Callable[[], None]) -> None:
+        """Something else that needs decoding; the job asks for no more than it can have in its turn."""
+        self._jobs.put(job)
+
     def tell(self, event: Event) -> None:
         """An event that must not overtake the slices before it."""
         self._jobs.put(lambda: self._emit(event))

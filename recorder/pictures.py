@@ -49,7 +49,7 @@ def jpeg_of(packets: Sequence[Packet]) -> Picture:
         raise FileError("no picture: no packet to decode")
     track = packets[0].track
     try:
-        found = next(_good_frames(track, packets), None)
+        found = next(good_frames(track, packets), None)
         if found is None:
             raise FileError(f"no picture: {track.label} gave no whole frame in {len(packets)} packets")
         frame, source = found
@@ -76,12 +76,17 @@ def write_picture(path: str | Path, picture: Picture) -> None:
     sync_folder(path.parent)
 
 
-def _good_frames(track: Track, packets: Sequence[Packet]) -> Iterator[tuple[VideoFrame, Packet]]:
-    """The whole frames, each with the packet at which it came out."""
+def good_frames(track: Track, packets: Sequence[Packet], *, quick: bool = False) -> Iterator[tuple[VideoFrame, Packet]]:
+    """The whole frames, each with the packet at which it came out; `quick` leaves block edges as they are.
+
+    Raises `AV_ERRORS`.
+    """
     decoder = av.CodecContext.create(track.codec, "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.thread_count = 1  # no threads for one picture
     decoder.extradata = track.extradata or None
+    if quick:
+        decoder.options = {"skip_loop_filter": "all"}
     for packet in packets:
         try:
             frames = decoder.decode(_av_packet(packet))

@@ -36,6 +36,7 @@ Cause = Literal[
 ]
 LinkState = Literal["connecting", "online", "waiting", "down", "idle"]
 StreamName = Literal["main", "sub"]
+AlarmKind = Literal["black", "frozen", "silent", "no_audio"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,24 @@ class Limits:
     preroll_sec: float = 0.0
     retry_min_sec: float = 1.0
     retry_max_sec: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What is called black, frozen, silent and without audio, and for how long it must last; 0 seconds: not watched.
+
+    `black_luma` counts from black, 0 to 255.  `sound`: "auto" misses a track that this recorder has once had,
+    "required" any, "ignored" none.  `look_sec`: how often picture and sound are decoded, 0: never.
+    """
+
+    look_sec: float = 10.0
+    black_sec: float = 30.0
+    black_luma: float = 12.0
+    frozen_sec: float = 120.0
+    silent_sec: float = 120.0
+    silent_dbfs: float = -60.0
+    no_audio_sec: float = 15.0
+    sound: Literal["auto", "required", "ignored"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +150,7 @@ class OpenChannel:
     `snapshot_path`.
 
     `sub` feeds live and pictures.  Where there is one, `need_main` says whether `main` is connected before anything is
-    recorded.
+    recorded.  `alarms`: those that stand since a recorder before this one, kind → wall clock of their beginning.
     """
 
     camera_id: int
@@ -144,6 +163,8 @@ class OpenChannel:
     limits: Limits = Limits()
     reconnect: bool = True
     need_main: bool = True
+    watching: Watching = Watching()
+    alarms: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +341,30 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmRaised:
+    """Something is the matter with what the camera sends since `since` (wall clock); it is recorded all the same.
+
+    Each alarm is raised once and cleared once.
+    """
+
+    kind: AlarmKind
+    stream: StreamName
+    since: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmCleared:
+    """It is over, since `until`."""
+
+    kind: AlarmKind
+    stream: StreamName
+    since: float
+    until: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RepairDone:
     """The end of a repair run. `unusable` names files in which nothing could be saved, with the reason; they are set
     aside, not deleted.
@@ -351,6 +396,8 @@ Event = (
     | SnapshotTaken
     | Pulse
     | Trouble
+    | AlarmRaised
+    | AlarmCleared
     | RepairDone
 )
 
@@ -358,7 +405,7 @@ _T = TypeVar("_T")
 
 
 class _Codec:
-    nested: ClassVar[tuple[type, ...]] = (SourceSpec, Tuning, Limits, RecordingSpec, SliceFacts)
+    nested: ClassVar[tuple[type, ...]] = (SourceSpec, Tuning, Limits, Watching, RecordingSpec, SliceFacts)
 
     def __init__(self) -> None:
         self.by_kind = {_kind(cls): cls for cls in (*get_args(Order), *get_args(Event))}

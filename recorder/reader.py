@@ -66,6 +66,8 @@ class Reader:
         self.packets = 0
         self.received_bytes = 0
         self.last_arrival: float | None = None
+        self.video_at: float | None = None  # the last packet of either track of this connection
+        self.audio_at: float | None = None
 
     def start(self) -> None:
         """Begin to connect."""
@@ -181,6 +183,7 @@ class Reader:
 
     def _go_online(self, tracks: Sequence[Track]) -> None:
         self._timeline.begin_session(tracks)
+        self.video_at = self.audio_at = None
         labels = {track.kind: track.label for track in tracks}
         self.online = True
         self._emit(LinkChanged("online", video=labels.get("video", ""), audio=labels.get("audio", "")))
@@ -222,6 +225,10 @@ class Reader:
 
     def _put(self, timed: Timed) -> None:
         self._feed.put(timed)
+        if timed.packet.track.kind == "audio":
+            self.audio_at = timed.packet.arrival
+        else:
+            self.video_at = timed.packet.arrival
         if timed.leads:
             self._led_at = timed.packet.arrival
         if timed.opens and timed.packet.track.kind == "video":

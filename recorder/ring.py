@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from recorder.timeline import Timed
 
@@ -71,6 +72,19 @@ class Ring:
         if groups and groups[begin].over and groups[begin].packets[-1].end < at:
             begin += 1
         return [timed for group in groups[begin:] for timed in group.packets]
+
+    def tail(self, most: int, wanted: Callable[[Timed], bool]) -> list[Timed]:
+        """The newest packets that are `wanted`, at most `most` of them, the newest last; none of a lost connection."""
+        newest: list[Timed] = []
+        for group in reversed(self._groups):
+            if group.over:
+                break
+            for timed in reversed(group.packets):
+                if len(newest) == most:
+                    return newest[::-1]
+                if wanted(timed):
+                    newest.append(timed)
+        return newest[::-1]
 
     def last_group(self) -> list[Timed]:
         """The newest key frame and what followed it; empty where there is none, or it is of a lost connection."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from recorder.finisher import Finisher
@@ -17,7 +17,7 @@ class Snapshots:
     """One at the first key frame of each connection, then every `snap_sec` seconds (0: none), and when asked for.
 
     `tick` and `take` are called by the main thread, `lost` and `key_frame` by reading threads; the decoding is the
-    finisher's.  `shown` gives the stream that people are to see at this moment.
+    finisher's.  `shown` gives the streams that can show the room at this moment, the preferred one first.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Snapshots:
         snap_sec: float,
         finisher: Finisher,
         emit: Callable[[Event], None],
-        shown: Callable[[], Stream],
+        shown: Callable[[], Sequence[Stream]],
     ) -> None:
         self.snap_sec = snap_sec
         self._path = path
@@ -50,18 +50,18 @@ class Snapshots:
 
     def key_frame(self, stream: Stream) -> None:
         """A key frame came by this stream: a picture that is due is taken from it."""
-        if self._due and stream is self._shown():
+        if self._due and stream is self._shown()[0]:
             self._due = False
             self.take("")
 
     def take(self, request: str) -> None:
         """Take the picture now, from the newest key frame that there is; `request` names who asked, "" nobody."""
-        stream = self._shown()
-        group = [timed.packet for timed in stream.key_group()]
-        if group:
-            self._seen_by = stream
-            self._finisher.snapshot(group[:_PACKETS], self._path, request, self._done)
-        elif request:
+        for stream in self._shown():
+            if group := [timed.packet for timed in stream.key_group()]:
+                self._seen_by = stream
+                self._finisher.snapshot(group[:_PACKETS], self._path, request, self._done)
+                return
+        if request:
             self._emit(SnapshotTaken(str(self._path), request=request, error="the camera sends no picture"))
 
     def _done(self, made: bool) -> None:

@@ -40,6 +40,7 @@ from recorder.recording import Surroundings
 from recorder.repair import repair_folder
 from recorder.snapshots import Snapshots
 from recorder.stream import Stream, limits_of_sub
+from recorder.watcher import Watcher
 from recorder.writer import Writer
 
 FAILED = 70
@@ -66,6 +67,7 @@ class Channel:
         self._snapshots = Snapshots(
             Path(order.snapshot_path), order.tuning.snap_sec, self._finisher, link.tell, self._shown
         )
+        self._watcher = Watcher(order.watching, order.alarms, self._finisher, link.tell, self._watched)
         self._main = Stream(
             "main",
             order.main,
@@ -74,7 +76,7 @@ class Channel:
             needed=self._needs_main,
             wanted=self._wanted,
             lost=self._lost,
-            key_frame=self._snapshots.key_frame,
+            key_frame=self._key_frame,
         )
         self._sub: Stream | None = None
         if order.sub is not None:
@@ -86,7 +88,7 @@ class Channel:
                 needed=lambda: True,
                 wanted=self._wanted,
                 lost=self._lost,
-                key_frame=self._snapshots.key_frame,
+                key_frame=self._key_frame,
             )
         self._streams = tuple(stream for stream in (self._main, self._sub) if stream is not None)
         around = Surroundings(
@@ -136,11 +138,12 @@ class Channel:
                 stream.reader.watch(now)
             self._pulse(now)
             self._snapshots.tick(now)
+            self._watcher.tick(now)
         return max(0.0, self._next_pulse - now)
 
     def live_feed(self) -> Feed:
         """What a viewer is to see: the sub stream while it is online, else the main stream."""
-        return self._shown().feed
+        return self._shown()[0].feed
 
     def close(self) -> None:
         """Finish all slices and tell them, then let go of the sources."""
@@ -149,8 +152,8 @@ class Channel:
         for stream in self._streams:
             stream.reader.close(READER_END_SEC)
 
-    def _shown(self) -> Stream:
-        return self._sub if self._sub is not None and self._sub.online else self._main
+    def _shown(self) -> tuple[Stream, ...]:
+        return (self._sub, self._main) if self._sub is not None and self._sub.online else (self._main,)
 
     def _wake(self) -> None:
         for stream in self._streams:
@@ -183,8 +186,17 @@ class Channel:
     def _cause(self) -> Cause:
         return "packet_loss" if self._main.online else self._main.reader.cause
 
+    def _watched(self) -> Stream:
+        """What is recorded is what is watched; what is shown, while the main stream rests."""
+        return self._main if self._main.online or self._sub is None or self._needs_main() else self._sub
+
+    def _key_frame(self, stream: Stream) -> None:
+        self._snapshots.key_frame(stream)
+        self._watcher.key_frame(stream)
+
     def _lost(self, stream: Stream, cause: Cause) -> None:
         self._snapshots.lost(stream)
+        self._watcher.lost(stream)
         if stream is self._main:
             self._writer.source_lost(cause)
 
