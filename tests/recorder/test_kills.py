@@ -52,13 +52,22 @@ def test_killed_at_any_moment(forks: Forks, tmp_path: Path, sample: MakeSample) 
     film = sample(seconds=FILM_FRAMES // FPS, gop_sec=1)
     moments = [_moment(random.Random(f"{SEED} {number}")) for number in range(KILLS)]
     lost: list[float] = []
+    repaired: list[SliceFacts] = []
+    unusable: list[str] = []
     for begin in range(0, KILLS, AT_ONCE):
         folders = [tmp_path / f"kill-{begin + n}" / "slices" for n in range(len(moments[begin : begin + AT_ONCE]))]
         killed = _record_and_kill(forks, film, dict(zip(folders, moments[begin:], strict=False)))
         for folder, (recorder, lived_sec) in killed.items():
-            lost.append(lived_sec - _saved_sec(folder, _repaired(forks, folder, recorder)))
+            told, found, done = _repaired(forks, folder, recorder)
+            repaired += [facts for facts in found if facts.repaired]
+            unusable += done.unusable
+            lost.append(lived_sec - _saved_sec(folder, sorted([*told, *found], key=lambda facts: facts.slice_inx)))
     survived = sum(seconds <= MOST_LOST_SEC for seconds in lost)
-    print(f"\nkills tried {len(lost)}, survived {survived}, lost at most {max(lost):.2f} s")
+    print(
+        f"\nkills tried {len(lost)}, survived {survived}; lost {sum(lost) / len(lost):.2f} s in the mean,"
+        f" {max(lost):.2f} s at most; {len(repaired)} slices repaired, {sum(facts.size for facts in repaired)} bytes;"
+        f" {len(unusable)} files without a whole fragment"
+    )
     assert survived == KILLS
 
 
@@ -92,19 +101,19 @@ def _record_and_kill(forks: Forks, film: Path, moments: dict[Path, float]) -> di
     return killed
 
 
-def _repaired(forks: Forks, folder: Path, recorder: Recorder) -> list[SliceFacts]:
-    """What the recorder told, and what a repair finds besides, as the daemon does it."""
+def _repaired(forks: Forks, folder: Path, recorder: Recorder) -> tuple[list[SliceFacts], list[SliceFacts], RepairDone]:
+    """What the recorder told, what a repair finds besides, as the daemon does it, and what that says at its end."""
     told = [closed.facts for closed in recorder.of(SliceClosed)]
     finished = [name.stem for path in folder.glob("*.mp4") if (name := parse(path.name))]
     repairer = forks.spawn()
     repairer.order(RepairFolder(str(folder), adopt=sorted(set(finished) - {facts.stem for facts in told})))
-    repairer.until(RepairDone)
+    done = repairer.until(RepairDone)
     repairer.drain()
     assert forks.said() == {"exited": repairer.pid, "status": 0}
     assert not list(folder.glob("*.part"))
-    facts = [*told, *(closed.facts for closed in repairer.of(SliceClosed))]
-    assert sorted(one.path for one in facts) == sorted(map(str, folder.glob("*.mp4")))
-    return sorted(facts, key=lambda one: one.slice_inx)
+    found = [closed.facts for closed in repairer.of(SliceClosed)]
+    assert sorted(one.path for one in (*told, *found)) == sorted(map(str, folder.glob("*.mp4")))
+    return told, found, done
 
 
 def _saved_sec(folder: Path, slices: list[SliceFacts]) -> float:
