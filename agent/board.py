@@ -10,7 +10,7 @@ from typing import get_args
 from agent.status import ChannelView, DaemonView, Happening, RecordingView
 from agent.words import Words, clock, megabytes
 from recorder.names import parse_stem
-from recorder.protocol import Cause
+from recorder.specs import Cause
 
 NEWS_KEPT = 8
 

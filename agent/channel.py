@@ -22,15 +22,8 @@ from agent.session import Hooks, Running, Session
 from agent.sources import NoSource, describe, sources_of
 from agent.status import ChannelView, RecordingView
 from agent.wire.models import WireCamera
-from recorder.protocol import (
-    Event,
-    Limits,
-    LinkChanged,
-    OpenChannel,
-    SnapshotTaken,
-    TakeSnapshot,
-    Tuning,
-)
+from recorder.protocol import Event, LinkChanged, OpenChannel, SnapshotTaken, TakeSnapshot
+from recorder.specs import Limits, Tuning
 
 log = logging.getLogger(__name__)
 

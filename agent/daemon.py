@@ -43,7 +43,7 @@ from agent.storage.pace import Pace
 from agent.uploads import Uploads
 from agent.wakeups import Wakeups
 from agent.wire.models import Sync
-from recorder.protocol import Limits
+from recorder.specs import Limits
 
 log = logging.getLogger(__name__)
 

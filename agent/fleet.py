@@ -13,7 +13,8 @@ from agent.journal import Journal, JournalThread
 from agent.reconciler import OFF, Desired, Due, due_lesson, next_turn, what_should_run
 from agent.state import AgentState
 from agent.wire.models import WireCamera
-from recorder.protocol import GapFound, Tuning
+from recorder.protocol import GapFound
+from recorder.specs import Tuning
 
 log = logging.getLogger(__name__)
 

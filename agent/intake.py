@@ -21,11 +21,11 @@ from recorder.protocol import (
     RecordingBegan,
     RecordingEnded,
     SliceClosed,
-    SliceFacts,
     SliceOpened,
     SnapshotTaken,
     Trouble,
 )
+from recorder.specs import SliceFacts
 
 log = logging.getLogger(__name__)
 

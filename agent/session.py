@@ -23,12 +23,11 @@ from recorder.protocol import (
     Pulse,
     RecordingBegan,
     RecordingEnded,
-    RecordingSpec,
     Retune,
     SetReconnect,
     SliceOpened,
-    Tuning,
 )
+from recorder.specs import RecordingSpec, Tuning
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.wire.models import WireCamera
-from recorder.protocol import SourceSpec
+from recorder.specs import SourceSpec
 
 
 class NoSource(ValueError):

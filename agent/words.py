@@ -47,7 +47,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "news_cause": ("{channel}: {state}: {cause}", "{channel}：{state}：{cause}"),
     "sub_stream": ("{channel} (sub stream)", "{channel}（子码流）"),
     "news_state": ("{channel}: {state}", "{channel}：{state}"),
-    # why a camera is not there or something could not be recorded (recorder.protocol.Cause)
+    # why a camera is not there or something could not be recorded (recorder.specs.Cause)
     "cause_unreachable": ("the camera cannot be reached", "摄像机无法连接"),
     "cause_unauthorized": ("the camera refuses user or password", "摄像机拒绝用户名或密码"),
     "cause_not_found": ("the camera has no such stream, or the file is not there", "没有该码流或文件"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recorder.protocol import Cause
+from recorder.specs import Cause
 
 TOLERANCE_FRAMES = 1.5
 """A distance between frames below this many frame durations is no gap."""

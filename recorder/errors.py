@@ -19,7 +19,7 @@ class RecorderError(Exception):
 class SourceError(RecorderError):
     """A source could not be opened, or ended, or fell silent.
 
-    `cause` is one of the words in `recorder.protocol.Cause`; the message is for people and holds no secret.
+    `cause` is one of the words in `recorder.specs.Cause`; the message is for people and holds no secret.
     """
 
     def __init__(self, cause: str, message: str) -> None:

@@ -13,135 +13,20 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_args, get_type_hints
 
 from recorder.errors import ProtocolError
-
-Cause = Literal[
-    "unreachable",  # name does not resolve, port closed, no route
-    "unauthorized",  # the camera refuses user or password
-    "not_found",  # the camera knows no such stream; the file does not exist
-    "timeout",  # connected, but no answer in time
-    "stalled",  # was playing and fell silent
-    "ended",  # the camera closed the stream
-    "unusable",  # answers, but with nothing that can be recorded
-    "refused_url",  # an address that this program never opens
-    "disk",  # the disk did not take what was received
-    "overflow",  # the disk was too slow and the queue ran over
-    "packet_loss",  # the network lost packets
-    "restart",  # the recorder process was down
-    "late",  # recording began after the lesson did
-    "no_key_frame",  # packets came, but none to begin with
-    "stopped",  # stopped by hand
-]
-LinkState = Literal["connecting", "online", "waiting", "down", "idle"]
-StreamName = Literal["main", "sub"]
-AlarmKind = Literal["black", "frozen", "silent", "no_audio"]
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSpec:
-    """Where packets come from.
-
-    `kind` "file" plays `location` (a path) as a looped camera in real time; "stream" opens `location` (a URL without
-    user and password, which stand apart and are percent-encoded when the URL is built).  `reader` picks who reads an
-    RTSP stream: "own" is the reader of `source.rtsp`, "libav" is FFmpeg's, "auto" the first with the second behind it.
-    """
-
-    kind: Literal["file", "stream"]
-    location: str
-    user: str = ""
-    password: str = field(default="", repr=False)
-    transport: Literal["tcp", "udp"] = "tcp"
-    reader: Literal["auto", "own", "libav"] = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """What may change while recording. 0 switches slicing, overlap or snapshots off; `inter_val` counts key frames."""
-
-    slice_sec: float = 0.0
-    inter_val: int = 0
-    snap_sec: float = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of one recorder process; the defaults are those of the design."""
-
-    connect_sec: float = 10.0
-    stall_sec: float = 5.0
-    ring_sec: float = 30.0
-    ring_bytes: int = 64 << 20
-    queue_bytes: int = 64 << 20
-    fragment_sec: float = 1.0
-    sync_sec: float = 2.0
-    preroll_sec: float = 0.0
-    retry_min_sec: float = 1.0
-    retry_max_sec: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Watching:
-    """What is called black, frozen, silent and without audio, and for how long it must last; 0 seconds: not watched.
-
-    `black_luma` counts from black, 0 to 255.  `sound`: "auto" misses a track that this recorder has once had,
-    "required" any, "ignored" none.  `look_sec`: how often picture and sound are decoded, 0: never.
-    """
-
-    look_sec: float = 10.0
-    black_sec: float = 30.0
-    black_luma: float = 12.0
-    frozen_sec: float = 120.0
-    silent_sec: float = 120.0
-    silent_dbfs: float = -60.0
-    no_audio_sec: float = 15.0
-    sound: Literal["auto", "required", "ignored"] = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingSpec:
-    """One recording: a lesson's occurrence or one by hand (`course_id` 0).
-
-    `slice_id` groups its slices and survives restarts of recorder and daemon; `next_inx` is the index of the next
-    slice.
-    """
-
-    slice_id: int
-    course_id: int
-    next_inx: int = 1
-    title: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SliceFacts:
-    """A finished slice on disk: closed, synced, renamed.
-
-    `path` and `thumbnail` are absolute paths (`thumbnail` None where no picture could be made).  `started_at` is the
-    wall clock of its first packet; `media_sec` its media length; `overlap_sec` how much of its beginning stands in
-    the slice before it, packet for packet; `sha256` in hex over the whole file.  `repaired` marks a slice that a
-    crash left open.
-    """
-
-    stem: str
-    path: str
-    thumbnail: str | None
-    camera_id: int
-    course_id: int
-    slice_id: int
-    slice_inx: int
-    started_at: float
-    media_sec: float
-    overlap_sec: float
-    size: int
-    sha256: str
-    video: str = ""
-    audio: str = ""
-    packets: int = 0
-    repaired: bool = False
-
-
-# -- orders: daemon to recorder
+from recorder.specs import (
+    AlarmKind,
+    Limits,
+    LinkState,
+    RecordingSpec,
+    SliceFacts,
+    SourceSpec,
+    StreamName,
+    Tuning,
+    Watching,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +44,11 @@ class OpenChannel:
     folder: str
     snapshot_path: str
     sub: SourceSpec | None = None
-    tuning: Tuning = Tuning()
-    limits: Limits = Limits()
+    tuning: Tuning = field(default_factory=Tuning)
+    limits: Limits = field(default_factory=Limits)
     reconnect: bool = True
     need_main: bool = True
-    watching: Watching = Watching()
+    watching: Watching = field(default_factory=Watching)
     alarms: dict[str, float] = field(default_factory=dict)
 
 

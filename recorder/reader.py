@@ -13,9 +13,10 @@ from recorder.backoff import Backoff
 from recorder.errors import SourceError
 from recorder.feed import Feed
 from recorder.packets import Packet, Track
-from recorder.protocol import Cause, Event, Limits, LinkChanged, SourceSpec, Trouble
+from recorder.protocol import Event, LinkChanged, Trouble
 from recorder.source.base import Source
 from recorder.source.opening import open_source
+from recorder.specs import Cause, Limits, SourceSpec
 from recorder.timeline import Timed, Timeline
 
 _CAUSES = frozenset(get_args(Cause))

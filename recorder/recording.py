@@ -13,21 +13,11 @@ from recorder.coverage import Coverage, Gap
 from recorder.errors import FileError
 from recorder.finisher import Finisher
 from recorder.names import SliceName, new_uid
-from recorder.protocol import (
-    BeginRecording,
-    Cause,
-    Event,
-    GapFound,
-    Limits,
-    RecordingBegan,
-    RecordingEnded,
-    SliceOpened,
-    Trouble,
-    Tuning,
-)
+from recorder.protocol import BeginRecording, Event, GapFound, RecordingBegan, RecordingEnded, SliceOpened, Trouble
 from recorder.slice_file import SliceFile
 from recorder.slice_meta import SliceMeta
 from recorder.slicer import Cut, Fate, Slicer
+from recorder.specs import Cause, Limits, Tuning
 from recorder.timeline import Lineup, Timed
 
 SILENCE_SEC = 2.0

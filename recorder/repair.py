@@ -28,10 +28,11 @@ from recorder.finisher import make_thumbnail
 from recorder.mp4_boxes import survey
 from recorder.names import CLOSED_SUFFIX, OPEN_SUFFIX, SliceName, parse, parse_stem
 from recorder.packets import Packet, Track
-from recorder.protocol import Event, RepairDone, SliceClosed, SliceFacts, Trouble
+from recorder.protocol import Event, RepairDone, SliceClosed, Trouble
 from recorder.slice_file import Candidates, SliceFile, make_facts
 from recorder.slice_meta import SliceMeta, read_comment
 from recorder.source.tracks import choose, track_of
+from recorder.specs import SliceFacts
 from recorder.synced_file import UNBORN_SUFFIX, file_digest, locked, sync_folder
 from recorder.timeline import Lineup, Timed
 

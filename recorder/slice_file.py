@@ -24,8 +24,8 @@ from recorder.errors import FileError
 from recorder.fragments import WholeBoxes
 from recorder.names import SliceName
 from recorder.packets import Packet, Track
-from recorder.protocol import SliceFacts
 from recorder.slice_meta import SliceMeta
+from recorder.specs import SliceFacts
 from recorder.synced_file import SyncedFile, sync_folder
 from recorder.timeline import Timed
 

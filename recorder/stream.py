@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from recorder.channel_clock import ChannelClock
 from recorder.feed import Feed
-from recorder.protocol import Cause, Event, Limits, LinkChanged, SourceSpec, StreamName
+from recorder.protocol import Event, LinkChanged
 from recorder.reader import Reader
 from recorder.ring import Ring
+from recorder.specs import Cause, Limits, SourceSpec, StreamName
 from recorder.timeline import Timed, Timeline
 
 SUB_RING_SEC = 10.0

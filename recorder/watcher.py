@@ -11,9 +11,10 @@ from typing import get_args
 from recorder.finisher import Finisher
 from recorder.looks import level_of, look_at
 from recorder.packets import Packet
-from recorder.protocol import AlarmCleared, AlarmKind, AlarmRaised, Event, Watching
+from recorder.protocol import AlarmCleared, AlarmRaised, Event
+from recorder.specs import AlarmKind, Watching
 from recorder.stream import Stream
-from recorder.watching import Finding, Watch
+from recorder.watching import FRESH_SEC, Finding, Watch
 
 CPU_SHARE = 0.001
 """Looks that take long (large H.265 pictures) become rarer, so that they take no more of a core than this."""
@@ -94,7 +95,8 @@ class Watcher:
         began = time.thread_time()
         try:
             look = look_at(key_frame, between)
-            level = level_of(sound) if len(sound) == _SOUND_PACKETS else None
+            fresh = len(sound) == _SOUND_PACKETS and key_frame.arrival - sound[0].arrival < FRESH_SEC
+            level = level_of(sound) if fresh else None
             with self._lock:
                 if stream is self._seen and stream.online:
                     found = self._watch.picture(key_frame.arrival, look) if look is not None else []

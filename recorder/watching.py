@@ -21,7 +21,7 @@ from operator import ne
 from typing import get_args
 
 from recorder.latch import Latch
-from recorder.protocol import AlarmKind, Watching
+from recorder.specs import AlarmKind, Watching
 
 OVERLAY_SHARE = 0.05
 """How much of a picture a camera may cover with the time and its name."""
@@ -33,7 +33,7 @@ IDLE_SHARE = 0.1
 SETTLED_MARGIN_DB = 3.0
 LUMA_MARGIN = 4.0
 """By how much a picture or a sound must pass its threshold the other way to be called good."""
-CLEAR_SEC: Mapping[AlarmKind, float] = {"black": 0.0, "frozen": 5.0, "silent": 0.0, "no_audio": 3.0}
+CLEAR_SEC: Mapping[AlarmKind, float] = {"black": 0.0, "frozen": 1.0, "silent": 0.0, "no_audio": 3.0}
 """How long what is good must last.  One picture, or one sound, with something in it is enough; but a frozen picture may
 differ once when its coder takes another quality.
 """

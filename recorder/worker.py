@@ -21,7 +21,6 @@ from recorder.feed import Feed
 from recorder.finisher import Finisher
 from recorder.protocol import (
     BeginRecording,
-    Cause,
     CloseChannel,
     EndRecording,
     Event,
@@ -39,6 +38,7 @@ from recorder.protocol import (
 from recorder.recording import Surroundings
 from recorder.repair import repair_folder
 from recorder.snapshots import Snapshots
+from recorder.specs import Cause
 from recorder.stream import Stream, limits_of_sub
 from recorder.watcher import Watcher
 from recorder.writer import Writer

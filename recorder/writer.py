@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Final, ParamSpec
 
 from recorder.feed import Feed, Mark
-from recorder.protocol import BeginRecording, Cause, MoveEnd, Trouble, Tuning
+from recorder.protocol import BeginRecording, MoveEnd, Trouble
 from recorder.recording import Recording, Surroundings
+from recorder.specs import Cause, Tuning
 from recorder.timeline import Timed
 
 _P = ParamSpec("_P")

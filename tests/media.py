@@ -18,10 +18,10 @@ from av.container import InputContainer
 from av.stream import Stream
 
 from recorder.packets import Packet, Track, TrackKind
-from recorder.protocol import SourceSpec
 from recorder.sample import read_frame_number
 from recorder.source import parameter_sets
 from recorder.source.mp4_camera import Mp4Camera
+from recorder.specs import SourceSpec
 
 MakeSample = Callable[..., Path]
 

@@ -11,7 +11,8 @@ from agent.journal.rows import RecordingRow, SliceRow, SliceState, SnapshotRow
 from agent.journal.schema import TABLES, VERSION
 from agent.ledger import Span
 from agent.reconciler import Due
-from recorder.protocol import GapFound, SliceFacts
+from recorder.protocol import GapFound
+from recorder.specs import SliceFacts
 
 ALIVE_SEC = 10.0
 

@@ -12,8 +12,8 @@ import errno
 import av
 
 from recorder.errors import SourceError
-from recorder.protocol import Cause
 from recorder.source.urls import Address
+from recorder.specs import Cause
 
 _ROUTE = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
 _BROKEN = {errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE}

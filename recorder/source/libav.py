@@ -14,12 +14,12 @@ from av.stream import Stream
 
 from recorder.errors import SourceError
 from recorder.packets import Packet, Track
-from recorder.protocol import Limits, SourceSpec
 from recorder.source import failures
 from recorder.source.cutting import Connections, Watchdog
 from recorder.source.first_stamps import FirstStamps
 from recorder.source.tracks import ParameterWatch, choose, track_of
 from recorder.source.urls import Address, address_of
+from recorder.specs import Limits, SourceSpec
 
 # HLS delivers whole segments, and nothing until the next one is there.
 _HLS_STALL_SEC = 30.0

@@ -31,8 +31,8 @@ from av.container import InputContainer
 
 from recorder.errors import SourceError
 from recorder.packets import Packet, Track
-from recorder.protocol import SourceSpec
 from recorder.source.tracks import choose, track_of
+from recorder.specs import SourceSpec
 
 # Only containers with stamps of their own, and nothing that names other files.
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts"

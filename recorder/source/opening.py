@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from recorder.protocol import Limits, SourceSpec
 from recorder.source.base import Source
 from recorder.source.libav import LibavSource
 from recorder.source.mp4_camera import Mp4Camera
+from recorder.specs import Limits, SourceSpec
 
 
 def open_source(spec: SourceSpec, limits: Limits) -> Source:

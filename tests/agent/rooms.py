@@ -18,7 +18,8 @@ from agent.session import Hooks
 from agent.state import AgentState
 from agent.status import Happening
 from agent.wire.models import WireCamera
-from recorder.protocol import Event, Limits, Pulse
+from recorder.protocol import Event, Pulse
+from recorder.specs import Limits
 from tests.agent.spool import FakeClock
 
 LIMIT_SEC = 20.0

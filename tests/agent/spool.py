@@ -11,7 +11,7 @@ from pathlib import Path
 from agent.journal import Journal, JournalThread, SliceRow, SliceState
 from agent.reconciler import Due
 from recorder.names import SliceName
-from recorder.protocol import SliceFacts
+from recorder.specs import SliceFacts
 
 LIMIT_SEC = 10.0
 LESSON = 1_800_000_000

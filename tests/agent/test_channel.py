@@ -17,7 +17,8 @@ from agent.journal import Journal
 from agent.reconciler import OFF, Desired, Due
 from agent.recorders import RecorderGone
 from agent.wire.models import WireCamera
-from recorder.protocol import LinkChanged, RecordingBegan, SliceClosed, SliceOpened, Tuning
+from recorder.protocol import LinkChanged, RecordingBegan, SliceClosed, SliceOpened
+from recorder.specs import Tuning
 from tests.agent.rooms import Rooms, recorded_sec, rooms_in
 from tests.agent.spool import eventually
 from tests.media import MakeSample, assert_plays

@@ -16,7 +16,7 @@ from agent.board import Board, Stage
 from agent.display import Lines, LivePage, Place, make_display
 from agent.status import Happening
 from agent.words import Words, clock, language_of, megabytes
-from recorder.protocol import Cause
+from recorder.specs import Cause
 from tests.agent.views import NOW, STEM, channel, recording, slice_news, view
 
 PLACE = Place("http://127.0.0.1:8480/", "credential-of-the-first-run", Path("/srv/server"), Path("/srv/log"))

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from agent.journal import Journal, JournalError, JournalThread, SliceState
 from agent.reconciler import Due
-from recorder.protocol import GapFound, SliceFacts
+from recorder.protocol import GapFound
+from recorder.specs import SliceFacts
 
 LESSON = Due("lesson:1:7:2026-11-23", 1, 7, 1000.0, 3700.0, 3, 4, "语文")
 

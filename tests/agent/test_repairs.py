@@ -16,7 +16,8 @@ from agent.recorders import RecorderHost
 from agent.repairs import Repairs
 from agent.wire.models import WireCamera
 from recorder.names import SliceName, new_uid
-from recorder.protocol import RecordingBegan, SliceClosed, Tuning
+from recorder.protocol import RecordingBegan, SliceClosed
+from recorder.specs import Tuning
 from tests.agent.rooms import LIMIT_SEC, Rooms, recorded_sec, rooms_in
 from tests.agent.spool import eventually
 from tests.media import MakeSample

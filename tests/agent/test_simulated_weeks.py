@@ -28,7 +28,7 @@ from agent.timetable import Lesson
 from agent.wakeups import Wakeups
 from agent.wire.models import WireCamera, WireCourse
 from recorder.names import new_uid
-from recorder.protocol import SliceFacts, Tuning
+from recorder.specs import SliceFacts, Tuning
 from tests.agent.simulated import SimulatedClock, SimulatedLoop, scheduler_on
 from tests.agent.test_timetable import at
 

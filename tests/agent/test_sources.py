@@ -6,7 +6,7 @@ import pytest
 
 from agent.sources import NoSource, Sources, sources_of
 from agent.wire.models import WireCamera
-from recorder.protocol import SourceSpec
+from recorder.specs import SourceSpec
 
 STREAM = WireCamera(camera_id=7, stream_prop=2, stream_url="rtsp://10.0.0.7/main")
 

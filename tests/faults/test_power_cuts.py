@@ -24,10 +24,11 @@ from recorder.feed import Feed
 from recorder.finisher import Emit, Finisher
 from recorder.names import parse
 from recorder.packets import Packet
-from recorder.protocol import BeginRecording, Event, Limits, RecordingSpec, RepairDone, SliceClosed, Tuning
+from recorder.protocol import BeginRecording, Event, RepairDone, SliceClosed
 from recorder.recording import Recording, Surroundings
 from recorder.repair import repair_folder
 from recorder.ring import Ring
+from recorder.specs import Limits, RecordingSpec, Tuning
 from recorder.timeline import Timeline
 from tests.faults.storage_shim import SHARES, Op, Share, StorageLog, after_cut, write_files
 from tests.media import MakeSample, assert_plays, camera_packets, frame_numbers, packet_hashes, tracks_of

@@ -8,16 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recorder.protocol import (
-    BeginRecording,
-    CloseChannel,
-    OpenChannel,
-    RecordingEnded,
-    RecordingSpec,
-    SliceClosed,
-    SourceSpec,
-    Tuning,
-)
+from recorder.protocol import BeginRecording, CloseChannel, OpenChannel, RecordingEnded, SliceClosed
+from recorder.specs import RecordingSpec, SourceSpec, Tuning
 from tests.media import MakeSample, frame_numbers
 from tests.recorder.processes import Forks
 from tests.servers.browser import ask

@@ -24,13 +24,10 @@ from recorder.protocol import (
     OpenChannel,
     Pulse,
     RecordingEnded,
-    RecordingSpec,
     SliceClosed,
-    SliceFacts,
-    SourceSpec,
     Trouble,
-    Tuning,
 )
+from recorder.specs import RecordingSpec, SliceFacts, SourceSpec, Tuning
 from tests.media import MakeSample, PacketFacts, ffprobe, frame_numbers, packets_in
 from tests.recorder.processes import Forks, Recorder
 from tests.servers.rtsp_gst import file_and_g711_stream, file_stream, rtsp_server

@@ -15,8 +15,8 @@ import pytest
 
 from recorder.errors import SourceError
 from recorder.packets import Packet, TrackKind
-from recorder.protocol import Limits, SourceSpec
 from recorder.source.opening import open_source
+from recorder.specs import Limits, SourceSpec
 from tests.media import MakeSample, digest, frame_numbers, packets_in, write_mp4
 from tests.servers.rtsp_gst import RtspServer, file_and_g711_stream, file_stream, rtsp_server
 

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import TypeVar
 
-from recorder.protocol import Event, OpenChannel, Order, SourceSpec, Tuning, decode, encode
+from recorder.protocol import Event, OpenChannel, Order, decode, encode
+from recorder.specs import SourceSpec, Tuning
 
 E = TypeVar("E")
 LIMIT_SEC = 15.0

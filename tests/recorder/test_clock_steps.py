@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from recorder.packets import Packet
-from recorder.protocol import BeginRecording, GapFound, Limits, RecordingEnded, RecordingSpec, SliceClosed, Trouble
+from recorder.protocol import BeginRecording, GapFound, RecordingEnded, SliceClosed, Trouble
+from recorder.specs import Limits, RecordingSpec
 from tests.media import MakeSample, camera_packets, frame_numbers, tracks_of
 from tests.recorder.writer_stage import WALL_ZERO, Stage
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.coverage import UNNAMED_SEC, Coverage, Gap
-from recorder.protocol import Cause
+from recorder.specs import Cause
 
 FRAME = 0.04
 

@@ -22,13 +22,11 @@ from recorder.protocol import (
     Pulse,
     RecordingBegan,
     RecordingEnded,
-    RecordingSpec,
     SliceClosed,
     SnapshotTaken,
-    SourceSpec,
     TakeSnapshot,
-    Tuning,
 )
+from recorder.specs import RecordingSpec, SourceSpec, Tuning
 from tests.media import MakeSample, frame_numbers
 from tests.recorder.processes import Forks, Recorder, channel
 

@@ -16,17 +16,8 @@ from pathlib import Path
 import pytest
 
 from recorder.names import parse
-from recorder.protocol import (
-    BeginRecording,
-    LinkChanged,
-    RecordingBegan,
-    RecordingSpec,
-    RepairDone,
-    RepairFolder,
-    SliceClosed,
-    SliceFacts,
-    Tuning,
-)
+from recorder.protocol import BeginRecording, LinkChanged, RecordingBegan, RepairDone, RepairFolder, SliceClosed
+from recorder.specs import RecordingSpec, SliceFacts, Tuning
 from tests.media import MakeSample, ffprobe, frame_numbers
 from tests.recorder.processes import Forks, Recorder, channel
 

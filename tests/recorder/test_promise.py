@@ -15,18 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recorder.packets import Packet
-from recorder.protocol import (
-    BeginRecording,
-    Cause,
-    Event,
-    GapFound,
-    Limits,
-    RecordingEnded,
-    RecordingSpec,
-    SliceClosed,
-    Trouble,
-    Tuning,
-)
+from recorder.protocol import BeginRecording, Event, GapFound, RecordingEnded, SliceClosed, Trouble
+from recorder.specs import Cause, Limits, RecordingSpec, Tuning
 from tests.media import MakeSample, camera_packets, packets_in, tracks_of
 from tests.recorder.writer_stage import WALL_ZERO, Stage
 

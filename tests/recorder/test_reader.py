@@ -14,9 +14,10 @@ import pytest
 from recorder.errors import SourceError
 from recorder.feed import Feed
 from recorder.packets import Packet, Track
-from recorder.protocol import Event, Limits, LinkChanged, SourceSpec, Trouble
+from recorder.protocol import Event, LinkChanged, Trouble
 from recorder.reader import Reader
 from recorder.ring import Ring
+from recorder.specs import Limits, SourceSpec
 from recorder.timeline import Timeline
 from tests.media import MakeSample, camera_packets, tracks_of
 from tests.recorder.test_audio import G711, tone

@@ -15,22 +15,10 @@ from recorder.channel_clock import ChannelClock
 from recorder.feed import Feed
 from recorder.finisher import Finisher
 from recorder.packets import Packet
-from recorder.protocol import (
-    BeginRecording,
-    Cause,
-    Event,
-    GapFound,
-    Limits,
-    RecordingBegan,
-    RecordingEnded,
-    RecordingSpec,
-    SliceClosed,
-    SliceFacts,
-    Trouble,
-    Tuning,
-)
+from recorder.protocol import BeginRecording, Event, GapFound, RecordingBegan, RecordingEnded, SliceClosed, Trouble
 from recorder.recording import Recording, Surroundings
 from recorder.ring import Ring
+from recorder.specs import Cause, Limits, RecordingSpec, SliceFacts, Tuning
 from recorder.timeline import Timeline
 from tests.media import (
     MakeSample,

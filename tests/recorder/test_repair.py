@@ -13,10 +13,11 @@ import pytest
 from recorder import repair
 from recorder.names import SliceName, new_uid, parse
 from recorder.packets import Packet
-from recorder.protocol import Event, RepairDone, SliceClosed, SliceFacts, Trouble
+from recorder.protocol import Event, RepairDone, SliceClosed, Trouble
 from recorder.repair import repair_folder
 from recorder.slice_file import SliceFile
 from recorder.slice_meta import SliceMeta
+from recorder.specs import SliceFacts
 from recorder.timeline import Timeline
 from tests.media import MakeSample, assert_plays, camera_packets, frame_numbers, tracks_of
 

@@ -23,7 +23,6 @@ from recorder.protocol import (
     Pulse,
     RecordingBegan,
     RecordingEnded,
-    RecordingSpec,
     RepairDone,
     RepairFolder,
     SliceClosed,
@@ -31,8 +30,8 @@ from recorder.protocol import (
     SnapshotTaken,
     TakeSnapshot,
     Trouble,
-    Tuning,
 )
+from recorder.specs import RecordingSpec, Tuning
 from tests.media import MakeSample, assert_plays, frame_numbers, packet_hashes
 from tests.recorder.processes import LIMIT_SEC, Forks, Recorder, channel
 

@@ -9,18 +9,10 @@ from pathlib import Path
 import pytest
 
 from recorder.packets import Packet
-from recorder.protocol import (
-    BeginRecording,
-    GapFound,
-    Limits,
-    MoveEnd,
-    RecordingEnded,
-    RecordingSpec,
-    SliceClosed,
-    Trouble,
-)
+from recorder.protocol import BeginRecording, GapFound, MoveEnd, RecordingEnded, SliceClosed, Trouble
 from recorder.recording import Recording
 from recorder.slice_file import SliceFile
+from recorder.specs import Limits, RecordingSpec
 from recorder.synced_file import locked
 from recorder.timeline import Timed
 from tests.media import MakeSample, camera_packets, frame_numbers, tracks_of

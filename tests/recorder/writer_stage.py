@@ -9,9 +9,10 @@ from recorder.channel_clock import ChannelClock
 from recorder.feed import Feed
 from recorder.finisher import Finisher
 from recorder.packets import Packet
-from recorder.protocol import Cause, Event, Limits, Tuning
+from recorder.protocol import Event
 from recorder.recording import Surroundings
 from recorder.ring import Ring
+from recorder.specs import Cause, Limits, Tuning
 from recorder.timeline import Timeline
 from recorder.writer import Writer
 

@@ -16,9 +16,9 @@ import pytest
 
 from recorder.errors import SourceError
 from recorder.packets import Packet, Track
-from recorder.protocol import Limits, SourceSpec
 from recorder.source.libav import LibavSource
 from recorder.source.opening import open_source
+from recorder.specs import Limits, SourceSpec
 from tests.media import MakeSample, digest, frame_numbers, packet_hashes, write_mp4
 from tests.servers.http_media import MediaServer, Reply, remuxed, serving
 

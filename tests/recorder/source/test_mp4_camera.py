@@ -14,9 +14,9 @@ import pytest
 
 from recorder.errors import SourceError
 from recorder.packets import Packet, TrackKind
-from recorder.protocol import Limits, SourceSpec
 from recorder.source.mp4_camera import Mp4Camera
 from recorder.source.opening import open_source
+from recorder.specs import Limits, SourceSpec
 from tests.media import MakeSample, camera_packets, digest, packet_hashes, packets_in
 
 KINDS: tuple[TrackKind, ...] = ("video", "audio")

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recorder.errors import RefusedUrl
-from recorder.protocol import SourceSpec
 from recorder.source.urls import DEFAULT_PORTS, Address, address_of, redact
+from recorder.specs import SourceSpec
 
 _printable = st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
 
