@@ -8,26 +8,16 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from agent.standalone.console import access
-from agent.standalone.console.markup import Markup, asset, html
 from agent.standalone.console.render import Renderer
 from agent.standalone.console.view import dashboard
-from agent.standalone.console.words import LANGUAGES, Words, preferred
+from agent.standalone.console.words import Words
 from agent.standalone.services import SERVICES
 from agent.standalone.store.schema import Record
+from agent.web.markup import Markup, asset, html
+from agent.web.serving import HEADERS, POLICY, asset_routes, language_of, page_response, take_language_choice
 
-LANGUAGE_COOKIE = "gather_lang"
 ATTEMPTS = web.AppKey("attempts", access.Attempts)
-_POLICY = (
-    "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'self'; script-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'"
-)
-_HEADERS = {
-    "Content-Security-Policy": _POLICY + "; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-_FRAMED = {**_HEADERS, "Content-Security-Policy": _POLICY + "; frame-ancestors *"}
+_FRAMED = {**HEADERS, "Content-Security-Policy": POLICY + "; frame-ancestors *"}
 
 
 def routes() -> list[web.RouteDef]:
@@ -37,34 +27,30 @@ def routes() -> list[web.RouteDef]:
         web.get("/console/live", live),
         web.post("/console/sign-in", sign_in),
         web.post("/console/sign-out", sign_out),
-        web.get("/console/console.css", stylesheet),
-        web.get("/console/console.js", script),
+        *asset_routes(),
         web.get("/play/record/{ticket}", player),
     ]
 
 
 async def home(request: web.Request) -> web.Response:
     """The page, or the door to it."""
-    if (wish := request.query.get("lang")) in LANGUAGES:
-        answer = web.HTTPSeeOther("/")
-        answer.set_cookie(LANGUAGE_COOKIE, wish, max_age=365 * 86400, path="/", httponly=True, samesite="Lax")
-        raise answer
+    take_language_choice(request)
     services = request.app[SERVICES]
     session = access.session_of(request)
     if session is None:
-        return _html(_renderer(request).sign_in())
+        return page_response(_renderer(request).sign_in())
     view = await services.database.run(dashboard, services.clock(), services.zone)
     page = _renderer(request).home(view, services.keys.form_token(session), services.base_url(request))
-    return _html(page)
+    return page_response(page)
 
 
 async def live(request: web.Request) -> web.Response:
     """The part of the page that changes."""
     services = request.app[SERVICES]
     if access.session_of(request) is None:
-        return web.Response(status=401, headers=_HEADERS)
+        return web.Response(status=401, headers=HEADERS)
     view = await services.database.run(dashboard, services.clock(), services.zone)
-    return _html(_renderer(request).live(view))
+    return page_response(_renderer(request).live(view))
 
 
 async def sign_in(request: web.Request) -> web.Response:
@@ -72,17 +58,17 @@ async def sign_in(request: web.Request) -> web.Response:
     services, attempts = request.app[SERVICES], request.app[ATTEMPTS]
     words = _words(request)
     if not access.is_own_form(request):
-        return _html(Renderer(services, words).sign_in(), 403)
+        return page_response(Renderer(services, words).sign_in(), 403)
     address, now = request.remote or "", services.clock()
     if (wait := attempts.wait(address, now)) > 0:
-        page = _html(Renderer(services, words).sign_in(words["slow_down"]), 429)
+        page = page_response(Renderer(services, words).sign_in(words["slow_down"]), 429)
         page.headers["Retry-After"] = str(math.ceil(wait))
         return page
     given = (await request.post()).get("credential", "")
     if not isinstance(given, str) or not services.keys.is_credential(given.strip()):
         attempts.fail(address, now)
-        return _html(Renderer(services, words).sign_in(words["wrong"]), 403)
-    answer = web.Response(status=303, headers={**_HEADERS, "Location": "/"})
+        return page_response(Renderer(services, words).sign_in(words["wrong"]), 403)
+    answer = web.Response(status=303, headers={**HEADERS, "Location": "/"})
     access.begin_session(answer, services, secure=access.is_secure(request, services))
     return answer
 
@@ -91,22 +77,10 @@ async def sign_out(request: web.Request) -> web.Response:
     """End the session; only a form of this session may."""
     session = access.session_of(request)
     given = (await request.post()).get("form_token", "")
-    answer = web.Response(status=303, headers={**_HEADERS, "Location": "/"})
+    answer = web.Response(status=303, headers={**HEADERS, "Location": "/"})
     if session is not None and isinstance(given, str) and access.is_form_of(request, session, given):
         access.end_session(answer)
     return answer
-
-
-async def stylesheet(_request: web.Request) -> web.Response:
-    """The style sheet."""
-    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
-    return web.Response(text=asset("console.css"), content_type="text/css", charset="utf-8", headers=headers)
-
-
-async def script(_request: web.Request) -> web.Response:
-    """The script."""
-    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
-    return web.Response(text=asset("console.js"), content_type="text/javascript", charset="utf-8", headers=headers)
 
 
 async def player(request: web.Request) -> web.Response:
@@ -115,9 +89,11 @@ async def player(request: web.Request) -> web.Response:
     record_id = services.keys.redeem("record", request.match_info["ticket"])
     record = None if record_id is None else await services.database.run(_click, record_id)
     if record is None:
-        return _html(html("<!doctype html><title>404</title><p>{text}</p>", text=words["not_found"]), 404, _FRAMED)
+        return page_response(
+            html("<!doctype html><title>404</title><p>{text}</p>", text=words["not_found"]), 404, _FRAMED
+        )
     page = html(
-        asset("player.html"),
+        asset("player.html", __package__),
         lang=words.tag,
         title=services.settings.name,
         file=record.file_fdfs,
@@ -125,7 +101,7 @@ async def player(request: web.Request) -> web.Response:
         height=_pixels(request, "height", 550),
         poster=html(' poster="{image}"', image=record.image_fdfs) if record.image_fdfs else Markup(),
     )
-    return _html(page, 200, _FRAMED)
+    return page_response(page, 200, _FRAMED)
 
 
 def _click(session: Session, record_id: int) -> Record | None:
@@ -141,15 +117,8 @@ def _pixels(request: web.Request, name: str, default: int) -> int:
 
 
 def _words(request: web.Request) -> Words:
-    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-    return Words(chosen if chosen in LANGUAGES else preferred(request.headers.get("Accept-Language", "")))
+    return Words(language_of(request))
 
 
 def _renderer(request: web.Request) -> Renderer:
     return Renderer(request.app[SERVICES], _words(request))
-
-
-def _html(page: Markup, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(
-        status=status, text=str(page), content_type="text/html", charset="utf-8", headers=headers or _HEADERS
-    )

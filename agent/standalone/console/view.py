@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from agent.standalone.clocktime import week_id
 from agent.standalone.store.schema import Camera, Course, Gather, Image, Lesson, Record, Subject, Teacher
+from agent.web.parts import GapView
 
 RECENT = 24
 LessonState = Literal["upcoming", "on", "silent", "closing", "done", "unreported"]
@@ -30,15 +31,6 @@ class ChannelView:
     taken: float
     recording: tuple[str, ...]
     media: str
-
-
-@dataclass(frozen=True, slots=True)
-class GapView:
-    """What is missing of a lesson."""
-
-    since: float
-    until: float
-    cause: str
 
 
 @dataclass(frozen=True, slots=True)

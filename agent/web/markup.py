@@ -35,6 +35,6 @@ def joined(parts: Iterable[Markup]) -> Markup:
 
 
 @cache
-def asset(name: str) -> str:
-    """A file of this package."""
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+def asset(name: str, package: str = "agent.web") -> str:
+    """A file of a package."""
+    return files(package).joinpath(name).read_text(encoding="utf-8")

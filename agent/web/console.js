@@ -13,7 +13,7 @@
   async function refresh() {
     try {
       if (!document.hidden) {
-        const answer = await fetch("/console/live", { cache: "no-store" });
+        const answer = await fetch(live.dataset.from, { cache: "no-store" });
         if (answer.status === 401) {
           location.reload();
           return;

@@ -1,0 +1,117 @@
+"""The pieces that both pages are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from agent.web.markup import Markup, asset, html, joined
+from agent.web.words import Words
+
+SHOWN_GAPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class GapView:
+    """What is missing of a lesson. Unix seconds."""
+
+    since: float
+    until: float
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class LessonLine:
+    """A lesson as it is drawn. `clock` in `lesson_line` turns Unix seconds into the time of day."""
+
+    begin: float
+    end: float | None
+    title: str
+    camera: str
+    teacher: str
+    kind: str
+    """A state for which there is a word `state_<kind>`."""
+    coverage: float | None
+    gaps: Sequence[GapView]
+    is_over_drawn: bool = True
+    """Whether what has passed of it is drawn as recorded."""
+
+
+def page(title: str, words: Words, body: Markup) -> Markup:
+    """A whole page."""
+    return html(asset("page.html"), lang=words.tag, title=title, body=body)
+
+
+def listed(items: Iterable[Markup], empty: str) -> Markup:
+    """List items, or one that says that there is none."""
+    return joined(items) or html('<li class="empty">{text}</li>', text=empty)
+
+
+def picture(address: str, name: str, words: Words) -> Markup:
+    """A channel's picture, or that there is none yet."""
+    if not address:
+        return html("<span>{text}</span>", text=words["no_picture"])
+    return html('<img src="{src}" alt="{alt}" loading="lazy">', src=address, alt=name)
+
+
+def lesson_line(lesson: LessonLine, now: float, words: Words, clock: Callable[[float], str]) -> Markup:
+    """One lesson: when, what, a bar with its losses, how it is."""
+    return html(
+        asset("lesson.html"),
+        begin=clock(lesson.begin)[:5],
+        end="" if lesson.end is None else clock(lesson.end)[:5],
+        title=lesson.title or words["by_hand"],
+        camera=lesson.camera,
+        teacher=lesson.teacher,
+        kind=lesson.kind,
+        state=words[f"state_{lesson.kind}"],
+        coverage="" if lesson.coverage is None else f"{words['coverage']} {percent(lesson.coverage)}",
+        bar=_bar(lesson, now),
+        gaps=_gaps(lesson, words, clock),
+    )
+
+
+def percent(share: float) -> str:
+    """A share as people read it; never 100 % while something is missing."""
+    tenths = 1000 if share >= 1 else min(int(share * 1000), 999)
+    return f"{tenths / 10:.1f} %"
+
+
+def _bar(lesson: LessonLine, now: float) -> Markup:
+    """The lesson as a bar: what is over, and in it what is missing."""
+    if lesson.end is None or lesson.end <= lesson.begin:
+        return Markup()
+    length = lesson.end - lesson.begin
+
+    def place(unix: float) -> float:
+        return 1000 * min(max((unix - lesson.begin) / length, 0.0), 1.0)
+
+    over = place(now) if lesson.is_over_drawn else 0.0
+    missing = joined(
+        html(
+            '<rect class="missing" x="{x:.1f}" width="{width:.1f}" height="10"/>',
+            x=place(gap.since),
+            width=max(place(gap.until) - place(gap.since), 2.0),
+        )
+        for gap in lesson.gaps
+    )
+    return html(asset("bar.html"), over=f"{over:.1f}", missing=missing)
+
+
+def _gaps(lesson: LessonLine, words: Words, clock: Callable[[float], str]) -> Markup:
+    if not lesson.gaps:
+        whole = lesson.kind == "done" and lesson.coverage is not None and lesson.coverage >= 1
+        return html('<p class="whole">{text}</p>', text=words["complete"]) if whole else Markup()
+    longest = sorted(lesson.gaps, key=lambda gap: gap.since - gap.until)[:SHOWN_GAPS]
+    shown = sorted(longest, key=lambda gap: gap.since)
+    rest = sum(gap.until - gap.since for gap in lesson.gaps) - sum(gap.until - gap.since for gap in shown)
+    items = [html("<li>{text}</li>", text=_gap(gap, words, clock)) for gap in shown]
+    if len(lesson.gaps) > len(shown):
+        text = f"{words['more_gaps']}: {len(lesson.gaps) - len(shown)} × , {rest:.1f} {words['seconds']}"
+        items.append(html("<li>{text}</li>", text=text))
+    return html('<ul class="gaps" aria-label="{label}">{items}</ul>', label=words["gaps"], items=joined(items))
+
+
+def _gap(gap: GapView, words: Words, clock: Callable[[float], str]) -> str:
+    length = f"{max(gap.until - gap.since, 0):.1f} {words['seconds']}"
+    return f"{clock(gap.since)} – {clock(gap.until)} · {length} · {words.cause(gap.cause)}"

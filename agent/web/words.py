@@ -1,0 +1,91 @@
+"""What the pages say, in Chinese and in English: the words that both have, and a class for all of a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+LANGUAGES = {"zh": "zh-CN", "en": "en"}
+
+Table = Mapping[str, tuple[str, str]]
+"""By key: Chinese, English."""
+
+COMMON: Table = {
+    "other_language": ("English", "中文"),
+    "channels": ("通道", "Channels"),
+    "no_channels": ("还没有通道。", "There is no channel yet."),
+    "lessons": ("今日课程", "Today's lessons"),
+    "no_lessons": ("今天没有课程。", "There are no lessons today."),
+    "no_picture": ("暂无画面", "No picture yet"),
+    "online": ("在线", "online"),
+    "offline": ("离线", "offline"),
+    "idle": ("未在录像", "not recording"),
+    "recording": ("正在录像", "recording"),
+    "by_hand": ("手动录像", "by hand"),
+    "picture_of": ("画面时间", "picture of"),
+    "state_upcoming": ("未开始", "upcoming"),
+    "state_on": ("正在录像", "recording"),
+    "state_silent": ("应录未录", "should be recording"),
+    "state_done": ("已完成", "done"),
+    "state_unreported": ("无录像", "nothing recorded"),
+    "state_closing": ("等待结果", "closing"),
+    "coverage": ("完整度", "coverage"),
+    "complete": ("完整，无缺失", "complete, nothing missing"),
+    "gaps": ("缺失", "missing"),
+    "more_gaps": ("其余缺失", "more"),
+    "seconds": ("秒", "s"),
+    "as_of": ("更新于", "as of"),
+    "cause_unreachable": ("无法连接摄像头", "camera unreachable"),
+    "cause_unauthorized": ("摄像头拒绝用户名或密码", "camera refused user or password"),
+    "cause_not_found": ("没有这个流或文件", "no such stream or file"),
+    "cause_timeout": ("摄像头应答超时", "camera did not answer in time"),
+    "cause_stalled": ("画面中断", "stream fell silent"),
+    "cause_ended": ("摄像头关闭了流", "camera closed the stream"),
+    "cause_unusable": ("码流无法录制", "stream cannot be recorded"),
+    "cause_refused_url": ("地址不允许", "address not allowed"),
+    "cause_disk": ("磁盘写入失败", "disk failed"),
+    "cause_overflow": ("磁盘过慢", "disk too slow"),
+    "cause_packet_loss": ("网络丢包", "packets lost"),
+    "cause_restart": ("录制进程重启", "recorder restarted"),
+    "cause_late": ("开始晚了", "began late"),
+    "cause_no_key_frame": ("没有关键帧", "no key frame"),
+    "cause_stopped": ("手动停止", "stopped by hand"),
+}
+
+
+class Words:
+    """The words of one language: the common ones and a page's own."""
+
+    def __init__(self, language: str, own: Table) -> None:
+        self.language = language if language in LANGUAGES else "zh"
+        self._column = list(LANGUAGES).index(self.language)
+        self._own = own
+
+    @property
+    def tag(self) -> str:
+        """The language as HTML names it."""
+        return LANGUAGES[self.language]
+
+    @property
+    def other(self) -> str:
+        """The other language."""
+        return "en" if self.language == "zh" else "zh"
+
+    def __getitem__(self, key: str) -> str:
+        pair = self._own.get(key) or COMMON[key]
+        return pair[self._column]
+
+    def cause(self, cause: str) -> str:
+        """A gap's or a channel's cause; one that is not known here as it came."""
+        pair = COMMON.get(f"cause_{cause}")
+        return pair[self._column] if pair else cause
+
+
+def preferred(accept_language: str) -> str:
+    """The language that an `Accept-Language` header likes best; Chinese when it likes neither."""
+    best, chosen = 0.0, "zh"
+    for part in accept_language.lower().split(","):
+        match = re.fullmatch(r"\s*([a-z]{1,8})(?:-[a-z0-9-]*)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", part)
+        if match and match[1] in LANGUAGES and (quality := float(match[2] or 1)) > best:
+            best, chosen = quality, match[1]
+    return chosen
