@@ -19,7 +19,7 @@ from agent.clock import Clock
 from agent.reconciler import OFF, Desired
 from agent.recorders import RecorderGone, RecorderHost
 from agent.session import Hooks, Running, Session
-from agent.sources import NoSource, describe, sources_of
+from agent.sources import NoSource, describe, shown, sources_of
 from agent.status import ChannelView, RecordingView
 from agent.wire.models import WireCamera
 from recorder.protocol import Event, LinkChanged, OpenChannel, SnapshotTaken, TakeSnapshot
@@ -171,6 +171,9 @@ class Channel:
             audio=link.audio,
             sub_state=self.sub_link.state if self.sub_link and self.sub_link.state != "idle" else None,
             sub_detail=self.sub_link.detail if self.sub_link else "",
+            sub_source=shown(self._setup.sub_streams.get(self.camera.camera_id, "")),
+            sub_video=self.sub_link.video if self.sub_link else "",
+            bit_rate=session.bit_rate if session else None,
             wanted=wanted,
             recordings=tuple(
                 RecordingView(

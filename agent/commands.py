@@ -61,6 +61,7 @@ class Commands:
             "start_record": self._start_record,
             "stop_record": self._stop_record,
             "snapshot": self._snapshot,
+            "pause_upload": self._pause_upload,
             "resume_upload": self._resume_upload,
             "status": self._status,
         }
@@ -181,7 +182,12 @@ class Commands:
             raise Refused(Code.NO_PICTURE, taken.error)
         return {"camera_id": ref.camera_id, "width": taken.width, "height": taken.height, "taken": taken.taken_at}
 
+    async def _pause_upload(self, _: WireModel) -> dict[str, Any]:
+        self._state.hold_uploads(True)
+        return {}
+
     async def _resume_upload(self, _: WireModel) -> dict[str, Any]:
+        self._state.hold_uploads(False)
         self._uploads.resume()
         return {}
 

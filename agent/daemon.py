@@ -135,6 +135,7 @@ class Daemon:
             keep_trying=lambda: bool(self._state.known.gather.auto_fds),
             on_uploaded=self._slice_uploaded,
             tell=self._tell,
+            held=lambda: self._state.known.uploads_held,
         )
         self._overview = Overview(
             self._state,
@@ -178,7 +179,7 @@ class Daemon:
             tell=self._tell,
         )
         self._overview.link = self._link
-        self._door = LocalDoor(control_socket(config), self._overview.look)
+        self._door = LocalDoor(control_socket(config), self._overview, self._commands.carry_out, self._snapshots)
 
     # -- life
 

@@ -10,6 +10,7 @@ from datetime import tzinfo
 from agent.channel import Channel
 from agent.clock import Clock
 from agent.journal import Journal, JournalThread
+from agent.lessons import Now
 from agent.reconciler import OFF, Desired, Due, due_lesson, next_turn, what_should_run
 from agent.state import AgentState
 from agent.wire.models import WireCamera
@@ -133,6 +134,21 @@ class Fleet:
                     name = self.name_of(camera_id)
                     why = channel.link.detail or channel.link.state if channel else "no recorder"
                     found.append(f"channel {camera_id} {name}: should be recording and is not ({why})")
+        return found
+
+    def due_now(self) -> dict[str, Now]:
+        """The recordings that should be on, by key, and how they fare."""
+        found = {}
+        for camera_id, desired in self.desired.items():
+            channel = self.channels.get(camera_id)
+            for item in desired.due:
+                if channel is None:
+                    found[item.key] = Now(False, cause="restart", detail="no recorder")
+                else:
+                    link = channel.link
+                    found[item.key] = Now(
+                        self._records(channel, item), channel.packet_age_sec, link.cause or "late", link.detail
+                    )
         return found
 
     @staticmethod

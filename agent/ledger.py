@@ -55,8 +55,7 @@ def account(due: Span, slices: Iterable[Span], named: Sequence[Span], default_ca
     ]
     inside = [gap for gap in inside if gap.cause in {"overflow", "packet_loss", "disk"}]
     everything = tuple(sorted((*gaps, *inside), key=lambda gap: gap.since))
-    missing = sum(gap.length for gap in _merged(everything))
-    coverage = 1.0 if due.length <= 0 else max(0.0, 1.0 - missing / due.length)
+    coverage = 1.0 if due.length <= 0 else max(0.0, 1.0 - missing_sec(everything) / due.length)
     return Account(coverage, everything)
 
 
@@ -65,6 +64,11 @@ def account_so_far(begin: float, slices: Sequence[Span], named: Sequence[Span]) 
     reached = max((piece.until for piece in slices), default=begin)
     later = [Span(max(gap.since, reached), gap.until, gap.cause, gap.detail) for gap in named if gap.until > reached]
     return (*account(Span(begin, reached), slices, named).gaps, *later)
+
+
+def missing_sec(gaps: Iterable[Span]) -> float:
+    """Seconds that are missing; what two gaps share counts once."""
+    return sum(gap.length for gap in _merged(gaps))
 
 
 def _holes(due: Span, slices: Iterable[Span]) -> list[Span]:

@@ -6,16 +6,18 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable
-from datetime import tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 
 from agent import __version__
 from agent.clock import Clock
 from agent.fleet import Fleet
 from agent.journal import Journal, JournalThread, SliceState
+from agent.lessons import outcomes, read_between
 from agent.link.server import ServerLink
+from agent.spool_view import upload_views, waiting_rows
 from agent.state import AgentState
-from agent.status import DaemonView, LessonView, QueueView
+from agent.status import CamerasView, ChannelView, DaemonView, LessonsView, LessonView, QueueView, UploadsView
 from agent.uploads import Uploads
 from agent.wire.models import CameraStatus, Hello, StatusReport
 
@@ -130,12 +132,53 @@ class Overview:
         await self.refresh()
         return self.view()
 
+    async def lessons(self, first: date | None = None, days: int = 1) -> LessonsView:
+        """What became, and is to become, of the lessons that begin on `days` days from `first` (None: today)."""
+        zone, now = self._zone(), self._clock.wall()
+        first = first or datetime.fromtimestamp(now, UTC).astimezone(zone).date()
+        since, until = (
+            datetime.combine(first + timedelta(days=ahead), time(), tzinfo=zone).timestamp() for ahead in (0, days)
+        )
+        lessons = self._state.timetable(zone).lessons_between(since, until)
+        kept = await self._journal.do(read_between, since, until)
+        return LessonsView(
+            now=now,
+            first_day=first.isoformat(),
+            last_day=(first + timedelta(days=days - 1)).isoformat(),
+            timezone=str(zone),
+            lessons=outcomes(
+                [lesson for lesson in lessons if lesson.start >= since], kept, self._fleet.due_now(), self._names(), now
+            ),
+        )
+
+    def camera_views(self) -> CamerasView:
+        """All channels at this moment."""
+        return CamerasView(now=self._clock.wall(), cameras=self._channel_views())
+
+    async def uploads_view(self) -> UploadsView:
+        """The queue with its files."""
+        await self.refresh()
+        now, queue = self._clock.wall(), self.queue()
+        rows = await self._journal.do(waiting_rows)
+        files = upload_views(
+            rows, self._names(), now, tries=self._uploads.tries(), busy=self._uploads.under_way, paused=queue.paused
+        )
+        return UploadsView(now=now, queue=queue, files=files, more=queue.recorded + queue.uploaded - len(files))
+
+    def _names(self) -> dict[int, str]:
+        return {camera_id: camera.camera_name for camera_id, camera in self._state.known.cameras.items()}
+
+    def _channel_views(self) -> tuple[ChannelView, ...]:
+        wanted = self._state.wanted
+        return tuple(
+            channel.view(wanted.get(camera_id, True)) for camera_id, channel in sorted(self._fleet.channels.items())
+        )
+
     def view(self) -> DaemonView:
         """Everything at this moment."""
         link = self.link.state if self.link else "offline"
         known, now = self._state.known, self._clock.wall()
         lessons = self._state.timetable(self._zone()).lessons_between(now, now + LOOK_AHEAD_SEC)
-        wanted = self._state.wanted
         return DaemonView(
             now=now,
             version=__version__,
@@ -146,9 +189,7 @@ class Overview:
             link=link,
             link_detail="" if self.link is None or link == "connected" else self.link.detail,
             timezone=str(self._zone()),
-            channels=tuple(
-                channel.view(wanted.get(camera_id, True)) for camera_id, channel in sorted(self._fleet.channels.items())
-            ),
+            channels=self._channel_views(),
             next_lessons=tuple(
                 LessonView(
                     camera_id=lesson.course.camera_id,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ CLOSE_SEC = 8.0
 EXIT_SEC = 2.0
 """How long a recorder that has said its last word may take to exit."""
 _TURN_SEC = 1.0
+RATE_PULSES = 11
+"""Ten seconds' worth: the bit rate is measured over these."""
 
 
 @dataclass(slots=True)
@@ -91,6 +94,15 @@ class Session:
         self._main_rests = main_rests
         self._told_tuning, self._told_reconnect, self._told_need_main = Tuning(), True, True
         self._heard_at = clock.monotonic()
+        self._received: deque[tuple[float, int]] = deque(maxlen=RATE_PULSES)
+
+    @property
+    def bit_rate(self) -> float | None:
+        """What the main stream brings, bits per second over the last pulses; None where it brings nothing."""
+        if len(self._received) < 2:
+            return None
+        (since, before), (until, after) = self._received[0], self._received[-1]
+        return (after - before) * 8 / (until - since) if after > before and until > since else None
 
     def want(self, desired: Desired | None, tuning: Tuning) -> None:
         """What the process should do from now on; None: finish its files and end."""
@@ -192,6 +204,7 @@ class Session:
         match event:
             case Pulse():
                 self.pulse = event
+                self._received.append((self._clock.monotonic(), event.received_bytes))
             case RecordingBegan(slice_id=slice_id, first_at=first_at):
                 if (item := self._of(slice_id)) is not None:
                     item.began_at = first_at

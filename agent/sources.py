@@ -67,6 +67,10 @@ def describe(camera: WireCamera) -> str:
     """The source in words for status pages, without secrets."""
     if camera.stream_prop == 1:
         return camera.stream_mp4
-    address = camera.stream_url if camera.stream_prop == 2 else camera.device_ip
+    return shown(camera.stream_url if camera.stream_prop == 2 else camera.device_ip)
+
+
+def shown(address: str) -> str:
+    """An address without user and password."""
     scheme, separator, rest = address.partition("://")
-    return scheme + separator + rest.rpartition("@")[2]
+    return scheme + separator + rest.rpartition("@")[2] if separator else address

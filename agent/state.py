@@ -50,6 +50,7 @@ class Known(BaseModel):
     cameras: dict[int, WireCamera] = Field(default_factory=dict)
     wanted: dict[int, bool] = Field(default_factory=dict)
     manual: list[ManualEntry] = Field(default_factory=list)
+    uploads_held: bool = False
 
 
 class AgentState:
@@ -169,6 +170,11 @@ class AgentState:
     def want(self, camera_id: int, wanted: bool) -> None:
         """Remember that a channel was started or stopped."""
         self.known.wanted[camera_id] = wanted
+        self.save()
+
+    def hold_uploads(self, held: bool) -> None:
+        """Remember that somebody paused the uploads, or lets them go on."""
+        self.known.uploads_held = held
         self.save()
 
     def change_courses(self, camera_id: int, items: list[WireCourse]) -> None:

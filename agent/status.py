@@ -1,4 +1,8 @@
-"""What the daemon tells people about itself: one snapshot for `status`, the live display and the local page."""
+"""What the daemon tells people about itself: for the command line, the live display and the local page.
+
+Each view is one moment, as JSON on the control socket and in `--json`: fields are added, never renamed. Times are Unix
+seconds, lengths seconds, sizes bytes.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +30,9 @@ class RecordingView(View):
 
 
 class ChannelView(View):
-    """A channel: `state` as the recorder's link has it, or `off` where nobody wants it; `sub_state` is that of its sub
-    stream, if it has one."""
+    """A channel: `state` as the recorder's link has it, or `off` where nobody wants it; `sub_*` are those of its sub
+    stream, if it has one. `source` carries no password. `bit_rate`: bits per second over the last ten, None where
+    nothing comes."""
 
     camera_id: int
     name: str
@@ -39,6 +44,9 @@ class ChannelView(View):
     audio: str = ""
     sub_state: Literal["connecting", "online", "waiting", "down"] | None = None
     sub_detail: str = ""
+    sub_source: str = ""
+    sub_video: str = ""
+    bit_rate: float | None = None
     wanted: bool = True
     recordings: tuple[RecordingView, ...] = ()
     packet_age_sec: float | None = None
@@ -86,6 +94,113 @@ class DaemonView(View):
     queue: QueueView = QueueView()
     disk_free: int = 0
     alarms: tuple[str, ...] = ()
+
+
+class GapView(View):
+    """Time that a recording misses, `[since, until)`. `cause` is a word of `recorder.specs.Cause`, `detail` a sentence
+    where there is one."""
+
+    since: float
+    until: float
+    cause: str
+    detail: str = ""
+
+
+SliceProgress = Literal["recorded", "uploaded", "confirmed", "removed"]
+"""How far a slice is: on this disk; in the storage; known to the server; and gone from this disk after that."""
+
+
+class SliceView(View):
+    """A finished slice. `overlap_sec` of its beginning stand in the slice before it, too."""
+
+    stem: str
+    slice_inx: int
+    started_at: float
+    media_sec: float
+    overlap_sec: float
+    size: int
+    state: SliceProgress
+    repaired: bool = False
+    video: str = ""
+    audio: str = ""
+
+
+LessonState = Literal["coming", "due", "recording", "recorded", "partly", "missed", "not_due"]
+
+
+class LessonOutcome(View):
+    """What became of a lesson, or of a recording by hand (`course_id` 0).
+
+    `state`: "coming"; "due" = should be recorded now and nothing arrives; "recording"; "recorded" = all of it;
+    "partly" = with gaps; "missed" = nothing of it; "not_due" = it was over before this agent knew of it, or it was
+    called off before it began.  `coverage` is recorded over planned time, 0 to 1, while it is on over the time so far,
+    None where nothing was due; it is 1 only without a gap.  `planned_end` is None for an open end.
+    """
+
+    key: str
+    camera_id: int
+    camera_name: str
+    course_id: int
+    title: str = ""
+    state: LessonState
+    slice_id: int | None = None
+    planned_start: float
+    planned_end: float | None
+    began_at: float | None = None
+    ended_at: float | None = None
+    coverage: float | None = None
+    missing_sec: float = 0.0
+    gaps: tuple[GapView, ...] = ()
+    slices: tuple[SliceView, ...] = ()
+
+
+class LessonsView(View):
+    """The lessons that begin on the days `first_day` to `last_day` (ISO dates in `timezone`), by time and channel."""
+
+    now: float
+    first_day: str
+    last_day: str
+    timezone: str
+    lessons: tuple[LessonOutcome, ...] = ()
+
+
+class CamerasView(View):
+    """All channels."""
+
+    now: float
+    cameras: tuple[ChannelView, ...] = ()
+
+
+UploadState = Literal["uploading", "waiting", "retrying", "paused", "stored"]
+
+
+class UploadView(View):
+    """A slice on its way. `state`: "uploading"; "waiting" for its turn; "retrying" = it failed `attempts` times, last
+    with `error`, and is tried again at `next_try`; "paused"; "stored" = uploaded, the server has not confirmed it yet.
+    """
+
+    stem: str
+    camera_id: int
+    camera_name: str
+    course_id: int
+    title: str = ""
+    slice_inx: int
+    started_at: float
+    media_sec: float
+    size: int
+    state: UploadState
+    attempts: int = 0
+    error: str = ""
+    next_try: float | None = None
+
+
+class UploadsView(View):
+    """The queue, the files next in turn first; `more` others are not listed."""
+
+    now: float
+    queue: QueueView
+    files: tuple[UploadView, ...] = ()
+    more: int = 0
 
 
 class Happening(View):

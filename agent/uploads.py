@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -24,11 +25,21 @@ IDLE_SEC = 30.0
 """The journal is looked at this often even when nobody says that there is something new."""
 
 
+@dataclass(frozen=True, slots=True)
+class Try:
+    """How one file fares: `attempts` that failed, the last one's `error`, and in how many seconds it is tried again."""
+
+    attempts: int
+    error: str
+    wait_sec: float
+
+
 class Uploads:
     """Brings slices from RECORDED to UPLOADED.
 
     `storage()` is asked for each file, None while the server has not said where files go. With `keep_trying()` false
-    (`auto_fds` 0) a failure of the storage pauses everything until `resume`.
+    (`auto_fds` 0) a failure of the storage pauses everything until `resume`. While `held()`, no file begins; one that
+    is on its way arrives.
     """
 
     def __init__(
@@ -42,16 +53,36 @@ class Uploads:
         keep_trying: Callable[[], bool],
         on_uploaded: Callable[[], None],
         tell: Callable[[Happening], None],
+        held: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.paused = False
+        self._gave_up = False
         self.error = ""
         """The last failure, for as long as any file waits for another try."""
         self._journal, self._storage, self._clock = journal, storage, clock
         self._parallel, self._retry_max = parallel, retry_max_sec
-        self._keep_trying, self._on_uploaded, self._tell = keep_trying, on_uploaded, tell
+        self._keep_trying, self._on_uploaded, self._tell, self._held = keep_trying, on_uploaded, tell, held
         self._new = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, tuple[Backoff, float]] = {}
+        self._errors: dict[str, tuple[int, str]] = {}
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing goes until `resume`: somebody held the queue, or the storage failed and `auto_fds` is 0."""
+        return self._gave_up or self._held()
+
+    @property
+    def under_way(self) -> frozenset[str]:
+        """The stems of the slices that are being sent now."""
+        return frozenset(self._busy)
+
+    def tries(self) -> dict[str, Try]:
+        """Slices that have failed and not arrived yet, by stem."""
+        now = self._clock.monotonic()
+        return {
+            stem: Try(attempts, error, max(0.0, self._waiting[stem][1] - now) if stem in self._waiting else 0.0)
+            for stem, (attempts, error) in self._errors.items()
+        }
 
     def wake(self) -> None:
         """There is a new slice, or a storage."""
@@ -59,7 +90,7 @@ class Uploads:
 
     def resume(self) -> None:
         """Go on after a pause, everything that waited at once."""
-        self.paused, self.error = False, ""
+        self._gave_up, self.error = False, ""
         self._waiting.clear()
         self._new.set()
 
@@ -68,7 +99,7 @@ class Uploads:
         try:
             while True:
                 self._new.clear()
-                if self.paused and self._keep_trying():
+                if self._gave_up and self._keep_trying():
                     self.resume()  # auto_fds was set to 1 meanwhile
                 if not self.paused and self._storage() is not None:
                     await self._start_some()
@@ -124,6 +155,7 @@ class Uploads:
             self._failed(row, StorageError(f"{row.path}: {type(error).__name__} {error}", retry=False))
             return
         self._waiting.pop(row.stem, None)
+        self._errors.pop(row.stem, None)
         if not self._waiting:
             self.error = ""
         self._tell(
@@ -161,11 +193,12 @@ class Uploads:
         self._waiting[row.stem] = (backoff, self._clock.monotonic() + wait)
         first = self.error == ""
         self.error = str(error)
+        self._errors[row.stem] = (self._errors.get(row.stem, (0, ""))[0] + 1, self.error)
         (log.warning if first else log.info)("upload failed, next try in %.0f s: %s", wait, error)
         if first:
             self._tell(Happening(kind="queue", text=f"upload failed: {error}", camera_id=row.camera_id))
         if error.retry and not self._keep_trying():
-            self.paused = True
+            self._gave_up = True
             log.warning("auto_fds is 0: uploads are paused until they are resumed")
 
 

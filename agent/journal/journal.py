@@ -152,6 +152,10 @@ class Journal:
         """Those that may still grow."""
         return self._recordings("ended_at IS NULL")
 
+    def recordings_between(self, since: float, until: float) -> list[RecordingRow]:
+        """Those planned to begin in `[since, until)`."""
+        return self._recordings("planned_start >= ? AND planned_start < ?", since, until, limit=-1)
+
     def unreported_recordings(self, limit: int = 100) -> list[RecordingRow]:
         """Those whose ledger the server has not confirmed since it last changed, oldest first."""
         return self._recordings("reported < revision", limit=limit)

@@ -55,6 +55,7 @@ COMMANDS: dict[str, type[WireModel]] = {
     "snapshot": CameraRef,
     "start_live": StartLive,
     "stop_live": CameraRef,
+    "pause_upload": Nothing,
     "resume_upload": Nothing,
     "status": Nothing,
 }

@@ -39,6 +39,7 @@ class Agent:
             keep_trying=lambda: True,
             on_uploaded=lambda: None,
             tell=lambda _: None,
+            held=lambda: rooms.state.known.uploads_held,
         )
         self.commands = Commands(
             rooms.state,
@@ -173,10 +174,14 @@ async def test_settings_reach_the_state_and_the_channels(agent: Agent, film: str
     assert channel.desired.reconnect
 
 
-async def test_uploads_are_resumed_and_the_status_is_told(agent: Agent) -> None:
-    agent.uploads.paused, agent.uploads.error = True, "full"
+async def test_uploads_are_paused_over_a_restart_and_resumed_and_the_status_is_told(agent: Agent) -> None:
+    await agent.ok("pause_upload")
+    assert agent.uploads.paused
+    assert agent.on_disk.known.uploads_held
+    agent.uploads.error = "full"
     await agent.ok("resume_upload")
     assert (agent.uploads.paused, agent.uploads.error) == (False, "")
+    assert not agent.on_disk.known.uploads_held
     assert (await agent.ok("status"))["version"] == "0"
 
 
