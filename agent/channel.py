@@ -150,6 +150,12 @@ class Channel:
         return pulse.packet_age_sec if pulse else None
 
     @property
+    def recorded_sec(self) -> float:
+        """Media that the recorder process has taken over all its recordings, as of its last pulse."""
+        pulse = self._session.pulse if self._session else None
+        return pulse.recorded_sec if pulse else 0.0
+
+    @property
     def pid(self) -> int | None:
         """The recorder process."""
         return self._session.process.pid if self._session else None

@@ -42,7 +42,9 @@ from agent.storage.choice import storage_for
 from agent.storage.pace import Pace
 from agent.uploads import Uploads
 from agent.wakeups import Wakeups
+from agent.watch import Watch
 from agent.wire.models import Sync
+from recorder.protocol import Event
 from recorder.specs import Limits
 
 log = logging.getLogger(__name__)
@@ -97,7 +99,7 @@ class Daemon:
         )
         self._repairs = Repairs(self._host, self._slices, self._journal, self._intake.take)
         hooks = Hooks(
-            self._intake.take, self._intake.open_recording, self._intake.plan_recording, self._intake.end_recording
+            self._take_event, self._intake.open_recording, self._intake.plan_recording, self._intake.end_recording
         )
         setup = ChannelSetup(
             self._host,
@@ -120,6 +122,7 @@ class Daemon:
             wake_at=self._wakeups.at,
             names=self._intake.names,
         )
+        self._watch = Watch(self._fleet, self._clock, tell=self._tell, relay=self._relay_event)
         self._client = ServerClient(
             config.server.url,
             lambda: self._state.token,
@@ -148,6 +151,7 @@ class Daemon:
             label=config.agent.name,
             server=config.server.url,
         )
+        self._overview.alarms = self._watch.views
         self._reports = Reports(
             self._journal,
             self._client,
@@ -213,6 +217,7 @@ class Daemon:
     async def _tasks(self) -> AsyncIterator[bool]:
         jobs: dict[str, Callable[[], Awaitable[None]]] = {
             "reconciler": self._fleet.run,
+            "watch": self._watch.run,
             "repairs": self._repairs.run,
             "counts": self._overview.keep,
             "disk": self._keep_disk,
@@ -235,7 +240,8 @@ class Daemon:
     # -- news
 
     def _tell(self, happening: Happening) -> None:
-        level = logging.WARNING if happening.kind in ("gap", "alarm") else logging.INFO
+        is_bad = happening.kind in ("gap", "alarm") and happening.data.get("state") != "cleared"
+        level = logging.WARNING if is_bad else logging.INFO
         log.log(level, "%s", happening.text)
         self._overview.changed()
         if self._on_happening is not None:
@@ -243,6 +249,10 @@ class Daemon:
 
     def _relay_event(self, name: str, data: dict[str, object]) -> None:
         self._relay.event(name, data)
+
+    async def _take_event(self, camera_id: int, event: Event) -> None:
+        await self._intake.take(camera_id, event)
+        await self._watch.take(camera_id, event)
 
     def _wake_fleet(self) -> None:
         self._fleet.wake()

@@ -20,7 +20,7 @@ from recorder.specs import Tuning
 log = logging.getLogger(__name__)
 
 ALARM_SEC = 10.0
-"""A recording that is due and has got no packet for this long is an alarm."""
+"""A recording that is due and has got no packet for this long is not going on."""
 
 
 class Fleet:
@@ -123,18 +123,6 @@ class Fleet:
     def name_of(self, camera_id: int) -> str:
         """What people call the channel."""
         return self._names.get(camera_id, "")
-
-    def alarms(self, now: float) -> list[str]:
-        """Recordings that should be on and get nothing, in words."""
-        found = []
-        for camera_id, desired in self.desired.items():
-            channel = self.channels.get(camera_id)
-            for item in desired.due:
-                if now - item.begin > ALARM_SEC and (channel is None or not self._records(channel, item)):
-                    name = self.name_of(camera_id)
-                    why = channel.link.detail or channel.link.state if channel else "no recorder"
-                    found.append(f"channel {camera_id} {name}: should be recording and is not ({why})")
-        return found
 
     def due_now(self) -> dict[str, Now]:
         """The recordings that should be on, by key, and how they fare."""

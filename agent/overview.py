@@ -17,7 +17,16 @@ from agent.lessons import outcomes, read_between
 from agent.link.server import ServerLink
 from agent.spool_view import upload_views, waiting_rows
 from agent.state import AgentState
-from agent.status import CamerasView, ChannelView, DaemonView, LessonsView, LessonView, QueueView, UploadsView
+from agent.status import (
+    AlarmView,
+    CamerasView,
+    ChannelView,
+    DaemonView,
+    LessonsView,
+    LessonView,
+    QueueView,
+    UploadsView,
+)
 from agent.uploads import Uploads
 from agent.wire.models import CameraStatus, Hello, StatusReport
 
@@ -47,6 +56,8 @@ class Overview:
     ) -> None:
         self.link: ServerLink | None = None
         """The link to the server, once there is one."""
+        self.alarms: Callable[[], tuple[AlarmView, ...]] = tuple
+        """What stands wrong, once somebody watches."""
         self._state, self._journal, self._fleet, self._uploads, self._clock = state, journal, fleet, uploads, clock
         self._zone, self._slices, self._label, self._server = zone, slices, label, server
         self._counts: dict[SliceState, int] = {}
@@ -203,5 +214,5 @@ class Overview:
             ),
             queue=self.queue(),
             disk_free=shutil.disk_usage(self._slices).free,
-            alarms=tuple(self._fleet.alarms(now)),
+            alarms=self.alarms(),
         )

@@ -77,6 +77,20 @@ class QueueView(View):
     paused: bool = False
 
 
+class AlarmView(View):
+    """Something that stands wrong since `since`: `kind` "not_recording" (a recording is due and does not grow), or what
+    is the matter with a picture or its sound ("black", "frozen", "silent", "no_audio"); raised `times` times about it.
+    """
+
+    kind: str
+    camera_id: int
+    name: str = ""
+    title: str = ""
+    since: float
+    detail: str = ""
+    times: int = 1
+
+
 class DaemonView(View):
     """Everything at one moment (`now`, Unix seconds)."""
 
@@ -93,7 +107,7 @@ class DaemonView(View):
     next_lessons: tuple[LessonView, ...] = ()
     queue: QueueView = QueueView()
     disk_free: int = 0
-    alarms: tuple[str, ...] = ()
+    alarms: tuple[AlarmView, ...] = ()
 
 
 class GapView(View):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import get_args
 
+from agent.alarms import NOT_RECORDING
 from agent.status import ChannelView, DaemonView, RecordingView
 from agent.words import Words
+from recorder.specs import AlarmKind
 
 SILENT_SEC = 10.0
 """A recording that is due and gets no packet for this long is not recording."""
@@ -34,14 +37,14 @@ class Verdict:
 def judge(view: DaemonView, words: Words | None = None) -> Verdict:
     """The worst thing that is true of `view` at its own moment."""
     words = words or Words()
-    missing = [
-        words("why_silent", channel=channel.name or channel.camera_id)
-        for channel in view.channels
-        if any(not_recording(channel, recording, view.now) for recording in channel.recordings)
-    ]
-    # An alarm is a recording that is due and gets nothing: the daemon also sees those that no recorder has taken up.
-    if missing or view.alarms:
-        return Verdict(Health.NOT_RECORDING, (*missing, *view.alarms))
+    # The alarm also sees recordings that no recorder has taken up.
+    missing = {alarm.camera_id: alarm.name for alarm in view.alarms if alarm.kind == NOT_RECORDING}
+    for channel in view.channels:
+        if any(not_recording(channel, recording, view.now) for recording in channel.recordings):
+            missing[channel.camera_id] = channel.name
+    if missing:
+        silent = (words("why_missing", channel=name or camera_id) for camera_id, name in sorted(missing.items()))
+        return Verdict(Health.NOT_RECORDING, tuple(silent))
     reasons = tuple(_lesser_troubles(view, words))
     return Verdict(Health.DEGRADED, reasons) if reasons else Verdict(Health.WELL)
 
@@ -71,6 +74,11 @@ def _lesser_troubles(view: DaemonView, words: Words) -> list[str]:
         words("why_channel", channel=channel.name or channel.camera_id, state=words(channel.state))
         for channel in view.channels
         if channel.wanted and channel.state in ("waiting", "down")
+    ]
+    troubles += [
+        words(f"why_{alarm.kind}", channel=alarm.name or alarm.camera_id)
+        for alarm in view.alarms
+        if alarm.kind in get_args(AlarmKind)
     ]
     if view.server and view.link != "connected":
         troubles.append(words("why_link"))

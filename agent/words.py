@@ -121,7 +121,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "why_channel": ("{channel} is {state}", "{channel} {state}"),
     "why_upload": ("uploads fail", "上传失败"),
     "why_paused": ("uploads are paused", "上传已暂停"),
-    "why_silent": ("{channel}: no picture arrives", "{channel}：没有画面"),
+    "why_missing": ("{channel} records nothing", "{channel}没有录上"),
+    "why_black": ("{channel}: the picture is black", "{channel}：画面全黑"),
+    "why_frozen": ("{channel}: the picture stands still", "{channel}：画面静止"),
+    "why_silent": ("{channel}: the sound is silent", "{channel}：没有声音"),
+    "why_no_audio": ("{channel}: no sound track arrives", "{channel}：缺少音轨"),
 }
 
 

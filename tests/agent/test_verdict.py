@@ -8,7 +8,7 @@ import pytest
 
 from agent.status import DaemonView, QueueView
 from agent.verdict import Health, judge, makes_progress
-from tests.agent.views import NOW, channel, recording, view
+from tests.agent.views import NOW, alarm, channel, recording, view
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,7 @@ def test_well(well: DaemonView) -> None:
     [
         ({"link": "registered"}, "the server is not connected"),
         ({"channels": (channel(state="waiting", recordings=()),)}, "Room 101 is not available, tried again"),
+        ({"alarms": (alarm(kind="black"),)}, "Room 101: the picture is black"),
         ({"queue": QueueView(error="503")}, "uploads fail"),
         ({"queue": QueueView(error="503", paused=True)}, "uploads are paused"),
     ],
@@ -48,13 +49,13 @@ def test_degraded(changes: dict[str, Any], reason: str) -> None:
         view(channels=(channel(state="waiting"),)),
         view(channels=(channel(packet_age_sec=11.0),)),
         view(channels=(channel(), channel(state="down")), link="offline"),
-        view(channels=(), alarms=("channel 1: should be recording and is not",)),
+        view(channels=(), alarms=(alarm(),)),
     ],
 )
 def test_not_recording_outranks_everything(lost: DaemonView) -> None:
     verdict = judge(lost)
     assert verdict.health is Health.NOT_RECORDING
-    assert verdict.reasons
+    assert verdict.reasons == ("Room 101 records nothing",)
 
 
 def test_the_watchdog_starves_only_for_a_recording_that_stands_still_without_saying_so() -> None:

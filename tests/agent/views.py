@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.status import ChannelView, DaemonView, Happening, LessonView, QueueView, RecordingView
+from agent.status import AlarmView, ChannelView, DaemonView, Happening, LessonView, QueueView, RecordingView
 
 NOW = 1_800_000_000.0
 STEM = "0" * 32 + "_1_1800000000_7_42_3_60"
@@ -26,6 +26,12 @@ def channel(**changes: Any) -> ChannelView:
         "video": "h264 640x360",
     }
     return ChannelView(**{**about, "recordings": (recording(),), "packet_age_sec": 0.1, **changes})
+
+
+def alarm(**changes: Any) -> AlarmView:
+    """A lesson that should be recorded and is not."""
+    about = {"kind": "not_recording", "camera_id": 1, "name": "Room 101", "title": "数学", "since": NOW - 30}
+    return AlarmView(**{**about, "detail": "no packet for 5 s", **changes})
 
 
 def view(**changes: Any) -> DaemonView:
