@@ -31,7 +31,6 @@ from agent.uploads import Uploads
 from agent.wire.models import CameraStatus, Hello, StatusReport
 
 NEXT_LESSONS = 5
-LOOK_AHEAD_SEC = 7 * 86_400
 
 
 class Overview:
@@ -189,7 +188,6 @@ class Overview:
         """Everything at this moment."""
         link = self.link.state if self.link else "offline"
         known, now = self._state.known, self._clock.wall()
-        lessons = self._state.timetable(self._zone()).lessons_between(now, now + LOOK_AHEAD_SEC)
         return DaemonView(
             now=now,
             version=__version__,
@@ -210,7 +208,7 @@ class Overview:
                     start=lesson.start,
                     end=lesson.end,
                 )
-                for lesson in [lesson for lesson in lessons if lesson.start > now][:NEXT_LESSONS]
+                for lesson in self._state.timetable(self._zone()).upcoming(now, NEXT_LESSONS)
             ),
             queue=self.queue(),
             disk_free=shutil.disk_usage(self._slices).free,

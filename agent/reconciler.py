@@ -6,6 +6,7 @@ timer are all the same question asked again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -22,17 +23,22 @@ END_GRACE_SEC = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ManualRecording:
-    """A recording by hand, until `end` (Unix seconds) or until it is stopped (None)."""
+    """A recording by hand, until `end` (Unix seconds) or until it is stopped (None).
+
+    It was asked for by length, not by the clock: when the clock is set, `begin` and `end` go with it, while `asked_at`
+    stays what the clock said when it was asked for (None: `begin`).
+    """
 
     camera_id: int
     begin: float
     end: float | None = None
     title: str = ""
+    asked_at: float | None = None
 
     @property
     def key(self) -> str:
-        """Tells this recording from every other, over restarts."""
-        return f"manual:{self.camera_id}:{self.begin:.3f}"
+        """Tells this recording from every other, over restarts and set clocks."""
+        return f"manual:{self.camera_id}:{self.begin if self.asked_at is None else self.asked_at:.3f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,8 @@ def what_should_run(
     """
     due: dict[int, list[Due]] = {camera_id: [] for camera_id in wanted}
     soon: set[int] = set()
-    for lesson in timetable.lessons_between(now - TAIL_SEC, now + LEAD_SEC):
+    # From the very moment that `next_turn` names: the upper bound is one that still belongs to it.
+    for lesson in timetable.lessons_between(now - TAIL_SEC, math.nextafter(now + LEAD_SEC, math.inf)):
         camera_id = lesson.course.camera_id
         if camera_id not in due:
             continue
@@ -142,7 +149,9 @@ def next_turn(timetable: Timetable, manual: Iterable[ManualRecording], now: floa
         for offset in (0.0, LEAD_SEC, -TAIL_SEC)
         if (edge := timetable.next_change(now + offset)) is not None
     ]
-    turns += [by_hand.end + tail for by_hand in manual if by_hand.end is not None for tail in (0.0, TAIL_SEC)]
+    for by_hand in manual:
+        turns.append(by_hand.begin)
+        turns += [] if by_hand.end is None else [by_hand.end, by_hand.end + TAIL_SEC]
     return min((turn for turn in turns if turn > now), default=None)
 
 

@@ -32,6 +32,7 @@ class ManualEntry(BaseModel):
     begin: float
     end: float | None = None
     title: str = ""
+    asked_at: float | None = None
 
 
 class Known(BaseModel):
@@ -62,6 +63,7 @@ class AgentState:
         folder.mkdir(parents=True, exist_ok=True)
         self.known = self._load()
         self._timetable: Timetable | None = None
+        self._timed: list[tuple[int, tuple[WireCourse, ...]]] = []
         self.token = self.token_path.read_text().strip() if self.token_path.exists() else ""
 
     def _load(self) -> Known:
@@ -87,7 +89,6 @@ class AgentState:
 
     def save(self) -> None:
         """Make the present content durable."""
-        self._timetable = None
         self._write(self.known)
 
     def set_token(self, token: str) -> None:
@@ -103,12 +104,13 @@ class AgentState:
     @property
     def manual(self) -> list[ManualRecording]:
         """The recordings by hand that are on."""
-        return [ManualRecording(entry.camera_id, entry.begin, entry.end, entry.title) for entry in self.known.manual]
+        return [ManualRecording(**dict(entry)) for entry in self.known.manual]
 
     def timetable(self, zone: tzinfo) -> Timetable:
         """The courses of all channels in this zone; the same object until either changes."""
-        if self._timetable is None or self._timetable.zone != zone:
-            self._timetable = Timetable(self._courses(), zone)
+        timed = [(camera_id, camera.courses) for camera_id, camera in self.known.cameras.items()]
+        if self._timetable is None or self._timetable.zone != zone or timed != self._timed:
+            self._timetable, self._timed = Timetable(self._courses(), zone), timed
         return self._timetable
 
     def _courses(self) -> list[Course]:
@@ -166,6 +168,22 @@ class AgentState:
         self.known.manual = [entry for entry in running if entry.camera_id != camera_id]
         self.save()
         return len(self.known.manual) < len(running)
+
+    def clock_was_set(self, by_sec: float) -> None:
+        """Recordings by hand keep their length when the wall clock is set."""
+        if not self.known.manual:
+            return
+        self.known.manual = [
+            ManualEntry(
+                camera_id=entry.camera_id,
+                begin=entry.begin + by_sec,
+                end=None if entry.end is None else entry.end + by_sec,
+                title=entry.title,
+                asked_at=entry.begin if entry.asked_at is None else entry.asked_at,
+            )
+            for entry in self.known.manual
+        ]
+        self.save()
 
     def want(self, camera_id: int, wanted: bool) -> None:
         """Remember that a channel was started or stopped."""

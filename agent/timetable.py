@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -16,7 +17,8 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from agent.wire.models import WireCourse
 
 _TIME_OF_DAY = re.compile(r"(?:.*[ T])?([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
-_LOOK_AHEAD_SEC = (6 * 3600, 9 * 86_400)
+_A_WEEK = timedelta(days=8)
+"""A week and a day: a local day that a zone leaves out has none of its lessons."""
 _DAYS_KEPT = 60
 
 
@@ -75,11 +77,40 @@ def course_from_wire(wire: WireCourse, camera_id: int) -> Course:
 
 def lesson_on(course: Course, day: date, zone: tzinfo) -> Lesson:
     """The lesson that this course gives on a local day (whose weekday the caller has checked)."""
+    return _lesson(course, day, _instant(day, course.start_sec, zone))
+
+
+def _lesson(course: Course, day: date, start: float) -> Lesson:
+    return Lesson(course, day, start, start + course.elapse_sec)
+
+
+def _instant(day: date, start_sec: int, zone: tzinfo) -> float:
     # fold=0 is the rule in one word: PEP 495 reads a skipped time with the offset before the change, which moves it
     # forward, and an ambiguous one as the first.
-    local = datetime.combine(day, time(), tzinfo=zone) + timedelta(seconds=course.start_sec)
-    start = local.replace(fold=0).timestamp()
-    return Lesson(course, day, start, start + course.elapse_sec)
+    local = datetime.combine(day, time(), tzinfo=zone) + timedelta(seconds=start_sec)
+    return local.replace(fold=0).timestamp()
+
+
+class _Day:
+    """What one local day brings, by start."""
+
+    __slots__ = ("ends", "lessons", "longest", "starts")
+
+    def __init__(self, lessons: Iterable[Lesson]) -> None:
+        self.lessons = sorted(lessons, key=_order)
+        self.starts = [lesson.start for lesson in self.lessons]
+        self.ends = sorted(lesson.end for lesson in self.lessons)
+        self.longest = max((lesson.course.elapse_sec for lesson in self.lessons), default=0)
+
+    def between(self, since: float, until: float) -> Iterator[Lesson]:
+        """The lessons that are on at some moment of `[since, until)`."""
+        first, last = bisect_left(self.starts, since - self.longest), bisect_left(self.starts, until)
+        return (lesson for lesson in self.lessons[first:last] if lesson.end > since)
+
+    def edge_after(self, now: float) -> float:
+        """The first start or end after `now`; infinite when there is none."""
+        found = ((edges, bisect_right(edges, now)) for edges in (self.starts, self.ends))
+        return min((edges[at] for edges, at in found if at < len(edges)), default=math.inf)
 
 
 class Timetable:
@@ -91,42 +122,51 @@ class Timetable:
         self._by_weekday: dict[int, list[Course]] = {}
         for course in self.courses:
             self._by_weekday.setdefault(course.week_id, []).append(course)
-        self._days: dict[date, tuple[Lesson, ...]] = {}
+        longest = max((course.elapse_sec for course in self.courses), default=0)
+        # A day more than the longest lesson, for one that a zone change moved over midnight.
+        self._reach_back = timedelta(days=2 + longest // 86_400)
+        self._days: dict[date, _Day] = {}
 
     def lessons_between(self, since: float, until: float) -> list[Lesson]:
         """Every lesson that is on at some moment of `[since, until)`, by start."""
-        # A lesson of up to 24 h that began yesterday, and one that a zone change moved over midnight, may still be on.
-        first = self._local_day(since) - timedelta(days=2)
-        last = self._local_day(until) + timedelta(days=1)
-        found = [
-            lesson
-            for day in _days(first, last)
-            for lesson in self._lessons_of(day)
-            if lesson.start < until and lesson.end > since
-        ]
-        return sorted(found, key=_order)
+        days = _days(self._local_day(since) - self._reach_back, self._local_day(until) + timedelta(days=1))
+        return sorted((lesson for day in days for lesson in self._day(day).between(since, until)), key=_order)
 
     def lessons_on(self, now: float) -> list[Lesson]:
         """The lessons that are on now."""
         # The smallest step above now that a double holds at this size is about 0.2 us; a microsecond is above it.
         return [lesson for lesson in self.lessons_between(now, now + 1e-6) if lesson.start <= now < lesson.end]
 
+    def upcoming(self, now: float, count: int) -> list[Lesson]:
+        """The next lessons that begin after `now`, by start; within the next week at most."""
+        found: list[Lesson] = []
+        today = self._local_day(now)
+        for day in _days(today - self._reach_back, today + _A_WEEK):
+            if len(found) >= count and self._local_day(found[count - 1].start) < day:
+                break
+            lessons = self._day(day)
+            first = bisect_right(lessons.starts, now)
+            found = sorted([*found, *lessons.lessons[first : first + count]], key=_order)
+        return found[:count]
+
     def next_change(self, now: float) -> float | None:
         """The next instant after `now` at which a lesson begins or ends; None when no course is left."""
-        for ahead_sec in _LOOK_AHEAD_SEC:
-            lessons = self.lessons_between(now, now + ahead_sec)
-            edges = [edge for lesson in lessons for edge in (lesson.start, lesson.end) if edge > now]
-            # An edge beyond the window may have another before it that belongs to a lesson not looked at.
-            if (first := min(edges, default=math.inf)) <= now + ahead_sec:
-                return first
-        return None
+        first, today = math.inf, self._local_day(now)
+        for day in _days(today - self._reach_back, today + _A_WEEK):
+            # No lesson begins before its own day does.
+            if first < math.inf and self._local_day(first) < day:
+                break
+            first = min(first, self._day(day).edge_after(now))
+        return first if first < math.inf else None
 
-    def _lessons_of(self, day: date) -> tuple[Lesson, ...]:
+    def _day(self, day: date) -> _Day:
         if day not in self._days:
             if len(self._days) > _DAYS_KEPT:
                 self._days.clear()
             courses = self._by_weekday.get((day.weekday() + 1) % 7, ())
-            self._days[day] = tuple(lesson_on(course, day, self.zone) for course in courses)
+            # A school's lessons begin at a handful of times.
+            starts = {start_sec: _instant(day, start_sec, self.zone) for start_sec in {c.start_sec for c in courses}}
+            self._days[day] = _Day(_lesson(course, day, starts[course.start_sec]) for course in courses)
         return self._days[day]
 
     def _local_day(self, instant: float) -> date:
