@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Literal
 
 from agent.background import within
+from agent.backoff import Backoff
 from agent.clock import Clock
+from agent.onvif.devices import DeviceAway, Devices
 from agent.reconciler import OFF, Desired
 from agent.recorders import RecorderGone, RecorderHost
 from agent.session import Hooks, Running, Session
-from agent.sources import NoSource, describe, shown, sources_of
+from agent.sources import IPC, NoSource, Sources, describe, shown, sources_of
 from agent.status import ChannelView, RecordingView
 from agent.wire.models import WireCamera
-from recorder.protocol import Event, LinkChanged, OpenChannel, SnapshotTaken, TakeSnapshot
+from recorder.protocol import Event, LinkChanged, OpenChannel, SnapshotTaken, TakeSnapshot, Trouble
 from recorder.specs import Limits, Tuning
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ HEALTHY_SEC = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ChannelSetup:
-    """What is the same for every channel of a daemon.
+    """What is the same for every channel of a daemon. `devices` finds the streams of IPC channels.
 
     `sub_streams`: camera id → address; `main_rests`: main streams of channels with two are connected around recordings.
     """
@@ -50,6 +52,7 @@ class ChannelSetup:
     on_crash: Callable[[int], None]
     sub_streams: Mapping[int, str] = field(default_factory=dict)
     main_rests: bool = False
+    devices: Devices | None = None
 
 
 class Channel:
@@ -73,6 +76,7 @@ class Channel:
         self._closing = self._renewing = False
         self._hurry = asyncio.Event()
         self._failures = 0
+        self._device_backoff = Backoff()
         self._pictures: dict[str, asyncio.Future[SnapshotTaken]] = {}
         self._task = asyncio.create_task(self._supervise(), name=f"channel {camera.camera_id}")
 
@@ -84,6 +88,8 @@ class Channel:
         self._turn.set()
         if self._session is not None and not self._renewing:
             self._session.want(desired if desired.connect else None, tuning)
+            if self._devices is not None and self._devices.is_outdated(self.camera):
+                self._check_device()
 
     def change(self, camera: WireCamera) -> None:
         """The channel's settings changed; another source is opened at once, another name is just another name."""
@@ -213,6 +219,9 @@ class Channel:
                 await self._set_link(LinkChanged("down", "unusable", str(error)))
                 await self._wait_turn()
                 continue
+            except DeviceAway as error:
+                await self._without_device(error)
+                continue
             except RecorderGone as error:
                 log.error("channel %d: %s", self.camera.camera_id, error)
                 called = False
@@ -224,8 +233,8 @@ class Channel:
 
     async def _run_session(self) -> bool:
         """One process. True when it ended because it was told to."""
-        sources = sources_of(self.camera, self._setup.transport, self._setup.sub_streams)
         self._renewing = False
+        sources = await self._sources()
         process = await self._setup.host.spawn()
         session = Session(
             self.camera.camera_id, process, self._setup.clock, self._hooks, main_rests=self._setup.main_rests
@@ -254,6 +263,40 @@ class Channel:
             self._session = self.sub_link = None
         return session.called
 
+    async def _sources(self) -> Sources:
+        """Raises `NoSource`, `DeviceAway`."""
+        if self._devices is None:
+            return sources_of(self.camera, self._setup.transport, self._setup.sub_streams)
+        await self._set_link(LinkChanged("connecting"))
+        sources = await self._devices.sources(self.camera, self._setup.transport)
+        self._device_backoff.reset()
+        self._check_device()
+        return sources
+
+    @property
+    def _devices(self) -> Devices | None:
+        return self._setup.devices if self.camera.stream_prop == IPC else None
+
+    def _check_device(self) -> None:
+        if self._devices is not None:
+            self._devices.check(self.camera, self.renew, self._warn)
+
+    async def _warn(self, text: str) -> None:
+        await self._on_event(self.camera.camera_id, Trouble("device", text))
+
+    async def _without_device(self, error: DeviceAway) -> None:
+        """Nobody has ever told this channel's streams: wait until it is worth asking again."""
+        wait = self._device_backoff.next() if self.desired.reconnect else 0.0
+        state: Literal["waiting", "down"] = "waiting" if self.desired.reconnect else "down"
+        await self._set_link(LinkChanged(state, error.cause, str(error), round(wait, 3)))
+        self._hurry.clear()
+        if self._closing or self._renewing:
+            return
+        if wait:
+            await within(wait, self._hurry)
+        while self.desired.connect and not (self.desired.reconnect or self._renewing or self._closing):
+            await self._wait_turn()
+
     async def _after_crash(self, lived_sec: float) -> None:
         self.restarts += 1
         self._failures = 1 if lived_sec > HEALTHY_SEC else self._failures + 1
@@ -279,6 +322,8 @@ class Channel:
                 self.sub_link = event
             case LinkChanged():
                 self.link = event
+                if event.state in ("waiting", "down") and self._session is not None:
+                    self._check_device()
             case SnapshotTaken():
                 if not event.error:
                     self.snapshot_at = event.taken_at

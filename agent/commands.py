@@ -13,7 +13,7 @@ from agent.channel import Channel
 from agent.clock import Clock
 from agent.link.relay import answer
 from agent.recorders import RecorderGone
-from agent.sources import NoSource, main_source
+from agent.sources import NoSource, require_source
 from agent.state import AgentState
 from agent.status import DaemonView
 from agent.timetable import BadCourse, course_from_wire
@@ -106,7 +106,7 @@ class Commands:
             raise Refused(Code.NO_SUCH_CAMERA) from None
 
     async def _put_camera(self, camera: WireCamera) -> dict[str, Any]:
-        main_source(camera, "tcp")
+        require_source(camera)
         for course in camera.courses:
             course_from_wire(course, camera.camera_id)
         self._state.put_camera(camera)

@@ -30,6 +30,7 @@ from agent.link.client import ServerClient, tls_context
 from agent.link.relay import Relay
 from agent.link.server import ServerLink
 from agent.local import LocalDoor
+from agent.onvif.devices import Devices
 from agent.overview import Overview
 from agent.recorders import RecorderHost
 from agent.repairs import Repairs
@@ -101,6 +102,7 @@ class Daemon:
         hooks = Hooks(
             self._take_event, self._intake.open_recording, self._intake.plan_recording, self._intake.end_recording
         )
+        self._devices = Devices(config.paths.state, lambda: self._state.known.gather, self._clock.monotonic)
         setup = ChannelSetup(
             self._host,
             self._clock,
@@ -112,6 +114,7 @@ class Daemon:
             on_crash=lambda _: self._repair(),
             sub_streams={int(key): one.get_secret_value() for key, one in config.record.sub_streams.items()},
             main_rests=config.record.main_stream == "lessons",
+            devices=self._devices,
         )
         self._fleet = Fleet(
             self._state,
@@ -194,6 +197,7 @@ class Daemon:
             stack.push_async_callback(self._journal.close)
             stack.push_async_callback(self._client.close)
             stack.push_async_callback(self._host.close)
+            stack.push_async_callback(self._devices.close)
             self._wakeups.start()
             stack.callback(self._wakeups.stop)
             self._repairs.ask()

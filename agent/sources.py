@@ -11,6 +11,9 @@ from typing import Literal
 from agent.wire.models import WireCamera
 from recorder.specs import SourceSpec
 
+IPC = 0
+"""`stream_prop` of a channel whose streams an ONVIF device tells."""
+
 
 class NoSource(ValueError):
     """The channel does not say where its stream is; the message names the field."""
@@ -49,10 +52,15 @@ def main_source(camera: WireCamera, transport: Literal["tcp", "udp"]) -> SourceS
         if not camera.stream_url:
             raise NoSource("a stream channel needs stream_url (rtsp://… or rtmp://…)")
         return SourceSpec("stream", camera.stream_url, transport=transport)
-    raise NoSource(
-        "an IPC channel needs its stream addresses resolved over ONVIF, which this version does not do yet;"
-        " add it as a stream (stream_prop 2) with the camera's rtsp:// address"
-    )
+    raise NoSource("an IPC channel's streams are those that its device tells (agent.onvif)")
+
+
+def require_source(camera: WireCamera) -> None:
+    """Raises `NoSource` where the channel does not say what it is recorded from."""
+    if camera.stream_prop != IPC:
+        main_source(camera, "tcp")
+    elif not camera.device_ip.strip():
+        raise NoSource("an IPC channel needs device_ip, the camera's address")
 
 
 def device_password(camera: WireCamera) -> str:

@@ -1,0 +1,213 @@
+"""The streams of IPC channels, for the daemon: asked of the device in a process of its own, remembered across restarts.
+
+A device that was asked once is recorded from its last known streams at once, and asked again beside it: a lesson never
+waits for a camera's web server, nor fails with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+
+from agent.files import replace_file
+from agent.onvif.messages import Answer, DeviceCause, Failure, Question, Streams
+from agent.sources import NoSource, Sources, device_password
+from agent.wire.models import GatherSettings, WireCamera
+from recorder.specs import SourceSpec
+
+log = logging.getLogger(__name__)
+
+ONVIF_PORT = 80
+LIMIT_SEC = 8.0
+"""For one port of one device, 5 to 10 s: a live device answers all calls in a fraction of a second."""
+AGAIN_SEC = 30.0
+"""A device is not asked again within this time."""
+_START_SEC = 5.0  # for the conversation's process to come up on a slow PC
+
+Ask = Callable[[Question], Awaitable[Answer]]
+
+
+class DeviceAway(Exception):
+    """The device does not tell its streams, and never has."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.cause: DeviceCause = failure.cause
+
+
+class _Remembered(BaseModel):
+    """For which device settings the streams were told, and which."""
+
+    host: str
+    twice: bool
+    streams: Streams
+
+
+class _File(BaseModel):
+    devices: dict[int, _Remembered] = Field(default_factory=dict)
+
+
+class Devices:
+    """One for the daemon. `settings` are the server's, with the rates; `ask` holds the conversation.
+
+    Devices are asked one at a time: the library parses its service descriptions anew for each, and 20 at once need
+    250 MB (measured).
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        settings: Callable[[], GatherSettings],
+        monotonic: Callable[[], float],
+        ask: Ask | None = None,
+    ) -> None:
+        self._path = state / "devices.json"
+        self._settings, self._monotonic = settings, monotonic
+        self._ask: Ask = ask or converse
+        self._one_at_a_time = asyncio.Lock()
+        self._known = self._load()
+        self._asked: dict[int, tuple[float, Question]] = {}
+        self._told: dict[int, tuple[str, ...]] = {}
+        self._checks: dict[int, asyncio.Task[None]] = {}
+
+    async def sources(self, camera: WireCamera, transport: Literal["tcp", "udp"]) -> Sources:
+        """What the channel's recorder opens. Raises `DeviceAway`, or `NoSource` where the channel names no device."""
+        question = self.question(camera)
+        streams = self._remembered(camera.camera_id, question)
+        if streams is None:
+            streams = await self._inquire(camera.camera_id, question)
+        return _sources(camera, streams, transport)
+
+    def is_outdated(self, camera: WireCamera) -> bool:
+        """Whether something else is wanted of the device than when it was last asked."""
+        return self._asked.get(camera.camera_id, (0.0, None))[1] != self.question(camera)
+
+    def check(self, camera: WireCamera, changed: Callable[[], None], warn: Callable[[str], Awaitable[None]]) -> None:
+        """Ask the device again beside what goes on, unless it was asked just now; `changed` is called when its streams
+        are others, `warn` with each sentence about what it would not set.
+        """
+        camera_id = camera.camera_id
+        if camera_id not in self._checks:
+            task = asyncio.create_task(self._check(camera, changed, warn), name=f"channel {camera_id} device")
+            self._checks[camera_id] = task
+            task.add_done_callback(lambda _: self._checks.pop(camera_id, None))
+
+    async def close(self) -> None:
+        """End what goes on."""
+        checks = list(self._checks.values())
+        for check in checks:
+            check.cancel()
+        await asyncio.gather(*checks, return_exceptions=True)
+
+    def question(self, camera: WireCamera) -> Question:
+        """What is asked of a channel's device. Raises `NoSource`."""
+        host, port = _host_and_port(camera.device_ip)
+        settings = self._settings()
+        return Question(
+            host=host,
+            ports=tuple(dict.fromkeys(one for one in (port, camera.device_cmd_port, ONVIF_PORT) if one)),
+            user=camera.device_user,
+            password=SecretStr(device_password(camera)),
+            twice=bool(camera.device_twice),
+            main_rate=settings.main_rate,
+            sub_rate=settings.sub_rate,
+            osd=bool(camera.device_osd),
+            mirror=bool(camera.device_mirror),
+            limit_sec=LIMIT_SEC,
+        )
+
+    async def _check(
+        self, camera: WireCamera, changed: Callable[[], None], warn: Callable[[str], Awaitable[None]]
+    ) -> None:
+        camera_id, question = camera.camera_id, self.question(camera)
+        asked_at, asked = self._asked.get(camera_id, (0.0, None))
+        before = self._remembered(camera_id, question)
+        if asked != question or self._monotonic() - asked_at >= AGAIN_SEC:
+            try:
+                await self._inquire(camera_id, question)
+            except DeviceAway as error:
+                log.warning("channel %d: %s; its last known streams are used", camera_id, error)
+                return
+        now = self._known.devices[camera_id].streams
+        for warning in now.warnings:
+            if warning not in self._told.get(camera_id, ()):
+                await warn(warning)
+        self._told[camera_id] = now.warnings
+        if before is not None and (before.main, before.sub) != (now.main, now.sub):
+            log.info("channel %d: the device has other streams now", camera_id)
+            changed()
+
+    async def _inquire(self, camera_id: int, question: Question) -> Streams:
+        async with self._one_at_a_time:
+            answer = await self._ask(question)
+        self._asked[camera_id] = (self._monotonic(), question)
+        if answer.streams is None:
+            raise DeviceAway(answer.failure or Failure(cause="unusable", detail=f"{question.host}: no answer"))
+        remembered = _Remembered(host=question.host, twice=question.twice, streams=answer.streams)
+        if self._known.devices.get(camera_id) != remembered:
+            self._known.devices[camera_id] = remembered
+            replace_file(self._path, self._known.model_dump_json(indent=1).encode(), mode=0o600)
+        return answer.streams
+
+    def _remembered(self, camera_id: int, question: Question) -> Streams | None:
+        known = self._known.devices.get(camera_id)
+        if known is None or (known.host, known.twice) != (question.host, question.twice):
+            return None
+        return known.streams
+
+    def _load(self) -> _File:
+        try:
+            return _File.model_validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            return _File()
+        except ValidationError:
+            log.warning("%s is damaged; the devices are asked anew", self._path)
+            return _File()
+
+
+async def converse(question: Question) -> Answer:
+    """Ask the device, in a process that is ended when it takes too long. Never raises for what device or process do."""
+    limit_sec = _START_SEC + question.limit_sec * len(question.ports)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "agent.onvif.conversation"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(limit_sec):
+            out, _ = await process.communicate(question.model_dump_json().encode())
+        return Answer.model_validate_json(out)
+    except TimeoutError:
+        failure = Failure(cause="timeout", detail=f"{question.host}: no answer over ONVIF within {limit_sec:.0f} s")
+    except ValidationError:
+        status = process.returncode
+        failure = Failure(cause="unusable", detail=f"{question.host}: the ONVIF conversation broke off ({status})")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return Answer(failure=failure)
+
+
+def _sources(camera: WireCamera, streams: Streams, transport: Literal["tcp", "udp"]) -> Sources:
+    def spec(address: str) -> SourceSpec:
+        return SourceSpec("stream", address, camera.device_user, device_password(camera), transport)
+
+    return Sources(spec(streams.main), spec(streams.sub) if streams.sub else None)
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    """`device_ip`: an address or a name, with a port where it is not the usual one."""
+    host, colon, port = text.strip().rpartition(":")
+    if colon and port.isdecimal() and ":" not in host:
+        return host, int(port)
+    if not text.strip():
+        raise NoSource("an IPC channel needs device_ip, the camera's address")
+    return text.strip().strip("[]"), 0

@@ -1,0 +1,73 @@
+"""What the daemon asks a conversation process, and what that answers: one JSON object each way."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, SecretStr, field_serializer
+
+DeviceCause = Literal["unreachable", "unauthorized", "timeout", "unusable"]
+"""Words of `recorder.specs.Cause`."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Question(_Message):
+    """Find the streams of this device, and set what the server wants set.
+
+    `ports` are tried in turn; a refused connection leads to the next.  `twice`: main and sub stream are wanted and get
+    their rates, kbit/s (API v1, 3.16: the rates are those of the two-stream mode).
+    """
+
+    host: str
+    ports: tuple[int, ...]
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    twice: bool = False
+    main_rate: int = 0
+    sub_rate: int = 0
+    osd: bool = True
+    mirror: bool = False
+    limit_sec: float = 8.0
+
+    @field_serializer("password", when_used="json")
+    def _clear(self, password: SecretStr) -> str:
+        return password.get_secret_value()
+
+
+class Streams(_Message):
+    """Addresses without user and password; `sub` empty: the device has no second stream, or none was wanted.
+
+    `warnings`: what the device would not set, each a sentence.
+    """
+
+    main: str
+    sub: str = ""
+    model: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+class Failure(_Message):
+    """No stream, and why; `detail` names device and call."""
+
+    cause: DeviceCause
+    detail: str
+
+
+class Answer(_Message):
+    """One of the two."""
+
+    streams: Streams | None = None
+    failure: Failure | None = None
+
+
+class Found(_Message):
+    """A device that answered a discovery: its address, what it calls itself, and its service addresses."""
+
+    host: str
+    port: int = 80
+    name: str = ""
+    hardware: str = ""
+    services: tuple[str, ...] = ()

@@ -1,0 +1,140 @@
+"""What the daemon remembers of devices, when it asks again, and what becomes of an IPC channel."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.onvif.devices import AGAIN_SEC, DeviceAway, Devices
+from agent.onvif.messages import Answer, Failure, Question, Streams
+from agent.reconciler import Desired
+from agent.sources import NoSource
+from agent.wire.models import GatherSettings, WireCamera
+from recorder.protocol import LinkChanged, Trouble
+from recorder.specs import SourceSpec, Tuning
+from tests.agent.rooms import rooms_in
+
+CAMERA = WireCamera(
+    camera_id=7,
+    camera_name="Room",
+    stream_prop=0,
+    device_ip="10.0.0.9",
+    device_user="admin",
+    device_pass=base64.b64encode(b"p@ss").decode(),
+    device_cmd_port=8000,
+    device_twice=1,
+)
+AWAY = Answer(failure=Failure(cause="unauthorized", detail="10.0.0.9:80: GetProfiles: the device refuses"))
+
+
+class Room:
+    """A `Devices` whose device is played: `answer` is what it says, `asked` what it was asked."""
+
+    def __init__(self, state: Path) -> None:
+        self.answer = Answer(streams=Streams(main="rtsp://10.0.0.9/main", sub="rtsp://10.0.0.9/sub"))
+        self.settings = GatherSettings(main_rate=2048, sub_rate=256)
+        self.now = 1000.0
+        self.asked: list[Question] = []
+        self.changed = 0
+        self.warned: list[str] = []
+        self.devices = Devices(state, lambda: self.settings, lambda: self.now, self._ask)
+
+    async def _ask(self, question: Question) -> Answer:
+        self.asked.append(question)
+        return self.answer
+
+    async def check(self, camera: WireCamera = CAMERA) -> None:
+        async def warn(text: str) -> None:
+            self.warned.append(text)
+
+        def change() -> None:
+            self.changed += 1
+
+        self.devices.check(camera, change, warn)
+        await asyncio.gather(*self.devices._checks.values())
+
+
+async def test_a_device_is_asked_with_what_the_channel_and_the_server_say(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    sources = await room.devices.sources(CAMERA, "udp")
+    assert sources.main == SourceSpec("stream", "rtsp://10.0.0.9/main", "admin", "p@ss", "udp")
+    assert sources.sub == SourceSpec("stream", "rtsp://10.0.0.9/sub", "admin", "p@ss", "udp")
+    (asked,) = room.asked
+    assert (asked.host, asked.ports, asked.twice) == ("10.0.0.9", (8000, 80), True)
+    assert (asked.main_rate, asked.sub_rate, asked.password.get_secret_value()) == (2048, 256, "p@ss")
+    assert "p@ss" not in repr(asked)
+    assert "p@ss" not in (tmp_path / "devices.json").read_text()
+
+
+async def test_after_a_restart_the_last_known_streams_are_there_though_the_device_is_away(tmp_path: Path) -> None:
+    known = await Room(tmp_path).devices.sources(CAMERA, "tcp")
+    room = Room(tmp_path)
+    room.answer = AWAY
+    assert await room.devices.sources(CAMERA, "tcp") == known
+    assert not room.asked
+    await room.check()
+    assert (len(room.asked), room.changed) == (1, 0)
+
+
+async def test_other_streams_are_told_once_and_a_device_is_not_pestered(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    await room.devices.sources(CAMERA, "tcp")
+    await room.check()
+    assert len(room.asked) == 1
+    room.now += AGAIN_SEC
+    room.answer = Answer(streams=Streams(main="rtsp://10.0.0.9/new", warnings=("no rate",)))
+    await room.check()
+    await room.check()
+    assert (len(room.asked), room.changed, room.warned) == (2, 1, ["no rate"])
+    assert (await room.devices.sources(CAMERA, "tcp")).main.location == "rtsp://10.0.0.9/new"
+
+
+async def test_other_settings_are_brought_to_the_device_at_once(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    await room.devices.sources(CAMERA, "tcp")
+    assert not room.devices.is_outdated(CAMERA)
+    room.settings = GatherSettings(main_rate=4096, sub_rate=256)
+    assert room.devices.is_outdated(CAMERA)
+    await room.check()
+    assert room.asked[-1].main_rate == 4096
+    assert not room.devices.is_outdated(CAMERA)
+
+
+async def test_another_address_is_another_device(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    await room.devices.sources(CAMERA, "tcp")
+    room.answer = AWAY
+    with pytest.raises(DeviceAway, match="refuses") as raised:
+        await room.devices.sources(CAMERA.model_copy(update={"device_ip": "10.0.0.10:81"}), "tcp")
+    assert raised.value.cause == "unauthorized"
+    assert room.asked[-1].ports == (81, 8000, 80)
+
+
+async def test_a_damaged_memory_is_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "devices.json").write_text("{")
+    assert (await Room(tmp_path).devices.sources(CAMERA, "tcp")).main.location == "rtsp://10.0.0.9/main"
+
+
+def test_a_channel_without_an_address_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(NoSource, match="device_ip"):
+        Room(tmp_path).devices.question(CAMERA.model_copy(update={"device_ip": " "}))
+
+
+async def test_a_channel_whose_device_never_answered_says_why_and_goes_online_when_it_does(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    room.answer = AWAY
+    async with rooms_in(tmp_path) as rooms:
+        rooms.setup = replace(rooms.setup, devices=room.devices)
+        channel = rooms.channel(CAMERA)
+        channel.want(Desired(connect=True, reconnect=True), Tuning(snap_sec=0))
+        await rooms.until(lambda: channel.link.state == "waiting")
+        assert (channel.link.cause, channel.view(True).cause) == ("unauthorized", "unauthorized")
+        room.answer = Answer(streams=Streams(main="rtsp://127.0.0.1:1/x", warnings=("cannot mirror",)))
+        channel.renew()
+        await rooms.until(lambda: any(isinstance(one, Trouble) and one.kind == "device" for one in rooms.events))
+        await rooms.until(lambda: isinstance(channel.link, LinkChanged) and channel.link.cause == "unreachable")
+        await channel.close()
