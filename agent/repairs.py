@@ -42,7 +42,7 @@ class Repairs:
             await self._asked.wait()
             self._asked.clear()
             try:
-                await self._repair()
+                await self.repair_once()
             except Exception as error:  # a task's boundary: what was asked for is still to be done
                 log.log(
                     logging.ERROR,
@@ -55,7 +55,8 @@ class Repairs:
                 await asyncio.sleep(AGAIN_SEC)
                 self._asked.set()
 
-    async def _repair(self) -> None:
+    async def repair_once(self) -> None:
+        """One run. Raises `RecorderGone` when no process can be had, or it failed."""
         known = await self._journal.do(Journal.known_stems)
         opened, unknown = await asyncio.to_thread(_left_over, self._folder, known)
         if not opened and not unknown:

@@ -54,6 +54,18 @@ class Known(BaseModel):
     uploads_held: bool = False
 
 
+def courses_of(known: Known) -> list[Course]:
+    """Every course of every channel; one that makes no sense is left out and named in the log."""
+    found = []
+    for camera in known.cameras.values():
+        for wire in camera.courses:
+            try:
+                found.append(course_from_wire(wire, camera.camera_id))
+            except BadCourse as error:
+                log.warning("channel %d: %s; this course is not recorded", camera.camera_id, error)
+    return found
+
+
 class AgentState:
     """The state, in memory and on disk. Every change is durable before the method returns."""
 
@@ -110,19 +122,8 @@ class AgentState:
         """The courses of all channels in this zone; the same object until either changes."""
         timed = [(camera_id, camera.courses) for camera_id, camera in self.known.cameras.items()]
         if self._timetable is None or self._timetable.zone != zone or timed != self._timed:
-            self._timetable, self._timed = Timetable(self._courses(), zone), timed
+            self._timetable, self._timed = Timetable(courses_of(self.known), zone), timed
         return self._timetable
-
-    def _courses(self) -> list[Course]:
-        """Every course of every channel; one that makes no sense is left out and named in the log."""
-        found = []
-        for camera in self.known.cameras.values():
-            for wire in camera.courses:
-                try:
-                    found.append(course_from_wire(wire, camera.camera_id))
-                except BadCourse as error:
-                    log.warning("channel %d: %s; this course is not recorded", camera.camera_id, error)
-        return found
 
     def put_camera(self, camera: WireCamera) -> None:
         """Add a channel or replace all that is known of it, courses included."""

@@ -111,7 +111,21 @@ _WORDS: dict[str, tuple[str, str]] = {
     "enrol_key": ("Key for new recorders", "采集端注册密钥"),
     "port_taken": ("Port {port} is taken, another one is used.", "端口 {port} 已被占用，改用其他端口。"),
     # status
-    "not_running": ("gather-agent is not running ({socket}).", "采集端未运行（{socket}）。"),
+    "not_running": (
+        "gather-agent is not running: nobody answers at {socket}. `gather-agent doctor` says what is wrong;"
+        " a service is started with `systemctl start gather-agent`.",
+        "采集端未运行：{socket} 无人应答。"
+        "运行 gather-agent doctor 可查明原因；服务用 systemctl start gather-agent 启动。",
+    ),
+    "door_closed": (
+        "this user may not ask the running gather-agent ({socket}): try again with sudo, or as the service's user",
+        "当前用户无权访问正在运行的采集端（{socket}）：请用 sudo 或以服务用户身份重试",
+    ),
+    "no_answer": ("no answer from {socket}: {error}", "{socket} 没有应答：{error}"),
+    "other_version": (
+        "the daemon's answer is not understood; is it of another version? Restart the service after an update. {error}",
+        "无法理解守护进程的应答，版本可能不一致。更新后请重启服务。{error}",
+    ),
     "head": ("{name}, version {version}, process {pid}", "{name}，版本 {version}，进程 {pid}"),
     "healthy": ("All is well.", "一切正常。"),
     "degraded": ("Recording works, something else does not: {why}", "录像正常，但存在其他问题：{why}"),
@@ -130,15 +144,20 @@ _WORDS: dict[str, tuple[str, str]] = {
 
 
 class Words:
-    """The words of one language: `words("queue_paused", error="...")`."""
+    """The words of one language: `words("queue_paused", error="...")`. `more` are those of a room of their own."""
 
-    def __init__(self, language: Language = "en") -> None:
+    def __init__(self, language: Language = "en", more: Mapping[str, tuple[str, str]] | None = None) -> None:
         self.language = language
+        self._table = _WORDS | dict(more or {})
         self._column = 0 if language == "en" else 1
 
     def __call__(self, key: str, **values: object) -> str:
         """The text of a key, filled in. `KeyError` for a key that does not exist."""
-        return _WORDS[key][self._column].format(**values)
+        return self._table[key][self._column].format(**values)
+
+    def cause(self, word: str) -> str:
+        """A word of `recorder.specs.Cause` as a sentence; one that is not known stands for itself."""
+        return self._table[f"cause_{word}"][self._column] if f"cause_{word}" in self._table else word
 
     def time(self, moment: float) -> str:
         """Unix seconds as this machine's time of day: `10:45:00`."""

@@ -1,4 +1,4 @@
-"""The command line: `gather-agent run | serve | standalone | status | config check`, one module a command."""
+"""The command line: one module a command, named in `arguments`."""
 
 from agent.cli.entry import main
 

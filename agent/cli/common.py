@@ -8,23 +8,33 @@ import contextlib
 import fcntl
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from agent.cli.exits import Exit, Stop
-from agent.config import LoadedConfig, load_config
+from agent.cli.phrases import PHRASES
+from agent.config import LoadedConfig, control_socket, load_config
+from agent.config.paths import default_state, service_environment
 from agent.words import Words, language_of
 
 
-def loaded(args: argparse.Namespace, **more: Any) -> LoadedConfig:
-    """The configuration that `--config` and `--home` mean; `more` are overrides (`server__url=...`).
+def loaded(
+    args: argparse.Namespace, more: Mapping[str, Any] | None = None, *, as_service: bool = False
+) -> LoadedConfig:
+    """The configuration that `--config` and `--home` mean; `more` are overrides by dotted key.
 
-    With `--home` alone nothing outside that folder counts: only `config.toml` in it, where there is one.
+    With `--home` alone nothing outside that folder counts: only `config.toml` in it, where there is one.  Commands
+    that ask about an agent (`as_service`) mean the installed service where there is one, unless this user has an agent
+    of his own.
     """
-    overrides = {key.replace("__", "."): value for key, value in more.items()}
+    overrides = dict(more or {})
     if args.home is None:
-        return load_config(args.config, overrides=overrides)
+        found = load_config(args.config, overrides=overrides)
+        service = service_environment(os.environ) if as_service else None
+        if service is None or control_socket(found.config).exists() or default_state(os.environ).exists():
+            return found
+        return load_config(args.config, service, overrides)
     home = args.home.absolute()
     folders = {"paths.state": home / "state", "paths.media": home / "media", "standalone.folder": home / "server"}
     folders["paths.runtime"] = home / "run"
@@ -33,7 +43,20 @@ def loaded(args: argparse.Namespace, **more: Any) -> LoadedConfig:
 
 def words(args: argparse.Namespace) -> Words:
     """The language of `--lang`, else of the locale."""
-    return Words(args.lang or language_of(os.environ))
+    return Words(args.lang or language_of(os.environ), PHRASES)
+
+
+def holder_of(folder: Path) -> str:
+    """The process that holds `<folder>/lock` (its number, or "unknown"); empty when nobody does."""
+    try:
+        with (folder / "lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read(20).strip() or "unknown"
+    except OSError:
+        pass
+    return ""
 
 
 @contextlib.contextmanager

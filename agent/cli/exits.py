@@ -9,8 +9,10 @@ class Exit(IntEnum):
     """What the process ends with."""
 
     OK = 0
-    DEGRADED = 1  # status: recording works, something else does not
-    NOT_RECORDING = 2  # status: a recording is due and nothing arrives
+    DEGRADED = 1  # recording works, something else does not; an order was not carried out
+    NOT_RECORDING = (
+        2  # a recording is due and nothing arrives; recordings are damaged or missing; doctor: it cannot work
+    )
     USAGE = 64
     UNAVAILABLE = 69  # not running; an address that cannot be taken
     INTERNAL = 70

@@ -74,7 +74,7 @@ async def _main(args: argparse.Namespace, config: Config, wish: _Wish, display: 
             source = await _demo_source(config, wish, display, stop)
             if stop.is_set():
                 return
-            pointed = loaded(args, **_pointed_at(server)).config
+            pointed = loaded(args, _pointed_at(server)).config
             daemon = Daemon(pointed, on_happening=display.take, drain_sec=DRAIN_SEC)
             credential = server.credential if server.first_run else ""
             folder, log_file = short(config.standalone.folder), wish.log_file and short(wish.log_file)
@@ -164,8 +164,8 @@ def summary(board: Board, stored: Path, waiting: Path) -> Iterator[str]:
 
 def _pointed_at(server: EmbeddedServer) -> dict[str, str]:
     """Overrides that make this server the daemon's, whatever the file says."""
-    own = {"server__url": server.url, "server__enrol_key": server.enrol_key}
-    return own | {"server__enrol_key_file": "", "server__ca_file": ""}
+    own = {"server.url": server.url, "server.enrol_key": server.enrol_key}
+    return own | {"server.enrol_key_file": "", "server.ca_file": ""}
 
 
 @contextlib.asynccontextmanager

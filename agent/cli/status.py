@@ -3,67 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import http.client
-import socket
 from collections.abc import Iterator
-from pathlib import Path
-
-from pydantic import ValidationError
 
 from agent.board import until, what_is
-from agent.cli.common import loaded, words
-from agent.cli.exits import Exit, Stop
-from agent.config import control_socket
+from agent.cli.common import words
+from agent.cli.door import Door
 from agent.status import ChannelView, DaemonView
 from agent.verdict import Health, judge, not_recording
 from agent.words import Words, clock, megabytes
 
-ANSWER_SEC = 5.0
-
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0 well, 1 degraded, 2 a recording is due and nothing arrives, 69 not running."""
-    address = control_socket(loaded(args).config)
-    say = words(args)
-    try:
-        text = ask(address, "/status")
-    except (FileNotFoundError, ConnectionRefusedError):
-        raise Stop(Exit.UNAVAILABLE, say("not_running", socket=address)) from None
-    except (TimeoutError, http.client.HTTPException) as error:
-        raise Stop(Exit.UNAVAILABLE, f"no answer from {address}: {error!r}") from error
-    try:
-        view = DaemonView.model_validate_json(text)
-    except ValidationError as error:
-        raise Stop(
-            Exit.INTERNAL, f"the daemon's answer is not understood, is it of another version? {error}"
-        ) from error
-    print(text if args.json else "\n".join(lines(view, say)))  # noqa: T201
+    view, text = Door(args).view("/status", DaemonView)
+    print(text if args.json else "\n".join(lines(view, words(args))))  # noqa: T201
     return judge(view).health
-
-
-def ask(address: Path, path: str) -> str:
-    """The answer to `GET path` on a unix socket. `OSError` or `HTTPException` when there is none."""
-    connection = _UnixConnection(address)
-    try:
-        connection.request("GET", path)
-        response = connection.getresponse()
-        body = response.read().decode()
-    finally:
-        connection.close()
-    if response.status != http.client.OK:
-        raise http.client.HTTPException(f"{response.status} {response.reason}")
-    return body
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, address: Path) -> None:
-        super().__init__("localhost", timeout=ANSWER_SEC)
-        self._address = address
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(ANSWER_SEC)
-        self.sock.connect(str(self._address))
 
 
 def lines(view: DaemonView, say: Words) -> Iterator[str]:

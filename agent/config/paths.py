@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.config.model import Config
 
 APP = "gather-agent"
+SYSTEM_ROOT = Path("/")
 SOCKET_NAME = "control.sock"
 SOCKET_PATH_MAX = 107  # bytes: sun_path of unix(7) is 108 with its closing zero
 
@@ -48,6 +49,18 @@ def config_files(env: Mapping[str, str]) -> Iterator[Path]:
         yield systemd / "config.toml"
     yield _xdg(env, "XDG_CONFIG_HOME", ".config") / APP / "config.toml"
     yield Path("/etc") / APP / "config.toml"
+
+
+def service_environment(env: Mapping[str, str]) -> dict[str, str] | None:
+    """The environment with the folders that systemd gives the installed service (systemd/gather-agent.service); None
+    where it is not installed, or `env` is systemd's own.
+    """
+    if any(name in env for name in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "CONFIGURATION_DIRECTORY")):
+        return None
+    if not (SYSTEM_ROOT / "var/lib" / APP).is_dir():
+        return None
+    folders = {"STATE_DIRECTORY": "var/lib", "RUNTIME_DIRECTORY": "run", "CONFIGURATION_DIRECTORY": "etc"}
+    return {**env, **{name: str(SYSTEM_ROOT / parent / APP) for name, parent in folders.items()}}
 
 
 def control_socket(config: Config, env: Mapping[str, str] | None = None) -> Path:

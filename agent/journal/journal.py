@@ -24,29 +24,37 @@ class JournalError(Exception):
 class Journal:
     """One SQLite file, used by one thread at a time (`threaded.JournalThread`)."""
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open it, and make it unless `read_only`, which changes nothing, not even an older one's tables."""
         self.path = path
         try:
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            if read_only:
+                self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._db.row_factory = sqlite3.Row
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+            ours = () if read_only else ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+            for pragma in (*ours, "busy_timeout=5000"):
                 self._db.execute(f"PRAGMA {pragma}")
-            self._migrate()
+            self._migrate(read_only)
         except sqlite3.DatabaseError as error:
             raise JournalError(
                 f"{path} cannot be used as the journal: {error}. Move it away and start again: it is rebuilt from the"
                 " recordings on disk."
             ) from error
 
-    def _migrate(self) -> None:
+    def _migrate(self, read_only: bool) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
             raise JournalError(
                 f"{self.path} comes from a newer gather-agent (journal version {version}, this one knows {VERSION})."
                 " Install that version again."
             )
-        if version == 0:
+        if read_only:
+            if version < VERSION:
+                raise JournalError(f"{self.path} is of an older gather-agent; start this one once, which renews it")
+        elif version == 0:
             self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version={VERSION}; COMMIT;")
 
     def close(self) -> None:
@@ -217,6 +225,18 @@ class Journal:
     def known_stems(self) -> set[str]:
         """The stems of all slices that are, or were, on disk."""
         return {row["stem"] for row in self._db.execute("SELECT stem FROM slice")}
+
+    def every_slice(self) -> Iterator[SliceRow]:
+        """All slices, by stem, read a thousand at a time."""
+        last = ""
+        while rows := self._slices("stem > ? ORDER BY stem LIMIT 1000", last):
+            yield from rows
+            last = rows[-1].stem
+
+    def damage(self) -> list[str]:
+        """What SQLite's own check finds wrong with the file; empty when nothing."""
+        said = [str(row[0]) for row in self._db.execute("PRAGMA quick_check(20)")]
+        return [] if said == ["ok"] else said
 
     def slices_in(self, state: SliceState, limit: int = 100) -> list[SliceRow]:
         """Slices of one state, oldest first."""

@@ -13,43 +13,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agent.link.relay import answer
 from agent.local import COMMANDS, LocalDoor
-from agent.status import CamerasView, DaemonView, LessonsView, QueueView, UploadsView
+from agent.status import CamerasView, DaemonView, LessonsView, UploadsView
 from agent.wire.codes import Code
 from agent.wire.commands import COMMANDS as RELAYED
-from agent.wire.models import Answer, Command
-from tests.agent.views import channel
-
-SHOWN = DaemonView(now=1.5, version="0.1", pid=7)
-CAMERAS = CamerasView(now=2.5, cameras=(channel(),))
-QUEUE = UploadsView(now=3.5, queue=QueueView(recorded=1), more=1)
-
-
-class Behind:
-    """What stands behind the door; notes what it is asked."""
-
-    def __init__(self) -> None:
-        self.days: list[tuple[date | None, int]] = []
-        self.carried: list[Command] = []
-
-    async def look(self) -> DaemonView:
-        return SHOWN
-
-    async def lessons(self, first: date | None = None, days: int = 1) -> LessonsView:
-        self.days.append((first, days))
-        return LessonsView(now=4.5, first_day="2026-11-24", last_day="2026-11-24", timezone="UTC")
-
-    def camera_views(self) -> CamerasView:
-        return CAMERAS
-
-    async def uploads_view(self) -> UploadsView:
-        return QUEUE
-
-    async def carry_out(self, command: Command) -> Answer:
-        self.carried.append(command)
-        code = Code.NO_SUCH_CAMERA if command.data.get("camera_id") == 99 else Code.OK
-        return answer(command.id, code, {"camera_id": 7})
+from tests.agent.behind import Behind
 
 
 class Caller:
@@ -101,9 +69,9 @@ async def test_the_socket_is_of_ones_own_and_goes_with_the_door(tmp_path: Path, 
 
 
 async def test_every_view(caller: Caller, behind: Behind) -> None:
-    assert DaemonView.model_validate_json((await caller.get("/status"))[1]) == SHOWN
-    assert CamerasView.model_validate_json((await caller.get("/cameras"))[1]) == CAMERAS
-    assert UploadsView.model_validate_json((await caller.get("/uploads"))[1]) == QUEUE
+    assert DaemonView.model_validate_json((await caller.get("/status"))[1]) == behind.status
+    assert CamerasView.model_validate_json((await caller.get("/cameras"))[1]) == behind.cameras
+    assert UploadsView.model_validate_json((await caller.get("/uploads"))[1]) == behind.uploads
     assert LessonsView.model_validate_json((await caller.get("/lessons"))[1]).timezone == "UTC"
     await caller.get("/lessons?day=2026-11-20&days=7")
     assert behind.days == [(None, 1), (date(2026, 11, 20), 7)]

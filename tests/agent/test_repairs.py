@@ -79,7 +79,7 @@ async def test_torn_and_finished_slices_come_into_an_empty_journal(
 
 
 async def test_nothing_to_do_starts_no_process(rooms: Rooms) -> None:
-    await asyncio.wait_for(rooms.repairs._repair(), LIMIT_SEC)
+    await asyncio.wait_for(rooms.repairs.repair_once(), LIMIT_SEC)
     assert rooms.host._server is None
 
 
@@ -107,7 +107,7 @@ async def test_what_was_asked_for_is_done_after_any_failure(
             raise errors.pop()
         done.set()
 
-    monkeypatch.setattr(Repairs, "_repair", repair)
+    monkeypatch.setattr(Repairs, "repair_once", repair)
     rooms.repairs.ask()
     await asyncio.wait_for(done.wait(), LIMIT_SEC)
     assert caplog.text.count("tried again") == 2

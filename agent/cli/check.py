@@ -1,0 +1,105 @@
+"""`gather-agent check`: journal, files and checksums held against each other; changes nothing without `--repair`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from agent.checkup import MENDED, Checkup, Finding, check_up
+from agent.cli.common import holder_of, loaded, single_instance, words
+from agent.cli.exits import Exit, Stop
+from agent.config import Config
+from agent.intake import Intake
+from agent.journal import Journal, JournalError, JournalThread, SliceState
+from agent.recorders import RecorderHost
+from agent.repairs import Repairs
+from agent.words import Words, megabytes
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 0 all agrees, 1 something does not and nothing is lost, 2 something recorded is lost or damaged."""
+    say, config = words(args), loaded(args, as_service=True).config
+    path = config.paths.state / "journal.sqlite"
+    if not path.exists():
+        raise Stop(Exit.UNAVAILABLE, say("check_no_journal", path=path))
+    mended = 0
+    if args.repair:
+        pid = holder_of(config.paths.state)
+        if pid:
+            raise Stop(Exit.TRY_AGAIN, say("check_running", pid=pid))
+        with single_instance(config.paths.state):
+            before = _check(path, config, args.level)
+            asyncio.run(_repair(before, config))
+            mended = sum(finding.kind in MENDED for finding in before.findings)
+    found = _check(path, config, args.level)
+    print(json.dumps(_as_json(found, mended), ensure_ascii=False) if args.json else _in_words(found, mended, say))  # noqa: T201
+    if found.losses:
+        return Exit.NOT_RECORDING
+    return Exit.DEGRADED if found.findings else Exit.OK
+
+
+def _check(path: Path, config: Config, level: Any) -> Checkup:
+    try:
+        journal = Journal(path, read_only=True)
+    except JournalError as error:
+        raise Stop(Exit.NOT_RECORDING, str(error)) from error
+    try:
+        return check_up(journal, config.paths.media / "slices", level)
+    finally:
+        journal.close()
+
+
+async def _repair(found: Checkup, config: Config) -> None:
+    """As the daemon repairs at its start; and what the server has and this disk has not is called removed."""
+    slices = config.paths.media / "slices"
+    journal = JournalThread(config.paths.state / "journal.sqlite")
+    host = RecorderHost()
+    intake = Intake(
+        journal,
+        slices,
+        wall=lambda: 0.0,
+        tell=lambda _: None,
+        relay=lambda _, __: None,
+        on_slice=lambda: None,
+        on_report=lambda: None,
+        on_link=lambda: None,
+        on_left_open=lambda: None,
+    )
+    try:
+        if any(finding.kind in ("open", "unknown") for finding in found.findings):
+            await Repairs(host, slices, journal, intake.take).repair_once()
+        for finding in found.findings:
+            if finding.kind == "gone":
+                await journal.do(Journal.advance, finding.stem, SliceState.REMOVED)
+    finally:
+        await host.close()
+        await journal.close()
+
+
+def _as_json(found: Checkup, mended: int) -> dict[str, Any]:
+    return {
+        "level": found.level,
+        "slices": found.slices,
+        "files": found.files,
+        "bytes": found.size,
+        "being_written": found.being_written,
+        "repaired": mended,
+        "findings": [
+            {"kind": one.kind, "path": str(one.path), "stem": one.stem, "about": one.about} for one in found.findings
+        ],
+    }
+
+
+def _in_words(found: Checkup, mended: int, say: Words) -> str:
+    about = {"slices": found.slices, "files": found.files, "size": megabytes(found.size), "level": found.level}
+    lines = [say("check_repaired", count=mended)] if mended else []
+    lines.append(say("check_head" if found.findings else "check_fine", **about))
+    lines += [_line(finding, say) for finding in found.findings]
+    return "\n".join(lines)
+
+
+def _line(finding: Finding, say: Words) -> str:
+    return f"{finding.path.name}: {say(f'check_{finding.kind}', about=finding.about)}"

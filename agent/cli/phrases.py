@@ -1,0 +1,132 @@
+"""What the commands say beyond `agent.words`, in English and Chinese."""
+
+from __future__ import annotations
+
+PHRASES: dict[str, tuple[str, str]] = {
+    # columns
+    "col_time": ("Time", "时间"),
+    "col_lesson": ("Lesson", "课程"),
+    "col_recorded": ("Recorded", "已录"),
+    "col_missing": ("Missing", "缺失"),
+    "col_uploaded": ("Uploaded", "已上传"),
+    "col_number": ("No.", "编号"),
+    "col_tracks": ("Tracks", "音视频"),
+    "col_rate": ("Rate", "码率"),
+    "col_packet": ("Last packet", "最近数据包"),
+    "col_picture": ("Picture", "截图"),
+    "col_sub": ("Sub stream", "子码流"),
+    "col_file": ("Slice", "切片"),
+    "col_tries": ("Tries", "次数"),
+    "col_next": ("Next try", "下次重试"),
+    "col_error": ("Last error", "最近错误"),
+    # lessons
+    "lessons_of": ("Lessons of {day} ({zone})", "{day} 的课程（{zone}）"),
+    "lessons_none": ("No lesson.", "没有课程。"),
+    "lesson_coming": ("coming", "未开始"),
+    "lesson_due": ("DUE, NOTHING ARRIVES", "应录未录，没有画面"),
+    "lesson_recording": ("recording", "正在录像"),
+    "lesson_recorded": ("recorded", "已录完整"),
+    "lesson_partly": ("WITH GAPS", "有缺失"),
+    "lesson_missed": ("MISSED", "未录到"),
+    "lesson_not_due": ("not due", "无需录像"),
+    "gap_line": ("{since} to {until}, {seconds} s: {cause}", "{since} 至 {until}，{seconds} 秒：{cause}"),
+    "lessons_offline": (
+        "gather-agent is not running. This is what its journal and timetable on disk say:",
+        "采集端未运行。以下内容来自磁盘上的日志库和课程表：",
+    ),
+    "cause_not_running": ("the agent is not running", "采集端未运行"),
+    "bad_day": (
+        "--day: a date such as 2026-11-24, or today, tomorrow, yesterday",
+        "--day：日期（如 2026-11-24），或 today、tomorrow、yesterday",
+    ),
+    # cameras
+    "cameras_none": ("No channel. Channels are added on the server.", "没有通道。请在服务器上添加通道。"),
+    "seconds_ago": ("{seconds} s ago", "{seconds} 秒前"),
+    "no_such_camera": (
+        "there is no channel {camera}. There are: {known}",
+        "没有通道 {camera}。现有通道：{known}",
+    ),
+    "ambiguous_camera": ("several channels are called {camera}: use the number", "有多个通道名为 {camera}：请用编号"),
+    # uploads
+    "upload_uploading": ("on its way", "上传中"),
+    "upload_waiting": ("waits for its turn", "排队中"),
+    "upload_retrying": ("failed, tried again", "失败，将重试"),
+    "upload_paused": ("paused", "已暂停"),
+    "upload_stored": ("uploaded, not confirmed yet", "已上传，待确认"),
+    "uploads_paused_now": (
+        "Uploads are paused. What is on its way arrives; recording goes on."
+        " `gather-agent uploads resume` lets them go.",
+        "上传已暂停。正在上传的文件会完成，录像照常进行。用 gather-agent uploads resume 恢复。",
+    ),
+    "uploads_resumed": ("Uploads go on.", "上传已恢复。"),
+    # record, snapshot
+    "recording_by_hand": ("{channel}: recording, until {end}.", "{channel}：开始录像，至 {end}。"),
+    "recording_open_end": (
+        "{channel}: recording, until `gather-agent record stop {number}`.",
+        "{channel}：开始录像，直到执行 gather-agent record stop {number}。",
+    ),
+    "recording_stopped": ("{channel}: the recording by hand has ended.", "{channel}：手动录像已结束。"),
+    "picture_taken": ("{channel}: new picture, {width}x{height}.", "{channel}：新截图，{width}x{height}。"),
+    "picture_saved": (
+        "{channel}: new picture, {width}x{height}: {path}",
+        "{channel}：新截图，{width}x{height}：{path}",
+    ),
+    "refused_10101": ("this agent has no such channel", "采集端没有这个通道"),
+    "refused_10103": ("{channel}: no recording by hand is on", "{channel}：没有正在进行的手动录像"),
+    "refused_10104": ("{channel}: no picture can be had now ({why})", "{channel}：暂时无法截图（{why}）"),
+    "refused_10107": (
+        "{channel} is stopped; it is started on the server, or by a lesson",
+        "{channel} 已停止；请在服务器上启动，或等待课程开始",
+    ),
+    "refused": ("not done: {why} ({code})", "未能执行：{why}（{code}）"),
+    # check
+    "check_fine": (
+        "All is well: {slices} slices in the journal, {files} on this disk ({size}), level: {level}.",
+        "一切正常：日志库中 {slices} 个切片，本机 {files} 个（{size}），检查级别：{level}。",
+    ),
+    "check_head": (
+        "Slices in the journal: {slices}, on this disk: {files} ({size}), level: {level}.",
+        "日志库中 {slices} 个切片，本机 {files} 个（{size}），检查级别：{level}。",
+    ),
+    "check_lost": (
+        "LOST: the file is gone and was not uploaded ({about})",
+        "已丢失：文件不存在且尚未上传（{about}）",
+    ),
+    "check_damaged": (
+        "DAMAGED and not uploaded: {about}",
+        "已损坏且尚未上传：{about}",
+    ),
+    "check_gone": (
+        "the file is gone, the server has it ({about}); --repair notes that",
+        "本机文件不存在，服务器已有（{about}）；--repair 会更正记录",
+    ),
+    "check_worn": ("the local file is damaged, the server has it: {about}", "本机文件已损坏，服务器已有：{about}"),
+    "check_unknown": (
+        "a finished slice that the journal does not know; the next start, or --repair, takes it in",
+        "日志库中没有记录的完整切片；下次启动或 --repair 时会收录",
+    ),
+    "check_open": (
+        "left open by a crash; the next start, or --repair, mends it",
+        "崩溃后未关闭的切片；下次启动或 --repair 时会修复",
+    ),
+    "check_being_written": ("being written right now", "正在写入"),
+    "check_left": ("the journal calls it removed, but it is still there", "日志库标记为已删除，但文件仍在"),
+    "check_thumbnail": ("its thumbnail is gone", "缩略图不存在"),
+    "check_unusable": ("nothing playable was found in it; kept aside", "其中没有可播放内容，已单独保留"),
+    "check_journal": ("the journal itself is damaged: {about}", "日志库本身已损坏：{about}"),
+    "check_no_journal": (
+        "There is no journal at {path}: this agent has never run.",
+        "{path} 没有日志库：采集端从未运行。",
+    ),
+    "check_repaired": ("--repair: {count} put right.", "--repair：已修正 {count} 项。"),
+    "check_running": (
+        "gather-agent runs with this folder (process {pid}): it mends by itself at its start. Stop it before --repair.",
+        "采集端正在使用该目录（进程 {pid}），启动时会自动修复。请先停止再用 --repair。",
+    ),
+    # logs
+    "logs_none": (
+        "no log was found: neither the journal of the unit {unit} nor a file {file}. Logs go to stderr of whoever"
+        " started gather-agent.",
+        "没有找到日志：既没有单元 {unit} 的系统日志，也没有文件 {file}。日志输出到启动者的标准错误。",
+    ),
+}
