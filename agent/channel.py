@@ -187,6 +187,7 @@ class Channel:
             sub_video=self.sub_link.video if self.sub_link else "",
             bit_rate=session.bit_rate if session else None,
             wanted=wanted,
+            due=len(self.desired.due),
             recordings=tuple(
                 RecordingView(
                     slice_id=item.slice_id,

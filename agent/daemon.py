@@ -32,6 +32,8 @@ from agent.link.server import ServerLink
 from agent.local import LocalDoor
 from agent.onvif.devices import Devices
 from agent.overview import Overview
+from agent.page.server import PageServer, Rooms
+from agent.readiness import Readiness
 from agent.recorders import RecorderHost
 from agent.repairs import Repairs
 from agent.reports import Reports
@@ -41,6 +43,7 @@ from agent.status import DaemonView, Happening
 from agent.storage.base import Storage
 from agent.storage.choice import storage_for
 from agent.storage.pace import Pace
+from agent.tally import Tally
 from agent.uploads import Uploads
 from agent.wakeups import Wakeups
 from agent.watch import Watch
@@ -77,6 +80,7 @@ class Daemon:
         self._snapshots = config.paths.media / "snapshots"
         for folder in (config.paths.state, self._slices, self._snapshots):
             folder.mkdir(parents=True, exist_ok=True)
+        self._tally = Tally()
         self._state = AgentState(config.paths.state)
         self._journal = JournalThread(config.paths.state / "journal.sqlite")
         self._pace = Pace(config.upload.rate_kbit * 125.0, self._clock)
@@ -186,6 +190,10 @@ class Daemon:
             tell=self._tell,
         )
         self._overview.link = self._link
+        readiness = Readiness(self._journal, self._slices, self._clock, lambda: self._fleet.turned_at)
+        self._page = PageServer(
+            config.local, Rooms(self._overview, readiness, self._tally, self._watch, self._snapshots)
+        )
         self._door = LocalDoor(control_socket(config), self._overview, self._commands.carry_out, self._snapshots)
 
     # -- life
@@ -226,6 +234,8 @@ class Daemon:
             "counts": self._overview.keep,
             "disk": self._keep_disk,
         }
+        if self._config.local.port:
+            jobs["local page"] = self._page.run
         served = bool(self._config.server.url)
         if served:
             jobs |= {"link": self._link.run, "uploads": self._uploads.run, "reports": self._reports.run}
@@ -248,6 +258,7 @@ class Daemon:
         level = logging.WARNING if is_bad else logging.INFO
         log.log(level, "%s", happening.text)
         self._overview.changed()
+        self._tally.take(happening)
         if self._on_happening is not None:
             self._on_happening(happening)
 

@@ -39,6 +39,8 @@ class Fleet:
     ) -> None:
         self.channels: dict[int, Channel] = {}
         self.desired: dict[int, Desired] = {}
+        self.turned_at: float | None = None
+        """When it last came round, monotonic."""
         self._state, self._journal, self._clock, self._make_channel = state, journal, clock, make_channel
         self._zone, self._wake_at, self._names = zone, wake_at, names
         self._turn = asyncio.Event()
@@ -93,6 +95,7 @@ class Fleet:
             await self._close_removed()
             await self._sweep(now)
             self._wake_at(next_turn(timetable, manual, now))
+            self.turned_at = self._clock.monotonic()
 
     async def _account(self) -> None:
         """Every due recording stands in the journal, also one whose camera never answers: what is missing has a place

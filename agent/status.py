@@ -32,7 +32,8 @@ class RecordingView(View):
 class ChannelView(View):
     """A channel: `state` as the recorder's link has it, or `off` where nobody wants it; `sub_*` are those of its sub
     stream, if it has one. `source` carries no password. `bit_rate`: bits per second over the last ten, None where
-    nothing comes."""
+    nothing comes. `due` counts the recordings that should be on now, `recordings` are those that its recorder has been
+    told of."""
 
     camera_id: int
     name: str
@@ -48,6 +49,7 @@ class ChannelView(View):
     sub_video: str = ""
     bit_rate: float | None = None
     wanted: bool = True
+    due: int = 0
     recordings: tuple[RecordingView, ...] = ()
     packet_age_sec: float | None = None
     restarts: int = 0

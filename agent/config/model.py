@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -175,6 +176,36 @@ class UploadSection(Section):
     folder: AnyPath | None = None
 
 
+class LocalSection(Section):
+    """The local page with /healthz, /readyz and /metrics. `port` 0 = none. `names`: further names of this machine.
+
+    Another `host` than this machine's own loopback needs `open_to_network`: the page asks for no password.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8481, ge=0, le=65535)
+    open_to_network: bool = False
+    names: tuple[str, ...] = Field(default=(), strict=False)
+    pictures: bool = True
+
+    @field_validator("host")
+    @classmethod
+    def _address(cls, host: str) -> str:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise misfit("an address is needed here, not a name", '"127.0.0.1", "::1" or "0.0.0.0"') from None
+        return host
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        if not self.open_to_network and not ipaddress.ip_address(self.host).is_loopback:
+            yield Contradiction(
+                "host",
+                "everybody in the network would see rooms and recordings: the page asks for no password",
+                '"127.0.0.1", or open_to_network = true if that is meant',
+            )
+
+
 class LogSection(Section):
     """What is logged. `format` "auto" = journal under systemd, text otherwise."""
 
@@ -225,6 +256,7 @@ class Config(BaseModel):
     record: RecordSection = RecordSection()
     spool: SpoolSection = SpoolSection()
     upload: UploadSection = UploadSection()
+    local: LocalSection = LocalSection()
     log: LogSection = LogSection()
     standalone: StandaloneSection
 

@@ -1,14 +1,12 @@
 "use strict";
 
-// Brings the page up to date and plays recordings in it. Without scripts the page is still whole: links open the files.
+// Brings a page up to date and plays recordings in it. Without scripts the page is still whole: links open the files.
 (() => {
   const live = document.getElementById("live");
   if (!live) return;
 
-  const PERIOD_MS = 5000;
+  const PERIOD_MS = Number(live.dataset.period) || 5000;
   const disconnected = document.getElementById("disconnected");
-  const player = document.getElementById("player");
-  const video = player.querySelector("video");
 
   async function refresh() {
     try {
@@ -29,6 +27,12 @@
     setTimeout(refresh, PERIOD_MS);
   }
 
+  setTimeout(refresh, PERIOD_MS);
+
+  const player = document.getElementById("player");
+  if (!player) return;
+  const video = player.querySelector("video");
+
   live.addEventListener("click", (event) => {
     const link = event.target.closest("a.play");
     if (!link || event.ctrlKey || event.metaKey) return;
@@ -46,6 +50,4 @@
     video.load();
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   });
-
-  setTimeout(refresh, PERIOD_MS);
 })();

@@ -37,9 +37,9 @@ class LessonLine:
     """Whether what has passed of it is drawn as recorded."""
 
 
-def page(title: str, words: Words, body: Markup) -> Markup:
-    """A whole page."""
-    return html(asset("page.html"), lang=words.tag, title=title, body=body)
+def page(title: str, words: Words, body: Markup, head: str = "") -> Markup:
+    """A whole page; `head` is HTML for its head."""
+    return html(asset("page.html"), lang=words.tag, title=title, body=body, head=Markup(head))
 
 
 def listed(items: Iterable[Markup], empty: str) -> Markup:

@@ -107,7 +107,7 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path, env:
     [
         ("[record]\nrinq_mb = 5", "2", "record.rinq_mb", "there is no such key", "ring_mb"),
         ("\n[recrod]\nring_mb = 5", "2", "recrod", "no such section", "[record]"),
-        ("[upload]\nport = 5", "2", "upload.port", "in this section", "port under [standalone]"),
+        ("[upload]\npublic_url = 5", "2", "upload.public_url", "in this section", "public_url under [standalone]"),
         ("[spool]\nxyzzy = 5", "2", "spool.xyzzy", "there is no such key", "one of reserve_gb, quota_gb"),
         ("record = 5", "1", "record", "a section is needed", "[record]"),
         ('[record]\nring_mb = "64"', "2", "record.ring_mb", "a whole number", "from 4 to 4096"),
