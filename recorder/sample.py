@@ -104,6 +104,15 @@ def make_sample(
     return path
 
 
+def draw_frame(number: int, fps: int, width: int, height: int, pix_fmt: str = "yuv420p") -> av.VideoFrame:
+    """The picture with this number, stamped; `pix_fmt` is planar 4:2:0."""
+    frame = av.VideoFrame(width, height, pix_fmt)
+    for plane, pixels in zip(frame.planes, _draw(number, fps, width, height), strict=True):
+        _fill(plane, pixels)
+    frame.pts, frame.time_base = number, Fraction(1, fps)
+    return frame
+
+
 def read_frame_number(frame: av.VideoFrame) -> int | None:
     """The number that the strip of a decoded sample frame shows, at any size; None where no strip can be read."""
     luma = frame if frame.format.name in ("yuv420p", "yuvj420p") else frame.reformat(format="yuv420p")
@@ -144,10 +153,7 @@ def _add_video(
 def _encode_video(container: OutputContainer, stream: VideoStream, numbers: range, fps: int) -> None:
     context = stream.codec_context
     for number in numbers:
-        frame = av.VideoFrame(context.width, context.height, context.pix_fmt or "yuv420p")
-        for plane, pixels in zip(frame.planes, _draw(number, fps, context.width, context.height), strict=True):
-            _fill(plane, pixels)
-        frame.pts, frame.time_base = number, Fraction(1, fps)
+        frame = draw_frame(number, fps, context.width, context.height, context.pix_fmt or "yuv420p")
         container.mux(stream.encode(frame))
 
 

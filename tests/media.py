@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +24,7 @@ from recorder.source.mp4_camera import Mp4Camera
 from recorder.specs import SourceSpec
 
 MakeSample = Callable[..., Path]
+_CODED_OBUS = (3, 4, 6)  # frame header, tile group, frame (AV1 6.2.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,57 @@ def packet_hashes(path: str | Path, kind: TrackKind) -> list[str]:
     """Digests of the coded pictures or sounds of a file, in decode order.
 
     For H.264 and H.265 the digest is over the slices alone: parameter sets, delimiters and SEI may come and go, and
-    start codes may become lengths, on the way from one container to another.
+    start codes may become lengths, on the way from one container to another.  MJPEG and AV1: see `coded_digest`.
     """
     return [packet.digest for packet in packets_in(path, kind)]
 
 
 def digest(packet: Packet) -> str:
     """The digest of one of the recorder's packets, comparable with those of `packet_hashes`."""
-    return _digest(packet.track.codec, packet.track.extradata, packet.data)
+    return coded_digest(packet.track.codec, packet.track.extradata, packet.data)
+
+
+def coded_digest(codec: str, extradata: bytes, data: bytes) -> str:
+    """The digest of what is coded in a packet: of the picture alone, whatever headers a container or RTP puts to it."""
+    if codec == "h264":
+        length_bytes = parameter_sets.length_bytes("h264", extradata)
+        units = parameter_sets.nal_units(data, length_bytes)
+        data = _coded(unit for unit in units if parameter_sets.nal_type("h264", unit) <= 5)
+    elif codec == "hevc":
+        length_bytes = parameter_sets.length_bytes("hevc", extradata)
+        units = parameter_sets.nal_units(data, length_bytes)
+        data = _coded(unit for unit in units if parameter_sets.nal_type("hevc", unit) < 32)
+    elif codec == "mjpeg":
+        # RTP (RFC 2435) carries the scan; the headers before it are made anew by who receives it.
+        data = data[data.rfind(b"\xff\xda") :].partition(b"\xff\xd9")[0]
+    elif codec == "av1":
+        data = b"".join(payload for kind, payload in obus(data) if kind in _CODED_OBUS)
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _coded(units: Iterable[bytes]) -> bytes:
+    # A zero behind a unit belongs to the start code of the next one; a length takes it in with the unit.
+    return b"".join(unit.rstrip(b"\0") for unit in units)
+
+
+def obus(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and payload of each OBU of a temporal unit (AV1 5.3.1) in which every OBU but the last has a size."""
+    position = 0
+    while position < len(data):
+        header = data[position]
+        position += 2 if header & 4 else 1
+        size, shift = len(data) - position, 0
+        if header & 2:
+            size = 0
+            while True:
+                byte = data[position]
+                position += 1
+                size |= (byte & 0x7F) << shift
+                shift += 7
+                if not byte & 0x80:
+                    break
+        yield header >> 3 & 0xF, data[position : position + size]
+        position += size
 
 
 def frame_numbers(path: str | Path) -> list[int | None]:
@@ -191,19 +235,7 @@ def _first(container: InputContainer, kind: Literal["video", "audio"]) -> Stream
 def _digester(stream: Stream) -> Callable[[bytes], str]:
     codec = stream.codec_context.codec.canonical_name
     extradata = stream.codec_context.extradata or b""
-    return lambda data: _digest(codec, extradata, data)
-
-
-def _digest(codec: str, extradata: bytes, data: bytes) -> str:
-    if codec == "h264":
-        length_bytes = parameter_sets.length_bytes("h264", extradata)
-        units = parameter_sets.nal_units(data, length_bytes)
-        data = b"".join(unit for unit in units if parameter_sets.nal_type("h264", unit) <= 5)
-    elif codec == "hevc":
-        length_bytes = parameter_sets.length_bytes("hevc", extradata)
-        units = parameter_sets.nal_units(data, length_bytes)
-        data = b"".join(unit for unit in units if parameter_sets.nal_type("hevc", unit) < 32)
-    return hashlib.sha256(data).hexdigest()[:16]
+    return lambda data: coded_digest(codec, extradata, data)
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
