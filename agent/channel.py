@@ -84,6 +84,8 @@ class Channel:
 
     def want(self, desired: Desired, tuning: Tuning) -> None:
         """What the channel should do from now on."""
+        if (desired, tuning) == (self.desired, self.tuning):
+            return
         self.desired, self.tuning = desired, tuning
         self._turn.set()
         if self._session is not None and not self._renewing:
@@ -94,6 +96,8 @@ class Channel:
     def change(self, camera: WireCamera) -> None:
         """The channel's settings changed; another source is opened at once, another name is just another name."""
         before, self.camera = self.camera, camera
+        if before is camera:
+            return
         unseen = {"camera_name", "courses"}
         if before.model_dump(exclude=unseen) != camera.model_dump(exclude=unseen):
             self.renew()
@@ -127,6 +131,7 @@ class Channel:
         self._closing = True
         self._hurry.set()
         self.want(OFF, self.tuning)
+        self._turn.set()
         await self._task
 
     @property

@@ -18,7 +18,7 @@ from tzlocal import get_localzone
 
 from agent.background import forever
 from agent.channel import Channel, ChannelSetup
-from agent.clock import Clock, SystemClock
+from agent.clock import Clock, StepNotice, SystemClock
 from agent.commands import Commands
 from agent.config.model import Config
 from agent.config.paths import control_socket
@@ -91,6 +91,7 @@ class Daemon:
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         # The rooms that follow know each other only through these calls, made when all of them stand.
         self._wakeups = Wakeups(self._scheduler, self._wake_fleet)
+        self._step_notice = StepNotice(self._wake_fleet)
         self._intake = Intake(
             self._journal,
             self._slices,
@@ -208,8 +209,9 @@ class Daemon:
             stack.push_async_callback(self._devices.close)
             self._wakeups.start()
             stack.callback(self._wakeups.stop)
+            self._step_notice.open()
+            stack.callback(self._step_notice.close)
             self._repairs.ask()
-            await self._fleet.account_for_absence()
             await self._fleet.reconcile()
             await self._door.open()
             stack.push_async_callback(self._door.close)
@@ -219,7 +221,6 @@ class Daemon:
                 await stop.wait()
                 log.info("stopping: files are being finished")
                 await self._fleet.close()
-                await self._journal.do(Journal.alive, self._clock.wall(), exactly=True)
                 if upload_tasks:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(self._drain_sec):

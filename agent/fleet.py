@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import tzinfo
 
+from agent.absence import Absence, Presence
 from agent.channel import Channel
-from agent.clock import Clock
+from agent.clock import Clock, read_both
 from agent.journal import Journal, JournalThread
+from agent.ledger import Span
 from agent.lessons import Now
 from agent.reconciler import OFF, Desired, Due, due_lesson, next_turn, what_should_run
 from agent.state import AgentState
+from agent.timetable import Timetable
+from agent.vitals import ClockSteps
+from agent.wakeups import LOOK_SEC
 from agent.wire.models import WireCamera
-from recorder.protocol import GapFound
 from recorder.specs import Tuning
 
 log = logging.getLogger(__name__)
 
 ALARM_SEC = 10.0
 """A recording that is due and has got no packet for this long is not going on."""
+MISSED_AT_ONCE = 500
+"""Lessons that one transaction of the journal takes: what is due now waits no longer for it."""
 
 
 class Fleet:
-    """The channels of this agent. `wake_at` is told the next instant at which the answer may be another one."""
+    """The channels of this agent. `wake_at` is told the next instant at which the answer may be another one; `wake` is
+    called at least every `look_sec`.
+    """
 
     def __init__(
         self,
@@ -36,6 +45,7 @@ class Fleet:
         zone: Callable[[], tzinfo],
         wake_at: Callable[[float | None], None],
         names: dict[int, str],
+        look_sec: float = LOOK_SEC,
     ) -> None:
         self.channels: dict[int, Channel] = {}
         self.desired: dict[int, Desired] = {}
@@ -45,7 +55,9 @@ class Fleet:
         self._zone, self._wake_at, self._names = zone, wake_at, names
         self._turn = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
-        self._accounted: set[str] = set()
+        self._accounted: dict[str, Due] = {}
+        self._presence, self._steps = Presence(look_sec), ClockSteps()
+        self._until: float | None = None
 
     def wake(self) -> None:
         """Ask again."""
@@ -58,32 +70,18 @@ class Fleet:
             self._turn.clear()
             await self.reconcile()
 
-    async def account_for_absence(self) -> None:
-        """Name what was missed while no agent ran, since it was last known to be alive. Called once, before the first
-        turn.
-        """
-        now = self._clock.wall()
-        alive_at = await self._journal.do(Journal.alive, now)
-        if alive_at is None or alive_at >= now:
-            return
-        for lesson in self._state.timetable(self._zone()).lessons_between(alive_at, now):
-            due = due_lesson(lesson)
-            row = await self._journal.do(Journal.open_recording, due, now)
-            since, until = max(lesson.start, alive_at), min(lesson.end, now)
-            gap = GapFound(row.slice_id, since, until, "restart", "the agent was not running")
-            await self._journal.do(Journal.add_gap, gap)
-            if lesson.end <= now:
-                await self._journal.do(Journal.end_recording, row.slice_id, lesson.end)
-
     async def reconcile(self) -> None:
-        """One turn: when it returns, every channel has been told."""
+        """One turn: when it returns, every channel has been told, and the journal has what was missed."""
         async with self._one_at_a_time:
-            now = self._clock.wall()
+            now, monotonic = read_both(self._clock)
+            stepped_sec = self._steps.look(now, monotonic) or 0.0
+            if stepped_sec:
+                log.warning("the clock was set by %+.1f s: what should run is asked anew", stepped_sec)
+                self._state.clock_was_set(stepped_sec)
             timetable, manual = self._state.timetable(self._zone()), self._state.manual
             settings = self._state.known.gather
             self.desired = what_should_run(self._state.wanted, timetable, manual, now, auto_dvr=bool(settings.auto_dvr))
-            await self._journal.do(Journal.alive, now)
-            await self._account()
+            self._wake_at(next_turn(timetable, manual, now))
             tuning = Tuning(settings.slice_val * 60.0, settings.inter_val, settings.snap_val * 60.0)
             for camera_id, camera in self._state.known.cameras.items():
                 self._names[camera_id] = camera.camera_name
@@ -93,18 +91,41 @@ class Fleet:
                 channel.change(camera)
                 channel.want(self.desired.get(camera_id, OFF), tuning)
             await self._close_removed()
+            await self._account(timetable, now, await self._look(now, monotonic, stepped_sec))
             await self._sweep(now)
-            self._wake_at(next_turn(timetable, manual, now))
             self.turned_at = self._clock.monotonic()
 
-    async def _account(self) -> None:
-        """Every due recording stands in the journal, also one whose camera never answers: what is missing has a place
-        to be named.
+    async def _look(self, now: float, monotonic: float, stepped_sec: float) -> Absence:
+        if self._until is None:
+            self._until = await self._journal.do(Journal.watched_until)
+        return self._presence.look(self._until, now, monotonic, stepped_sec)
+
+    async def _account(self, timetable: Timetable, now: float, absence: Absence) -> None:
+        """Every due recording stands in the journal, also one whose camera never answers and one that was over before
+        anybody looked: what is missing has a place to be named.
         """
         due = {item.key: item for desired in self.desired.values() for item in desired.due}
-        for key in due.keys() - self._accounted:
-            await self._journal.do(Journal.open_recording, due[key], self._clock.wall())
-        self._accounted = set(due)
+        if absence.missed is not None:
+            missed = list(self._missed(timetable, now, absence.missed))
+            if missed and absence.missed.cause:
+                log.warning("%d lessons were missed, wholly or in part: %s", len(missed), absence.missed.detail)
+            for at in range(0, len(missed), MISSED_AT_ONCE):
+                await self._journal.do(Journal.account_missed, missed[at : at + MISSED_AT_ONCE], now)
+        new = [item for key, item in due.items() if self._accounted.get(key) != item]
+        if new:
+            await self._journal.do(Journal.open_all, new, now)
+        self._accounted = due
+        if absence.until is not None:
+            self._until = absence.until
+            await self._journal.do(Journal.watched, absence.until)
+
+    def _missed(self, timetable: Timetable, now: float, missed: Span) -> Iterator[tuple[Due, Span]]:
+        for lesson in timetable.lessons_between(missed.since, missed.until):
+            since, until = max(lesson.start, missed.since), min(lesson.end, missed.until)
+            if missed.cause:
+                yield due_lesson(lesson), replace(missed, since=since, until=until)
+            elif lesson.end <= now and lesson.key not in self._accounted:
+                yield due_lesson(lesson), Span(since, until, "late", "it was over before the agent got to it")
 
     async def _close_removed(self) -> None:
         removed = [
@@ -149,5 +170,9 @@ class Fleet:
         return running is not None and running.began_at is not None and age is not None and age < ALARM_SEC
 
     async def close(self) -> None:
-        """Finish all files, end all recorders."""
+        """Finish all files, end all recorders, and note until when lessons are accounted for."""
         await asyncio.gather(*(channel.close() for channel in self.channels.values()))
+        now, monotonic = read_both(self._clock)
+        absence = await self._look(now, monotonic, self._steps.look(now, monotonic) or 0.0)
+        if absence.until is not None and not (absence.missed and absence.missed.cause):
+            await self._journal.do(Journal.watched, absence.until, exactly=True)

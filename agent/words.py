@@ -61,6 +61,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "cause_packet_loss": ("the network lost it", "网络丢包"),
     "cause_restart": ("the recorder was down", "录像进程未运行"),
     "cause_late": ("the recorder came later than the lesson", "录像晚于课程开始"),
+    "cause_clock": ("this machine's clock was set forward", "本机时钟被调快"),
+    "cause_asleep": ("this machine slept", "本机休眠"),
     "cause_no_key_frame": ("no key frame to begin with", "没有关键帧"),
     "cause_stopped": ("stopped by hand", "手动停止"),
     # states of a channel

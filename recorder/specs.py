@@ -22,6 +22,8 @@ Cause = Literal[
     "packet_loss",  # the network lost packets
     "restart",  # the recorder process was down
     "late",  # recording began after the lesson did
+    "clock",  # the machine's clock was set forward over it
+    "asleep",  # the machine slept
     "no_key_frame",  # packets came, but none to begin with
     "stopped",  # stopped by hand
 ]

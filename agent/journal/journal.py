@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Journal:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open it, and make it unless `read_only`, which changes nothing, not even an older one's tables."""
         self.path = path
+        self._shared = self._undone = False
         try:
             if read_only:
                 self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
@@ -62,26 +63,75 @@ class Journal:
         self._db.close()
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Operations inside share one commit, and so one wait for the disk; one that fails undoes only itself.
+
+        They are durable when the block has ended without an error.
+        """
+        self._shared, self._undone = True, False
+        try:
+            yield
+        finally:
+            self._shared = False
+            if self._undone:
+                self._rollback()
+                raise sqlite3.OperationalError("the disk took nothing of what was to be written together")
+            if self._db.in_transaction:
+                self._commit()
+
+    @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("SAVEPOINT operation")
         try:
             yield self._db
         except BaseException:
-            self._db.execute("ROLLBACK")
+            # With a full disk, SQLite itself has undone everything, also what others wrote before.
+            self._undone = not self._db.in_transaction
+            if self._shared and not self._undone:
+                self._db.execute("ROLLBACK TO operation")
+                self._db.execute("RELEASE operation")
+            else:
+                self._rollback()
             raise
-        self._db.execute("COMMIT")
+        self._db.execute("RELEASE operation")
+        if not self._shared:
+            self._commit()
 
-    def alive(self, now: float, *, exactly: bool = False) -> float | None:
-        """Note that the daemon lives; when it was last noted, None the first time.
+    def _commit(self) -> None:
+        try:
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            self._rollback()
+            raise
 
-        Kept to ten seconds, to spare the disk, or `exactly`.
-        """
+    def _rollback(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    # -- the time that is accounted for
+
+    def watched_until(self) -> float | None:
+        """Every lesson before this instant is in the journal (`agent.absence`); None the first time."""
         row = self._db.execute("SELECT alive_at FROM life").fetchone()
-        before: float | None = None if row is None else row["alive_at"]
-        if exactly or before is None or not before <= now < before + ALIVE_SEC:
+        return None if row is None else float(row["alive_at"])
+
+    def watched(self, until: float, *, exactly: bool = False) -> None:
+        """Move that instant. Kept to ten seconds, to spare the disk, or `exactly`."""
+        before = self.watched_until()
+        if exactly or before is None or not before <= until < before + ALIVE_SEC:
             with self._transaction() as db:
-                db.execute("INSERT OR REPLACE INTO life (only_row, alive_at) VALUES (1, ?)", (now,))
-        return before
+                db.execute("INSERT OR REPLACE INTO life (only_row, alive_at) VALUES (1, ?)", (until,))
+
+    def account_missed(self, missed: Iterable[tuple[Due, Span]], now: float) -> None:
+        """Lessons that nobody watched, each with its gap; those that are over have ended."""
+        with self._transaction():
+            for due, gap in missed:
+                slice_id = self._open(due, now)
+                self._add_gap(GapFound(slice_id, gap.since, gap.until, gap.cause, gap.detail))
+                if due.end is not None and due.end <= now:
+                    self._end(slice_id, due.end)
 
     # -- recordings
 
@@ -89,46 +139,52 @@ class Journal:
         """The recording that stands for `due`, made when there is none yet. What the timetable says of it is brought
         up to date.
         """
-        with self._transaction() as db:
-            row = db.execute("SELECT slice_id FROM recording WHERE key = ?", (due.key,)).fetchone()
-            if row is None:
-                # Milliseconds since 1970, one more when two channels begin in the same: unique here, rising with time.
-                (last,) = db.execute("SELECT coalesce(max(slice_id), 0) FROM recording").fetchone()
-                slice_id = max(int(now * 1000), last + 1)
-                db.execute(
-                    "INSERT INTO recording (slice_id, key, camera_id, course_id, subject_id, teacher_id, title,"
-                    " planned_start, planned_end) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        slice_id,
-                        due.key,
-                        due.camera_id,
-                        due.course_id,
-                        due.subject_id,
-                        due.teacher_id,
-                        due.title,
-                        due.begin,
-                        due.end,
-                    ),
-                )
-            else:
-                slice_id = row["slice_id"]
-                db.execute(
-                    "UPDATE recording SET subject_id = ?, teacher_id = ?, title = ?, planned_start = ?,"
-                    " planned_end = ?, ended_at = NULL, revision = revision + 1 WHERE slice_id = ?",
-                    (due.subject_id, due.teacher_id, due.title, due.begin, due.end, slice_id),
-                )
+        with self._transaction():
+            slice_id = self._open(due, now)
         found = self.recording(slice_id)
         assert found is not None
         return found
 
+    def open_all(self, due: Iterable[Due], now: float) -> None:
+        """`open_recording` of several in one go."""
+        with self._transaction():
+            for item in due:
+                self._open(item, now)
+
+    def _open(self, due: Due, now: float) -> int:
+        planned = (due.subject_id, due.teacher_id, due.title, due.begin, due.end)
+        row = self._db.execute(
+            "SELECT slice_id, subject_id, teacher_id, title, planned_start, planned_end, ended_at FROM recording"
+            " WHERE key = ?",
+            (due.key,),
+        ).fetchone()
+        if row is None:
+            # Milliseconds since 1970, one more when two channels begin in the same: unique here, rising with time.
+            (last,) = self._db.execute("SELECT coalesce(max(slice_id), 0) FROM recording").fetchone()
+            slice_id = max(int(now * 1000), int(last) + 1)
+            self._db.execute(
+                "INSERT INTO recording (slice_id, key, camera_id, course_id, subject_id, teacher_id, title,"
+                " planned_start, planned_end) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (slice_id, due.key, due.camera_id, due.course_id, *planned),
+            )
+            return slice_id
+        slice_id, *known, ended_at = row
+        if tuple(known) != planned or ended_at is not None:
+            self._plan(slice_id, due)
+            self._db.execute("UPDATE recording SET ended_at = NULL WHERE slice_id = ?", (slice_id,))
+        return int(slice_id)
+
+    def _plan(self, slice_id: int, due: Due) -> None:
+        self._db.execute(
+            "UPDATE recording SET subject_id = ?, teacher_id = ?, title = ?, planned_start = ?, planned_end = ?,"
+            " revision = revision + 1 WHERE slice_id = ?",
+            (due.subject_id, due.teacher_id, due.title, due.begin, due.end, slice_id),
+        )
+
     def plan_recording(self, slice_id: int, due: Due) -> None:
         """The timetable of a running recording was edited."""
-        with self._transaction() as db:
-            db.execute(
-                "UPDATE recording SET subject_id = ?, teacher_id = ?, title = ?, planned_start = ?, planned_end = ?,"
-                " revision = revision + 1 WHERE slice_id = ?",
-                (due.subject_id, due.teacher_id, due.title, due.begin, due.end, slice_id),
-            )
+        with self._transaction():
+            self._plan(slice_id, due)
 
     def recording_began(self, slice_id: int, at: float) -> None:
         """Its first packet was taken."""
@@ -143,13 +199,19 @@ class Journal:
     def end_recording(self, slice_id: int, at: float) -> None:
         """Nothing more will come for it. Ending at another time than planned becomes the plan: what was not wanted is
         not missing.
+
+        An end before the beginning is a clock that was set back, which makes nothing unwanted.
         """
-        with self._transaction() as db:
-            db.execute(
-                "UPDATE recording SET ended_at = ?, planned_end = min(coalesce(planned_end, ?), ?),"
-                " revision = revision + 1 WHERE slice_id = ? AND ended_at IS NULL",
-                (at, at, at, slice_id),
-            )
+        with self._transaction():
+            self._end(slice_id, at)
+
+    def _end(self, slice_id: int, at: float) -> None:
+        self._db.execute(
+            "UPDATE recording SET ended_at = ?, planned_end = CASE WHEN ? < planned_start THEN planned_end"
+            " ELSE min(coalesce(planned_end, ?), ?) END, revision = revision + 1"
+            " WHERE slice_id = ? AND ended_at IS NULL",
+            (at, at, at, at, slice_id),
+        )
 
     def recording(self, slice_id: int) -> RecordingRow | None:
         """One recording."""
@@ -294,19 +356,22 @@ class Journal:
         """What a recorder could not record, and why. The same beginning again only extends it; False when it says
         nothing new.
         """
-        with self._transaction() as db:
-            known = db.execute(
-                "SELECT 1 FROM gap WHERE slice_id = ? AND since = ? AND cause = ? AND until >= ?",
-                (gap.slice_id, gap.since, gap.cause, gap.until),
-            ).fetchone()
-            if known is not None:
-                return False
-            db.execute(
-                "INSERT INTO gap (slice_id, since, until, cause, detail) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET until = max(until, excluded.until), detail = excluded.detail",
-                (gap.slice_id, gap.since, gap.until, gap.cause, gap.detail),
-            )
-            db.execute("UPDATE recording SET revision = revision + 1 WHERE slice_id = ?", (gap.slice_id,))
+        with self._transaction():
+            return self._add_gap(gap)
+
+    def _add_gap(self, gap: GapFound) -> bool:
+        known = self._db.execute(
+            "SELECT 1 FROM gap WHERE slice_id = ? AND since = ? AND cause = ? AND until >= ?",
+            (gap.slice_id, gap.since, gap.cause, gap.until),
+        ).fetchone()
+        if known is not None:
+            return False
+        self._db.execute(
+            "INSERT INTO gap (slice_id, since, until, cause, detail) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET until = max(until, excluded.until), detail = excluded.detail",
+            (gap.slice_id, gap.since, gap.until, gap.cause, gap.detail),
+        )
+        self._db.execute("UPDATE recording SET revision = revision + 1 WHERE slice_id = ?", (gap.slice_id,))
         return True
 
     def named_gaps(self, slice_id: int) -> list[Span]:

@@ -48,6 +48,8 @@ COMMON: Table = {
     "cause_packet_loss": ("网络丢包", "packets lost"),
     "cause_restart": ("录制进程重启", "recorder restarted"),
     "cause_late": ("开始晚了", "began late"),
+    "cause_clock": ("本机时钟被调快", "this machine's clock was set forward"),
+    "cause_asleep": ("本机休眠", "this machine slept"),
     "cause_no_key_frame": ("没有关键帧", "no key frame"),
     "cause_stopped": ("手动停止", "stopped by hand"),
 }

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.journal import Journal, JournalError, JournalThread, SliceState
+from agent.ledger import Span
 from agent.reconciler import Due
 from recorder.protocol import GapFound
 from recorder.specs import SliceFacts
@@ -174,3 +175,77 @@ async def test_a_cancelled_caller_tears_nothing(tmp_path: Path) -> None:
         await asking
     assert len(await journal.do(Journal.open_recordings)) == 1
     await journal.close()
+
+
+def test_what_is_written_together_is_durable_together_and_fails_alone(journal: Journal, tmp_path: Path) -> None:
+    with journal.together():
+        row = journal.open_recording(LESSON, 1000.0)
+        with pytest.raises(sqlite3.IntegrityError):
+            journal.add_slice(facts(row.slice_id, slice_inx="x"))
+        assert journal.add_slice(facts(row.slice_id, inx=2))
+        other = Journal(tmp_path / "journal.sqlite")
+        assert other.open_recordings() == []
+    assert [item.slice_inx for item in other.slices_of(row.slice_id)] == [2]
+    other.close()
+
+
+def test_a_full_disk_in_the_midst_of_it_takes_everything_back(tmp_path: Path) -> None:
+    async def fill() -> list[Any]:
+        thread = JournalThread(tmp_path / "journal.sqlite")
+        database = thread._journal._db
+        (pages,) = database.execute("PRAGMA page_count").fetchone()
+        database.execute(f"PRAGMA max_page_count={pages + 2}")
+        long = Due("lesson:2:7:2026-11-23", 2, 7, 1000.0, 3700.0, title="x" * 40_000)
+        answers = await asyncio.gather(
+            thread.do(Journal.open_recording, LESSON, 1000.0),
+            thread.do(Journal.open_recording, long, 1000.0),
+            thread.do(Journal.open_recording, LESSON, 1000.0),
+            return_exceptions=True,
+        )
+        database.execute("PRAGMA max_page_count=1000000")
+        stands = await thread.do(Journal.open_recordings)
+        await thread.close()
+        return [*answers, stands]
+
+    *answers, stands = asyncio.run(fill())
+    told = [row for row in answers if not isinstance(row, BaseException)]
+    assert isinstance(answers[1], sqlite3.OperationalError)
+    assert {row.key for row in told} == {row.key for row in stands}, "what was told as written is there, and only that"
+
+
+def test_forty_lessons_that_begin_together_share_commits(tmp_path: Path) -> None:
+    async def begin() -> tuple[int, int]:
+        thread = JournalThread(tmp_path / "journal.sqlite")
+        commits = 0
+
+        def count(statement: str) -> None:
+            nonlocal commits
+            commits += statement == "COMMIT"
+
+        thread._journal._db.set_trace_callback(count)
+        lessons = [Due(f"lesson:{n}", n, 7, 1000.0, 3700.0) for n in range(40)]
+        rows = await asyncio.gather(*(thread.do(Journal.open_recording, due, 1000.0) for due in lessons))
+        await thread.close()
+        return commits, len({row.slice_id for row in rows})
+
+    assert asyncio.run(begin()) <= (8, 40)
+
+
+def test_missed_lessons_have_ended_with_their_gap(journal: Journal) -> None:
+    over, still_on = LESSON, Due("lesson:1:8:2026-11-23", 1, 8, 3000.0, 9000.0)
+    gap = Span(1000.0, 3700.0, "restart", "the agent was not running")
+    journal.account_missed([(over, gap), (still_on, Span(3000.0, 5000.0, "restart"))], 5000.0)
+    journal.account_missed([(over, gap)], 5000.0)
+    (row,) = journal.open_recordings()
+    assert row.key == still_on.key
+    (ended,) = (one for one in journal.unreported_recordings() if one.key == over.key)
+    assert (ended.ended_at, ended.planned_end, ended.last_inx) == (3700.0, 3700.0, 0)
+    assert journal.named_gaps(ended.slice_id) == [gap]
+
+
+def test_a_clock_set_back_before_the_beginning_makes_nothing_unwanted(journal: Journal) -> None:
+    row = journal.open_recording(LESSON, 1500.0)
+    journal.end_recording(row.slice_id, 400.0)
+    ended = journal.recording(row.slice_id)
+    assert ended is not None
+    assert (ended.planned_start, ended.planned_end, ended.ended_at) == (1000.0, 3700.0, 400.0)

@@ -181,9 +181,9 @@ class School:
             zone=lambda: BERLIN,
             wake_at=wakeups.at,
             names={},
+            look_sec=LOOK_SEC,
         )
         wakeups.start()
-        await fleet.account_for_absence()
         await fleet.reconcile()
         task = asyncio.create_task(fleet.run())
         try:
