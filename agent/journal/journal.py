@@ -27,7 +27,7 @@ class Journal:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open it, and make it unless `read_only`, which changes nothing, not even an older one's tables."""
         self.path = path
-        self._shared = self._undone = False
+        self._open, self._shared, self._undone = True, False, False
         try:
             if read_only:
                 self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
@@ -60,6 +60,7 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file."""
+        self._open = False
         self._db.close()
 
     @contextmanager
@@ -76,7 +77,7 @@ class Journal:
             if self._undone:
                 self._rollback()
                 raise sqlite3.OperationalError("the disk took nothing of what was to be written together")
-            if self._db.in_transaction:
+            if self._open and self._db.in_transaction:
                 self._commit()
 
     @contextmanager
@@ -128,7 +129,7 @@ class Journal:
         """Lessons that nobody watched, each with its gap; those that are over have ended."""
         with self._transaction():
             for due, gap in missed:
-                slice_id = self._open(due, now)
+                slice_id = self._stands_for(due, now)
                 self._add_gap(GapFound(slice_id, gap.since, gap.until, gap.cause, gap.detail))
                 if due.end is not None and due.end <= now:
                     self._end(slice_id, due.end)
@@ -140,7 +141,7 @@ class Journal:
         up to date.
         """
         with self._transaction():
-            slice_id = self._open(due, now)
+            slice_id = self._stands_for(due, now)
         found = self.recording(slice_id)
         assert found is not None
         return found
@@ -149,9 +150,9 @@ class Journal:
         """`open_recording` of several in one go."""
         with self._transaction():
             for item in due:
-                self._open(item, now)
+                self._stands_for(item, now)
 
-    def _open(self, due: Due, now: float) -> int:
+    def _stands_for(self, due: Due, now: float) -> int:
         planned = (due.subject_id, due.teacher_id, due.title, due.begin, due.end)
         row = self._db.execute(
             "SELECT slice_id, subject_id, teacher_id, title, planned_start, planned_end, ended_at FROM recording"
