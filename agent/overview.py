@@ -196,7 +196,9 @@ class Overview:
             name=known.gather.name_set or self._label,
             server=self._server,
             link=link,
+            link_cause="" if self.link is None or link == "connected" else self.link.cause,
             link_detail="" if self.link is None or link == "connected" else self.link.detail,
+            clock_off_sec=0.0 if self.link is None else self.link.clock_off_sec,
             timezone=str(self._zone()),
             channels=self._channel_views(),
             next_lessons=tuple(

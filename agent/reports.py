@@ -16,7 +16,8 @@ from agent.backoff import Backoff
 from agent.clock import Clock
 from agent.journal import Journal, JournalThread, RecordingRow, SliceRow, SliceState, SnapshotRow
 from agent.ledger import Span, account, account_so_far
-from agent.link.client import ServerClient, ServerError
+from agent.link.client import ServerClient
+from agent.link.failure import ServerError
 from agent.status import Happening
 from agent.storage.base import Storage, StorageError
 from agent.wire.models import (
@@ -87,7 +88,7 @@ class Reports:
             try:
                 wait = await report() if self._client.has_token else LOOK_SEC
             except (ServerError, StorageError) as error:
-                wait = backoff.next()
+                wait = max(backoff.next(), error.rest_sec)
                 log.warning("report failed, next try in %.0f s: %s", wait, error)
                 await asyncio.sleep(wait)
                 continue

@@ -94,7 +94,11 @@ class AlarmView(View):
 
 
 class DaemonView(View):
-    """Everything at one moment (`now`, Unix seconds)."""
+    """Everything at one moment (`now`, Unix seconds).
+
+    `link_cause` is a word of `agent.link.failure` while the link does not stand, `clock_off_sec` this machine's clock
+    minus the server's where they differ noticeably.
+    """
 
     now: float
     version: str
@@ -103,7 +107,9 @@ class DaemonView(View):
     name: str = ""
     server: str = ""
     link: Literal["offline", "registering", "registered", "connected"] = "offline"
+    link_cause: str = ""
     link_detail: str = ""
+    clock_off_sec: float = 0.0
     timezone: str = ""
     channels: tuple[ChannelView, ...] = ()
     next_lessons: tuple[LessonView, ...] = ()

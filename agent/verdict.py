@@ -81,7 +81,11 @@ def _lesser_troubles(view: DaemonView, words: Words) -> list[str]:
         if alarm.kind in get_args(AlarmKind)
     ]
     if view.server and view.link != "connected":
-        troubles.append(words("why_link"))
+        cause = view.link_cause and words(f"link_cause_{view.link_cause}")
+        troubles.append(words("why_link_cause", cause=cause) if cause else words("why_link"))
+    if view.clock_off_sec:
+        direction = words("ahead" if view.clock_off_sec > 0 else "behind")
+        troubles.append(words("why_clock", seconds=round(abs(view.clock_off_sec)), direction=direction))
     if view.queue.paused:
         troubles.append(words("why_paused"))
     elif view.queue.error:

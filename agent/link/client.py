@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
@@ -12,11 +12,13 @@ from typing import TypeVar
 import aiohttp
 from pydantic import ValidationError
 
+from agent.link.failure import LinkCause, ServerError, no_connection, rest_wanted
 from agent.wire.models import Reply, WireModel
 
 M = TypeVar("M", bound=WireModel)
 
-MAX_ANSWER = 8 << 20
+MAX_ANSWER = 1 << 20
+"""Bytes. No answer of the protocol comes near it; what is larger is none, and costs no more memory than this."""
 _JUST_THIS_BODY = {
     HTTPStatus.OK,
     HTTPStatus.BAD_REQUEST,
@@ -25,18 +27,7 @@ _JUST_THIS_BODY = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
 }
-
-
-class ServerError(Exception):
-    """The server did not do what was asked; the message says why.
-
-    `refused` marks a wrong token or key, `rejected` an answer of the protocol that says no to just this body.
-    """
-
-    def __init__(self, message: str, *, refused: bool = False, rejected: bool = False) -> None:
-        super().__init__(message)
-        self.refused = refused
-        self.rejected = rejected
+_REDIRECTS = range(300, 400)
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
@@ -77,14 +68,19 @@ class ServerClient:
                 headers={"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"},
                 allow_redirects=False,
             ) as response:
-                status = response.status
+                status, headers = response.status, response.headers
                 content = await _whole(response.content)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ServerError(f"{self.base_url} cannot be reached: {str(error) or type(error).__name__}") from error
+            raise no_connection(self.base_url, error) from error
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             self.refused.set()
-            raise ServerError(f"{self.base_url} refuses this agent's key or token ({status})", refused=True)
-        return _read(path, status, content, answer)
+            raise ServerError(
+                f"{self.base_url} refuses this agent's key or token ({status}); "
+                "take a new enrol key from the server's console if this goes on",
+                "refused",
+                refused=True,
+            )
+        return _read(path, status, headers, content, answer)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -96,24 +92,36 @@ async def _whole(stream: aiohttp.StreamReader) -> bytes:
     async for piece in stream.iter_chunked(64 << 10):
         content += piece
         if len(content) > MAX_ANSWER:
-            raise aiohttp.ClientPayloadError(f"an answer of more than {MAX_ANSWER >> 20} MiB")
+            raise ServerError(f"the server's answer has more than {MAX_ANSWER >> 20} MiB: not this protocol", "garbage")
     return bytes(content)
 
 
-def _read(path: str, status: int, content: bytes, answer: type[M]) -> M:
+def _read(path: str, status: int, headers: Mapping[str, str], content: bytes, answer: type[M]) -> M:
+    if status in _REDIRECTS:
+        # Followed, it would carry the token to wherever a captive portal or a typing error points.
+        raise ServerError(
+            f"{path}: the server sends us on to {headers.get('Location', '')[:200]!r}, which is not followed; "
+            "set server.url to where it really is",
+            "redirect",
+        )
+    rest_sec = rest_wanted(headers.get("Retry-After"))
     try:
         envelope = Reply.model_validate_json(content)
         if envelope.err_code != 0:
             raise ServerError(
-                f"{path}: the server says {envelope.err_code} {envelope.err_msg}",
+                f"{path}: the server says {envelope.err_code} {envelope.err_msg[:300]}",
+                "busy" if rest_sec else "said_no",
                 rejected=status in _JUST_THIS_BODY,
+                rest_sec=rest_sec,
             )
         if "err_code" in envelope.model_fields_set and status == HTTPStatus.OK:
             return answer.model_validate_json(content)
     except ValidationError as error:
-        raise _no_answer(path, status, content) from error
-    raise _no_answer(path, status, content)
+        raise _no_answer(path, status, content, rest_sec) from error
+    raise _no_answer(path, status, content, rest_sec)
 
 
-def _no_answer(path: str, status: int, content: bytes) -> ServerError:
-    return ServerError(f"{path}: the server's answer ({status}) is not of this protocol: {content[:120]!r}")
+def _no_answer(path: str, status: int, content: bytes, rest_sec: float) -> ServerError:
+    cause: LinkCause = "busy" if rest_sec else "broken" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "garbage"
+    text = f"{path}: the server's answer ({status}) is not of this protocol: {content[:120]!r}"
+    return ServerError(text, cause, rest_sec=rest_sec)

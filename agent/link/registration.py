@@ -10,7 +10,8 @@ import uuid
 from urllib.parse import urljoin, urlsplit
 
 from agent import __version__
-from agent.link.client import ServerClient, ServerError
+from agent.link.client import ServerClient
+from agent.link.failure import ServerError
 from agent.wire.models import RegisterReply, RegisterRequest
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ async def register(client: ServerClient, request: RegisterRequest, token: str, e
     if not enrol_key:
         raise ServerError(
             "this agent has no token yet and no enrolment key: set server.enrol_key or server.enrol_key_file",
+            "no_key",
             refused=True,
         )
     return _usable(await client.post(PATH, request, RegisterReply, token=enrol_key))
@@ -55,13 +57,13 @@ async def register(client: ServerClient, request: RegisterRequest, token: str, e
 
 def _usable(reply: RegisterReply) -> RegisterReply:
     if re.fullmatch(r"[!-~]*", reply.token) is None:
-        raise ServerError("the server gives this agent a token that no HTTP header can carry")
+        raise ServerError("the server gives this agent a token that no HTTP header can carry", "garbage")
     return reply
 
 
 def relay_address(base_url: str, relay_url: str) -> str:
     """The relay's websocket address; a server may name it relative to itself. Raises `ServerError`."""
-    nonsense = ServerError(f"the server names {relay_url!r} as relay, which is no websocket address")
+    nonsense = ServerError(f"the server names {relay_url!r} as relay, which is no websocket address", "garbage")
     try:
         address = urljoin(base_url.rstrip("/") + "/", relay_url)
         parts = urlsplit(address)

@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.frames import CloseCode
 
 from agent import __version__
-from agent.link.client import ServerError
+from agent.link.failure import LinkCause, ServerError, no_connection, rest_wanted
 from agent.wire.codes import MESSAGES, Code
 from agent.wire.frames import MAX_FRAME, FrameError, from_server, to_text
 from agent.wire.models import Answer, Command, EventFrame, Hello, Sync
@@ -26,7 +26,12 @@ PING_SEC = 20.0
 SILENCE_SEC = 60.0
 """A link on which nothing was heard for this long is dropped (design part 5)."""
 REMEMBERED = 1000
+LONG_ANSWER = 8 << 10
+"""Characters. Longer answers are not remembered: only `status` has such, and may be asked again."""
 WAITING_EVENTS = 500
+UNDER_WAY = 64
+"""Commands carried out at the same time. Beyond, the relay reads on when one is done: a flood costs the server time and
+the agent no memory."""
 
 
 def answer(command_id: str, code: Code, data: dict[str, Any] | None = None, message: str = "") -> Answer:
@@ -50,11 +55,21 @@ class AnswerMemory:
             while len(self._tasks) > self._size and next(iter(self._tasks.values())).done():
                 self._tasks.popitem(last=False)
         # The command goes on when the link that brought it drops; its answer is asked for again over the next one.
-        return await asyncio.shield(task)
+        reply = await asyncio.shield(task)
+        if len(to_text(reply)) > LONG_ANSWER:
+            self._tasks.pop(command.id, None)
+        return reply
 
 
 async def _as_task(carry_out: Callable[[Command], Awaitable[Answer]], command: Command) -> Answer:
     return await carry_out(command)
+
+
+class _connect(connect):  # noqa: N801 - as the library's own
+    """Follows no redirect: the state of a school comes from the address that registration named, or not at all."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
 
 
 class Relay:
@@ -86,22 +101,24 @@ class Relay:
     async def serve(self, address: str, token: str) -> None:
         """Connect and serve until the link drops. Raises `ServerError` that says why it did."""
         try:
-            async with connect(
+            async with _connect(
                 address,
                 ssl=self._tls if address.startswith("wss:") else None,
                 additional_headers={"Authorization": f"Bearer {token}"},
                 user_agent_header=f"gather-agent/{__version__}",
                 max_size=MAX_FRAME,
+                max_queue=4,
                 ping_interval=PING_SEC,
                 ping_timeout=SILENCE_SEC - PING_SEC,
                 close_timeout=2,
             ) as socket:
                 await self._serve(socket)
         except InvalidStatus as error:
-            status = error.response.status_code
-            raise ServerError(f"the relay answers {status}", refused=status in (401, 403)) from error
-        except (WebSocketException, OSError, TimeoutError) as error:
-            raise ServerError(f"the relay link dropped: {str(error) or type(error).__name__}") from error
+            raise _not_upgraded(error) from error
+        except ConnectionClosed as error:
+            raise _closed(error) from error
+        except (WebSocketException, OSError, ImportError) as error:
+            raise no_connection(f"the relay {address}", error) from error
         finally:
             self.connected = False
 
@@ -111,7 +128,7 @@ class Relay:
         try:
             async for text in socket:
                 await self._take(socket, text)
-            raise ServerError("the server closed the relay link")
+            raise ServerError("the server closed the relay link", "relay")
         except asyncio.CancelledError:
             await socket.close(CloseCode.GOING_AWAY)
             raise
@@ -135,6 +152,8 @@ class Relay:
             await self._on_sync(frame)
             self.connected = True
             return
+        while len(self._tasks) >= UNDER_WAY:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         task = asyncio.create_task(self._carry_out(socket, frame), name=f"command {frame.cmd}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -155,3 +174,18 @@ class Relay:
                     self._events.appendleft(text)
                     raise
             await self._something.wait()
+
+
+def _not_upgraded(error: InvalidStatus) -> ServerError:
+    response = error.response
+    status, rest_sec = response.status_code, rest_wanted(response.headers.get("Retry-After"))
+    cause: LinkCause = "refused" if status in (401, 403) else "busy" if rest_sec else "relay"
+    if "Location" in response.headers:
+        return ServerError(f"the relay sends us on to {response.headers['Location'][:200]!r}", "redirect")
+    return ServerError(f"the relay answers {status}", cause, refused=cause == "refused", rest_sec=rest_sec)
+
+
+def _closed(error: ConnectionClosed) -> ServerError:
+    if error.sent is not None and error.rcvd is None:
+        return ServerError(f"the relay link was given up: {error}", "relay")
+    return ServerError(f"the relay link dropped: {error}", "relay")

@@ -11,7 +11,8 @@ from typing import Literal
 
 from agent.backoff import Backoff
 from agent.clock import Clock
-from agent.link.client import ServerClient, ServerError
+from agent.link.client import ServerClient
+from agent.link.failure import LinkCause, ServerError
 from agent.link.registration import register, relay_address, this_machine
 from agent.link.relay import Relay
 from agent.state import AgentState
@@ -41,6 +42,10 @@ class ServerLink:
         tell: Callable[[Happening], None],
     ) -> None:
         self.detail = ""
+        self.cause: LinkCause | Literal[""] = ""
+        """Why the link does not stand, in one word; `detail` says it in full."""
+        self.clock_off_sec = 0.0
+        """This machine's clock minus the server's at the last registration, 0 while they agree or nobody knows."""
         self._client, self._relay, self._state, self._clock = client, relay, state, clock
         self._name, self._enrol_key = name, enrol_key
         self._on_registered, self._tell = on_registered, tell
@@ -71,7 +76,7 @@ class ServerLink:
                     backoff.reset()
                     self.detail = ""  # the same words after a good while are news again
                 self._state_now = "registered" if registered else "offline"
-                await self._wait(error, backoff.next())
+                await self._wait(error, max(backoff.next(), error.rest_sec))
 
     async def _register(self) -> None:
         state = self._state
@@ -79,8 +84,9 @@ class ServerLink:
         reply = await register(self._client, request, state.token, self._enrol_key)
         self._client.refused.clear()
         state.take_registration(reply, relay_address(self._client.base_url, reply.relay_url))
-        off = self._clock.wall() - reply.server_time
-        if reply.server_time and abs(off) > CLOCK_OFF_SEC:
+        off = self._clock.wall() - reply.server_time if reply.server_time else 0.0
+        self.clock_off_sec = off if abs(off) > CLOCK_OFF_SEC else 0.0
+        if self.clock_off_sec:
             text = f"this machine's clock is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} the server's"
             self._tell(Happening(kind="alarm", text=text, data={"alarm": "clock"}))
         self._tell(
@@ -100,7 +106,9 @@ class ServerLink:
             await asyncio.wait([serving, refused], return_when=asyncio.FIRST_COMPLETED)
             if serving.done():
                 await serving
-            raise ServerError("the server refuses this agent's token to a report; registering anew", refused=True)
+            raise ServerError(
+                "the server refuses this agent's token to a report; registering anew", "refused", refused=True
+            )
         finally:
             serving.cancel()
             refused.cancel()
@@ -112,5 +120,5 @@ class ServerLink:
             self._tell(Happening(kind="link", text=f"{text}; recording goes on, next try in {wait_sec:.0f} s"))
         else:
             log.info("%s; next try in %.0f s", text, wait_sec)
-        self.detail = text
+        self.detail, self.cause = text, error.cause
         await asyncio.sleep(wait_sec)

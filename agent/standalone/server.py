@@ -122,6 +122,7 @@ class EmbeddedServer:
                 web.post("/gather/v1/snapshots", reports.snapshots),
                 web.post("/gather/v1/status", reports.status),
                 web.put("/gather/v1/files/{name}", uploads.put_file),
+                web.patch("/gather/v1/files/{name}", uploads.go_on),
                 web.head("/gather/v1/files/{name}", uploads.head_file),
                 *storage.routes(),
                 *pages.routes(),

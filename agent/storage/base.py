@@ -13,11 +13,14 @@ UPLOAD_NAME = re.compile(r"[0-9A-Za-z_]{1,160}\.(mp4|jpg)")
 
 
 class StorageError(Exception):
-    """The file is not in the storage. `retry` False means that trying again with the same file cannot help."""
+    """The file is not in the storage. `retry` False means that trying again with the same file cannot help, `rest_sec`
+    that the storage wants to be left alone for so long (Retry-After).
+    """
 
-    def __init__(self, message: str, *, retry: bool = True) -> None:
+    def __init__(self, message: str, *, retry: bool = True, rest_sec: float = 0.0) -> None:
         super().__init__(message)
         self.retry = retry
+        self.rest_sec = rest_sec
 
 
 class Storage(Protocol):

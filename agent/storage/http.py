@@ -1,26 +1,44 @@
-"""Storage over HTTP: `PUT <url>/<name>` with a content digest (RFC 9530), answered with what the server read back."""
+"""Storage over HTTP: `PUT <url>/<name>` with a content digest (RFC 9530), answered with what the server read back.
+
+A large file that broke off goes on where it stopped, where the server keeps what it got (`docs/protocol.md`, part 6).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
 from pydantic import ValidationError
 
+from agent.link.failure import rest_wanted
 from agent.storage.base import StorageError
+from agent.storage.body import SILENCE_SEC, FileBody, opened
 from agent.storage.pace import Pace
 from agent.wire.models import StoredFile
 
-CHUNK = 64 << 10
 MAX_ANSWER = 64 << 10
-SILENCE_SEC = 60.0
-"""A storage that takes no byte and gives no answer for this long is given up."""
+RESUMED_FROM = 4 << 20
+"""Bytes. A smaller file is sent anew sooner than asked for."""
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
+_NOT_RESUMED = {
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.NOT_IMPLEMENTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    content: bytes
+    rest_sec: float
 
 
 class HttpStorage:
@@ -42,93 +60,99 @@ class HttpStorage:
 
     async def put(self, path: Path, name: str, sha256: str) -> StoredFile:
         """See `base.Storage.put`."""
-        try:
-            size = (await asyncio.to_thread(path.stat)).st_size
-        except FileNotFoundError as error:
-            raise StorageError(f"{path} is not there any more", retry=False) from error
-        body = _Body(path, size, sha256, self._pace, self._silence)
-        try:
-            status, content = await self._send(name, body)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            if body.changed:
-                raise StorageError(f"{path} has changed since it was recorded", retry=False) from error
-            raise StorageError(f"{name}: {type(error).__name__} {error}".rstrip()) from error
-        if body.changed:
-            raise StorageError(f"{path} has changed since it was recorded", retry=False)
-        if status != HTTPStatus.OK:
-            raise StorageError(
-                f"{name}: the storage answers {status} {content[:200].decode(errors='replace')}",
-                retry=status not in (HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST),
-            )
-        return _verified(name, content, size, sha256)
+        async with opened(path, sha256, self._pace, self._silence) as body:
+            held = await self._held(name, body) if body.size >= RESUMED_FROM else 0
+            if held:
+                answer = await self._send(name, body, held)
+                if answer.status not in _NOT_RESUMED:
+                    return _stored(name, body, answer)
+        async with opened(path, sha256, self._pace, self._silence) as body:
+            return _stored(name, body, await self._send(name, body, 0))
 
-    async def _send(self, name: str, body: _Body) -> tuple[int, bytes]:
+    async def _held(self, name: str, body: FileBody) -> int:
+        """Bytes that the server has of this very file from an upload that broke off; 0 when it has none or says none.
+
+        RFC 9530's Repr-Digest in the request says which file; `Upload-Offset` is that of the resumable-upload draft of
+        the IETF.
+        """
+        headers = {"Authorization": f"Bearer {self._token()}", "Repr-Digest": _digest(body.sha256)}
+        try:
+            async with (
+                asyncio.timeout(self._silence),
+                self._session.head(f"{self._url}/{name}", headers=headers, allow_redirects=False) as answer,
+            ):
+                told = answer.headers.get("Upload-Offset", "") if answer.status == HTTPStatus.NOT_FOUND else ""
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unreachable(name, error) from error
+        return min(int(told), body.size) if told.isdecimal() and len(told) < 16 else 0
+
+    async def _send(self, name: str, body: FileBody, held: int) -> _Answer:
         headers = {
             "Authorization": f"Bearer {self._token()}",
             "Content-Type": _TYPES[body.path.suffix],
-            "Content-Length": str(body.size),
-            "Content-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(body.sha256)).decode()}:",
+            "Content-Length": str(body.size - held),
         }
-        async with (
-            body.limit,
-            self._session.put(
-                f"{self._url}/{name}",
-                data=body.chunks(),
-                headers=headers,
-                # No limit on the whole: a lesson over a thin line may take an hour. aiohttp limits the silence after
-                # the body only; a storage that stops reading is silent as well, hence the body's own limit.
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
-                allow_redirects=False,
-            ) as answer,
-        ):
-            content = bytearray()
-            async for piece in answer.content.iter_chunked(CHUNK):
-                body.alive()
-                content += piece
-                if len(content) > MAX_ANSWER:
-                    raise aiohttp.ClientPayloadError(f"an answer of more than {MAX_ANSWER >> 10} KiB")
-            return answer.status, bytes(content)
+        if held:
+            headers |= {
+                "Repr-Digest": _digest(body.sha256),
+                "Upload-Offset": str(held),
+                "Upload-Length": str(body.size),
+            }
+        else:
+            headers["Content-Digest"] = _digest(body.sha256)
+        try:
+            await body.skip(held)
+            async with (
+                body.request(),
+                self._session.request(
+                    "PATCH" if held else "PUT",
+                    f"{self._url}/{name}",
+                    data=body.chunks(),
+                    headers=headers,
+                    # No limit on the whole: a lesson over a thin line may take an hour. aiohttp limits the silence
+                    # after the body only; a storage that stops reading is silent as well, hence the body's own limit.
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
+                    allow_redirects=False,
+                ) as answer,
+            ):
+                content = await bounded(answer, body)
+                return _Answer(answer.status, content, rest_wanted(answer.headers.get("Retry-After")))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            body.still_the_same()
+            raise _unreachable(name, error) from error
 
     async def close(self) -> None:
         """The session belongs to the daemon."""
 
 
-class _Body:
-    """A file on its way: read in pieces at the pace, checked against what was recorded, within the silence limit."""
+async def bounded(answer: aiohttp.ClientResponse, body: FileBody, most: int = MAX_ANSWER) -> bytes:
+    """An answer's content; more than `most` bytes are an error of the connection."""
+    content = bytearray()
+    async for piece in answer.content.iter_chunked(most):
+        body.alive()
+        content += piece
+        if len(content) > most:
+            raise aiohttp.ClientPayloadError(f"an answer of more than {most >> 10} KiB")
+    return bytes(content)
 
-    def __init__(self, path: Path, size: int, sha256: str, pace: Pace, silence_sec: float) -> None:
-        self.path, self.size, self.sha256 = path, size, sha256
-        self.changed = False
-        """Whether the file turned out to be another one than was recorded."""
-        self._loop = asyncio.get_running_loop()
-        self.limit = asyncio.timeout(silence_sec + 10.0)
-        """Ends the request when nothing moves; to be entered by the task that waits for the answer."""
-        self._pace, self._silence = pace, silence_sec
 
-    def alive(self, wait_sec: float = 0.0) -> None:
-        """Something moved; the next sign of life may take the silence limit and `wait_sec` more."""
-        if not self.limit.expired():
-            self.limit.reschedule(self._loop.time() + wait_sec + self._silence)
+def _digest(sha256: str) -> str:
+    return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The content. `OSError` when the file is shorter than it was."""
-        digest, left = hashlib.sha256(), self.size
-        file = await asyncio.to_thread(self.path.open, "rb")
-        try:
-            while left:
-                chunk = await asyncio.to_thread(file.read, min(CHUNK, left))
-                if not chunk:
-                    self.changed = True
-                    raise OSError(f"{self.path} is {left} bytes shorter than a moment ago")
-                digest.update(chunk)
-                left -= len(chunk)
-                wait = self._pace.wait_for(len(chunk))
-                self.alive(wait)
-                await asyncio.sleep(wait)
-                yield chunk
-        finally:
-            file.close()
-        self.changed = digest.hexdigest() != self.sha256
+
+def _unreachable(name: str, error: BaseException) -> StorageError:
+    return StorageError(f"{name}: {type(error).__name__} {error}".rstrip())
+
+
+def _stored(name: str, body: FileBody, answer: _Answer) -> StoredFile:
+    body.still_the_same()
+    if answer.status != HTTPStatus.OK:
+        raise StorageError(
+            f"{name}: the storage answers {answer.status} {answer.content[:200].decode(errors='replace')}",
+            retry=answer.status not in (HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST),
+            rest_sec=answer.rest_sec,
+        )
+    return _verified(name, answer.content, body.size, body.sha256)
 
 
 def _verified(name: str, content: bytes, size: int, sha256: str) -> StoredFile:

@@ -69,6 +69,8 @@ class StorageDouble:
         return self.asked.count(name)
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "HEAD":
+            return web.Response(status=404)  # as a server that keeps nothing of what broke off
         self.asked.append(request.path.removeprefix("/"))
         name = request.path.rpartition("/")[2]
         self.under_way += 1

@@ -2,7 +2,7 @@
 
 recordings/<date>/<stem>.mp4 and .jpg    the date is that of the slice's start, in the server's zone
 snapshots/<random>.jpg                   a channel's current picture, under a name of its own that tells nothing
-incoming/                                uploads that are not complete
+incoming/                                uploads that are under way, and <digest>.part of those that may go on
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
+KEPT_PART_SEC = 7 * 86_400.0
+"""What nobody went on with for a week is not wanted any more."""
 STORAGE_PREFIX = "/storage/"
 _FORM = re.compile(
     r"[0-9a-f]{32}_(?P<camera>\d{1,18})_(?P<start>\d{1,11})_\d{1,18}_\d{1,18}_\d{1,9}_\d{1,9}\.(?:mp4|jpg)"
@@ -51,6 +54,14 @@ def parse_name(text: str) -> FileName | None:
     return FileName(text, int(match["camera"]), int(match["start"]))
 
 
+class BrokenOff(Exception):
+    """The line or the sender broke an upload off; what came may be kept. `status` is HTTP's word for it."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class NameBusy(Exception):
     """A file of this name is arriving already."""
 
@@ -61,15 +72,16 @@ class FileStore:
     def __init__(self, root: Path, zone: ZoneInfo) -> None:
         self._root = root
         self._zone = zone
-        self._incoming = root / "incoming"
+        self.incoming = root / "incoming"
         self._arriving: set[str] = set()
 
     def open(self) -> None:
-        """Make the folders; what an earlier run left incomplete goes."""
-        for folder in (self._root, self._incoming, self._root / "recordings", self._root / "snapshots"):
+        """Make the folders; what an earlier run left incomplete goes, unless it may go on."""
+        for folder in (self._root, self.incoming, self._root / "recordings", self._root / "snapshots"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for leftover in self._incoming.iterdir():
-            leftover.unlink()
+        for leftover in self.incoming.iterdir():
+            if leftover.suffix != ".part" or leftover.stat().st_mtime < time.time() - KEPT_PART_SEC:
+                leftover.unlink()
 
     def place(self, name: FileName, snapshot_key: str) -> str:
         """The path at which a file of this name lies."""
@@ -83,20 +95,38 @@ class FileStore:
         return self._root / PurePosixPath(relative)
 
     @contextmanager
-    def arriving(self, name: str) -> Iterator[tuple[BinaryIO, Path]]:
-        """A new file for the upload of this name, gone at the end unless it was moved to its place; `NameBusy` when
-        one is on.
+    def arriving(self, name: str, part: str = "") -> Iterator[tuple[BinaryIO, Path]]:
+        """A file for the upload of this name, gone at the end unless it was moved to its place; `NameBusy` when one is
+        on. With `part` (`part_of`) it goes on after what an earlier upload left, and an upload that breaks off leaves
+        it (`BrokenOff`).
         """
         if name in self._arriving:
             raise NameBusy(name)
         self._arriving.add(name)
-        path = self._incoming / secrets.token_hex(16)
+        path = self.incoming / (part or secrets.token_hex(16))
+        keep = False
         try:
-            with path.open("xb", buffering=0) as file:
+            with path.open("ab" if part else "xb", buffering=0) as file:
                 yield file, path
+        except BaseException as error:
+            # Of the rest that goes wrong (it is another content, the disk is full) nothing is to be gone on with.
+            keep = bool(part) and (isinstance(error, BrokenOff) or not isinstance(error, Exception))
+            raise
         finally:
             self._arriving.discard(name)
-            path.unlink(missing_ok=True)
+            if not keep:
+                path.unlink(missing_ok=True)
+
+    def busy(self, name: str) -> bool:
+        """Whether an upload of this name is on."""
+        return name in self._arriving
+
+    def held(self, part: str) -> int:
+        """Bytes that an upload which broke off has left."""
+        try:
+            return (self.incoming / part).stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def keep(self, arrived: Path, relative: str) -> None:
         """Move a synced upload to its place, durably."""
@@ -111,6 +141,11 @@ class FileStore:
     def remove(self, relative: str) -> None:
         """Delete a file; none is there is as good."""
         self.path(relative).unlink(missing_ok=True)
+
+
+def part_of(owner: int, name: FileName, digest: bytes) -> str:
+    """What an upload that may go on is called while it is not complete: one file of one agent with one content."""
+    return f"{owner}_{name.text}_{digest.hex()}.part"
 
 
 def written(file: BinaryIO, path: Path) -> tuple[int, bytes]:

@@ -14,7 +14,16 @@ from typing import BinaryIO
 from aiohttp import ClientPayloadError, web
 from sqlalchemy.orm import Session
 
-from agent.standalone.gather.files import STORAGE_PREFIX, FileName, FileStore, NameBusy, parse_name, written
+from agent.standalone.gather.files import (
+    STORAGE_PREFIX,
+    BrokenOff,
+    FileName,
+    FileStore,
+    NameBusy,
+    parse_name,
+    part_of,
+    written,
+)
 from agent.standalone.gather.http import Caller, Refused, answer, caller
 from agent.standalone.services import SERVICES
 from agent.standalone.store.schema import Camera
@@ -23,6 +32,8 @@ from agent.standalone.store.trash import keep_after_all
 from agent.wire.models import StoredFile
 
 CHUNK = 1 << 20
+KEPT_FROM = 4 << 20
+"""Bytes. Of a smaller upload that breaks off nothing is kept."""
 CHUNK_SECONDS = 60.0
 """How long the next bytes of an upload may take."""
 
@@ -43,25 +54,45 @@ async def put_file(request: web.Request) -> web.Response:
     """Take an upload. The same content again gets the same answer; other content under the same name is refused
     (409).
     """
+    return await _take(request, _digest_in(request, "Content-Digest"), 0, request.content_length)
+
+
+async def go_on(request: web.Request) -> web.Response:
+    """Take the rest of an upload that broke off, from `Upload-Offset` on: exactly where it stopped, else 409."""
+    offset, size = _count(request, "Upload-Offset"), _count(request, "Upload-Length")
+    if request.content_length is not None and offset + request.content_length != size:
+        raise Refused(400, "Upload-Offset, Content-Length and Upload-Length do not add up")
+    return await _take(request, _digest_in(request, "Repr-Digest"), offset, size)
+
+
+async def _take(request: web.Request, digest: bytes, offset: int, total: int | None) -> web.Response:
     services = request.app[SERVICES]
     who = await caller(request)
     name = _name(request)
-    digest = _content_digest(request)
-    if request.content_length is None:
+    if request.content_length is None or total is None:
         raise Refused(411, "a Content-Length header is needed")
     place = await services.database.run(_find_place, who, name, services.files, for_writing=True)
-    known = not name.live and (place.size, place.sha256) == (request.content_length, digest.hex())
+    known = not name.live and (place.size, place.sha256) == (total, digest.hex())
     if known and services.files.path(place.relative).is_file():
         await _drain(request)
         return _stored(place.relative, place.size, place.sha256)
     if place.size >= 0 and not name.live and not known:
         raise Refused(409, "other content is stored under this name")
+    part = part_of(who.gather_id, name, digest) if total >= KEPT_FROM and not name.live else ""
+    if offset and services.files.busy(name.text):
+        raise Refused(503, "this name is being uploaded by another request")
+    if offset and (not part or services.files.held(part) != offset):
+        raise Refused(409, "the upload does not go on where it stopped")
     try:
-        with services.files.arriving(name.text) as (file, arrived):
-            size = await _receive(request, file, arrived, digest)
+        with services.files.arriving(name.text, part) as (file, arrived):
+            file.truncate(offset)
+            file.seek(offset)
+            size = await _receive(request, file, arrived, digest, total)
             await asyncio.to_thread(services.files.keep, arrived, place.relative)
     except NameBusy as error:
         raise Refused(503, "this name is being uploaded by another request") from error
+    except BrokenOff as error:
+        raise Refused(error.status, str(error)) from error
     except OSError as error:
         if error.errno in _FULL:
             raise Refused(507, "the storage is full") from error
@@ -74,13 +105,19 @@ async def put_file(request: web.Request) -> web.Response:
 
 
 async def head_file(request: web.Request) -> web.Response:
-    """Tell what is stored under a name: its size, and its checksum as `Repr-Digest`."""
+    """Tell what is stored under a name: its size, and its checksum as `Repr-Digest`. Where nothing is, `Upload-Offset`
+    tells how much came of the file whose `Repr-Digest` the request names.
+    """
     services = request.app[SERVICES]
     who = await caller(request)
-    place = await services.database.run(_find_place, who, _name(request), services.files)
+    name = _name(request)
+    place = await services.database.run(_find_place, who, name, services.files)
     path = services.files.path(place.relative)
     if place.size < 0 or not path.is_file() or path.stat().st_size != place.size:
-        raise Refused(404, "no such file is stored")
+        held = 0
+        if "Repr-Digest" in request.headers:
+            held = services.files.held(part_of(who.gather_id, name, _digest_in(request, "Repr-Digest")))
+        return web.Response(status=404, headers={"Upload-Offset": str(held)})
     checksum = base64.b64encode(bytes.fromhex(place.sha256)).decode()
     headers = {"Content-Length": str(place.size), "Repr-Digest": f"sha-256=:{checksum}:"}
     return web.Response(headers=headers, content_type="application/octet-stream")
@@ -93,14 +130,21 @@ def _name(request: web.Request) -> FileName:
     return name
 
 
-def _content_digest(request: web.Request) -> bytes:
-    match = _DIGEST.search(request.headers.get("Content-Digest", ""))
+def _digest_in(request: web.Request, header: str) -> bytes:
+    match = _DIGEST.search(request.headers.get(header, ""))
     if match is None:
-        raise Refused(400, "a Content-Digest header with sha-256 (RFC 9530) is needed")
+        raise Refused(400, f"a {header} header with sha-256 (RFC 9530) is needed")
     try:
         return base64.b64decode(match[1], validate=True)
     except binascii.Error as error:
-        raise Refused(400, "Content-Digest: not base64") from error
+        raise Refused(400, f"{header}: not base64") from error
+
+
+def _count(request: web.Request, header: str) -> int:
+    text = request.headers.get(header, "")
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+        raise Refused(400, f"a {header} header with a number of bytes is needed")
+    return int(text)
 
 
 def _find_place(
@@ -122,13 +166,13 @@ def _find_place(
     return _Place(row.path, row.size, row.sha256)
 
 
-async def _receive(request: web.Request, file: BinaryIO, path: Path, digest: bytes) -> int:
+async def _receive(request: web.Request, file: BinaryIO, path: Path, digest: bytes, total: int) -> int:
     """The body on disk, verified; refused when it is not what its headers say."""
     while chunk := await _next_bytes(request, CHUNK):
         await asyncio.to_thread(_write_all, file, chunk)
     size, checksum = await asyncio.to_thread(written, file, path)
-    if size != request.content_length:
-        raise Refused(422, f"{size} bytes came, Content-Length says {request.content_length}")
+    if size != total:
+        raise Refused(422, f"{size} bytes came, {total} were announced")
     if checksum != digest:
         raise Refused(422, "the content does not match its Content-Digest")
     return size
@@ -136,8 +180,11 @@ async def _receive(request: web.Request, file: BinaryIO, path: Path, digest: byt
 
 async def _drain(request: web.Request) -> None:
     """Read what the caller sends although it is here already, so that it comes to reading the answer."""
-    while await _next_bytes(request, CHUNK):
-        pass
+    try:
+        while await _next_bytes(request, CHUNK):
+            pass
+    except BrokenOff as error:
+        raise Refused(error.status, str(error)) from error
 
 
 async def _next_bytes(request: web.Request, most: int) -> bytes:
@@ -150,9 +197,11 @@ async def _next_bytes(request: web.Request, most: int) -> bytes:
                 pieces.append(piece)
                 size += len(piece)
     except TimeoutError as error:
-        raise Refused(408, f"no more bytes came within {CHUNK_SECONDS:.0f} s") from error
+        if not pieces:
+            raise BrokenOff(408, f"no more bytes came within {CHUNK_SECONDS:.0f} s") from error
     except (ClientPayloadError, ConnectionError) as error:
-        raise Refused(400, "the upload broke off") from error
+        if not pieces:  # what came is kept; the next call meets the same error
+            raise BrokenOff(422, "the upload broke off") from error
     return b"".join(pieces)
 
 

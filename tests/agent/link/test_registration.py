@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from aiohttp import web
 
-from agent.link.client import ServerClient, ServerError, tls_context
+from agent.link.client import ServerClient, tls_context
+from agent.link.failure import ServerError
 from agent.link.registration import register, relay_address, this_machine
 from agent.wire.models import RegisterReply, RegisterRequest
 from tests.agent.storage_double import http_server

@@ -13,7 +13,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from agent.link.client import ServerError, tls_context
+from agent.link.client import tls_context
+from agent.link.failure import ServerError
 from agent.link.relay import AnswerMemory, Relay, answer
 from agent.wire.codes import Code
 from agent.wire.frames import MAX_FRAME

@@ -2,102 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from agent.clock import SystemClock
 from agent.link import server as link_module
-from agent.link.client import ServerClient, tls_context
-from agent.link.relay import Relay, answer
-from agent.link.server import ServerLink
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
 from agent.state import AgentState
-from agent.status import Happening
-from agent.wire.codes import Code
-from agent.wire.models import Answer, Command, Hello, Reply, StatusReport, Sync
+from agent.wire.models import Reply, StatusReport
+from tests.agent.link.linked import Linked, Waits
 from tests.agent.storage_double import http_server
-
-LIMIT_SEC = 10.0
-
-
-class Waits:
-    """Stands for the back-off: notes the waits and makes them short."""
-
-    def __init__(self) -> None:
-        self.failures = 0
-        self.seen: list[int] = []
-
-    def next(self) -> float:
-        self.failures += 1
-        self.seen.append(self.failures)
-        return 0.01
-
-    def reset(self) -> None:
-        self.failures = 0
-
-
-class Linked:
-    """A link with its state."""
-
-    def __init__(self, folder: Path, url: str, enrol_key: str) -> None:
-        self.state = AgentState(folder)
-        self.client = ServerClient(url, lambda: self.state.token, tls_context(None), 2.0)
-        self.told: list[Happening] = []
-        self.changed = asyncio.Event()
-        self.registrations = 0
-        self.relay = Relay(
-            self.client.tls,
-            hello=lambda: Hello(gather_id=self.state.known.gather_id),
-            on_sync=self._sync,
-            on_command=self._command,
-        )
-        self.link = ServerLink(
-            self.client,
-            self.relay,
-            self.state,
-            SystemClock(),
-            name="Room 301",
-            enrol_key=enrol_key,
-            on_registered=self._registered,
-            tell=self._tell,
-        )
-
-    async def _sync(self, sync: Sync) -> None:
-        self.state.take_sync(sync)
-        asyncio.get_running_loop().call_soon(self.changed.set)
-
-    async def _command(self, command: Command) -> Answer:
-        return answer(command.id, Code.OK)
-
-    async def _registered(self) -> None:
-        self.registrations += 1
-        self.changed.set()
-
-    def _tell(self, happening: Happening) -> None:
-        self.told.append(happening)
-        self.changed.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(LIMIT_SEC):
-            while not condition():
-                self.changed.clear()
-                await self.changed.wait()
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.link.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await self.client.close()
 
 
 @pytest.fixture

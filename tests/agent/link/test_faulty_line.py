@@ -1,0 +1,263 @@
+"""The link, uploads and reports of an agent against the embedded server, and a line between that does its worst."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agent.clock import SystemClock
+from agent.journal import Journal, SliceState
+from agent.link import relay as relay_module
+from agent.link import server as link_module
+from agent.reports import Reports
+from agent.standalone.gather.hub import Order
+from agent.standalone.server import EmbeddedServer
+from agent.standalone.settings import ServerSettings
+from agent.storage.base import Storage, StorageError
+from agent.storage.choice import storage_for
+from agent.storage.pace import Pace
+from agent.uploads import Uploads
+from agent.wire.models import StatusReport, WireModel
+from tests.agent.link.linked import Linked, Waits
+from tests.agent.spool import LESSON, News, Spool
+from tests.servers.proxy import CLEAN, Line, Proxy, target_of
+
+SEED = int(os.environ.get("GATHER_SEED", "1"))
+SLICES = int(os.environ.get("GATHER_LINE_SLICES", "12"))
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    waits = Waits()
+    monkeypatch.setattr(link_module, "Backoff", lambda: waits)
+    return waits
+
+
+@dataclass
+class Between:
+    """The server, and the proxy by which alone it is reached."""
+
+    server: EmbeddedServer
+    proxy: Proxy
+
+
+@pytest.fixture
+async def between(tmp_path: Path) -> AsyncIterator[Between]:
+    proxy = Proxy(("127.0.0.1", 0))
+    async with proxy.serve():
+        settings = ServerSettings(data_dir=tmp_path / "server", timezone="Asia/Shanghai", public_url=proxy.url)
+        server = EmbeddedServer(settings)
+        await server.start()
+        proxy.target = target_of(server._services.url)
+        yield Between(server, proxy)
+        await server.stop()
+
+
+async def test_a_registration_heals(tmp_path: Path, between: Between, waits: Waits) -> None:
+    lines = [Line(refuse=True), Line(swallow=True), Line(cut_up=40), Line(cut_down=60), Line(half_up=300)]
+    lines += [Line(flip_down=9), Line(rate=20_000, delay_sec=0.01)]
+    between.proxy.plan = lambda number: lines[number - 1] if number <= len(lines) else CLEAN
+    agent = Linked(tmp_path / "agent", between.proxy.url, between.server.enrol_key, timeout_sec=1.0)
+    async with agent.running():
+        await agent.until(lambda: agent.link.state == "connected")
+    assert len(waits.seen) >= 5
+    gathers = await between.server._services.database.run(_gathers)
+    assert gathers == [agent.state.known.agent_uid], "one machine, however often it had to ask"
+
+
+def _gathers(session: object) -> list[str]:
+    from sqlalchemy import select
+
+    from agent.standalone.store.schema import Gather
+
+    return list(session.scalars(select(Gather.agent_uid)))  # type: ignore[attr-defined]
+
+
+async def test_a_half_open_relay_is_noticed(
+    tmp_path: Path, between: Between, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "PING_SEC", 0.2)
+    monkeypatch.setattr(relay_module, "SILENCE_SEC", 0.6)
+    agent = Linked(tmp_path / "agent", between.proxy.url, between.server.enrol_key)
+    async with agent.running():
+        await agent.until(lambda: agent.link.state == "connected")
+        between.proxy.freeze()
+        await agent.until(lambda: bool(agent.link.cause))
+        assert agent.link.state == "registered"
+        assert agent.link.cause in ("relay", "timeout")
+        between.proxy.thaw()
+        await agent.until(lambda: agent.link.state == "connected")
+    assert agent.syncs >= 2
+
+
+async def test_a_relay_that_is_cut_gets_the_state_anew_and_does_nothing_twice(
+    tmp_path: Path, between: Between, waits: Waits
+) -> None:
+    hub = between.server._services.hub
+    agent = Linked(tmp_path / "agent", between.proxy.url, between.server.enrol_key)
+    async with agent.running():
+        for _ in range(5):
+            syncs = agent.syncs
+            await agent.until(lambda syncs=syncs: agent.syncs > syncs)  # type: ignore[misc]
+            gather_id = agent.state.known.gather_id
+            await agent.polled(lambda gather_id=gather_id: hub.connected(gather_id))  # type: ignore[misc]
+            _, answer = await hub.change(lambda _: (None, [Order(gather_id, "status", 1, WireModel())]))  # noqa: B023
+            assert answer.err_code == 0
+            between.proxy.cut()
+    assert len(agent.done) == len(set(agent.done)) == 5
+
+
+class Outward:
+    """Uploads and reports of a spool, as the daemon has them."""
+
+    def __init__(self, spool: Spool, agent: Linked) -> None:
+        self.spool, self.agent, self.news = spool, agent, News()
+        agent.on_registered = self._registered
+        self._pace = Pace(0, SystemClock())
+        clock = SystemClock()
+        self.uploads = Uploads(
+            spool.journal,
+            self._storage,
+            clock,
+            parallel=3,
+            retry_max_sec=5.0,
+            keep_trying=lambda: True,
+            on_uploaded=self._uploaded,
+            tell=self.news,
+        )
+        self.reports = Reports(
+            spool.journal,
+            agent.client,
+            self._storage,
+            clock,
+            status=StatusReport,
+            on_confirmed=self.news,
+            tell=self.news,
+        )
+
+    def _storage(self) -> Storage | None:
+        known = self.agent.state.known
+        return storage_for(known.storage, None, self.agent.client.http, lambda: self.agent.state.token, self._pace)
+
+    def _registered(self) -> None:
+        self.uploads.wake()
+        self.reports.status_now()
+
+    def _uploaded(self) -> None:
+        self.reports.wake()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(job()) for job in (self.uploads.run, self.reports.run)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def worst(random_: random.Random) -> Line:
+    """One of the ways in which a line can be bad."""
+    return random_.choice(
+        [
+            Line(cut_up=random_.randrange(1, 600_000)),
+            Line(refuse=True),
+            Line(cut_up=random_.randrange(1, 200_000)),
+            Line(cut_down=random_.randrange(1, 2_000)),
+            Line(flip_up=random_.randrange(1, 200_000)),
+            Line(half_up=random_.randrange(1, 100_000)),
+            Line(delay_sec=0.01, rate=2_000_000),
+        ]
+    )
+
+
+async def test_everything_arrives_once_over_the_worst_line(
+    tmp_path: Path, between: Between, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random_ = random.Random(SEED)
+    for module in ("agent.uploads", "agent.reports"):
+        monkeypatch.setattr(f"{module}.Backoff", lambda *_: Waits())
+    between.proxy.plan = lambda number: worst(random_) if number <= 20 * SLICES else CLEAN
+    spool = Spool(tmp_path / "spool")
+    agent = Linked(tmp_path / "agent", between.proxy.url, between.server.enrol_key, timeout_sec=1.0)
+    outward = Outward(spool, agent)
+    slice_id = await spool.lesson(length=60.0 * SLICES)
+    stems = [
+        await spool.add(
+            inx=n, slice_id=slice_id, at=LESSON + 60 * n, size=random_.randrange(1, 400_000), thumb=n % 2 == 0
+        )
+        for n in range(1, SLICES + 1)
+    ]
+    async with asyncio.timeout(120), agent.running(), outward.running():
+        confirmed = 0
+        while confirmed < SLICES:
+            await asyncio.sleep(0.05)
+            confirmed = (await spool.journal.do(Journal.counts)).get(SliceState.CONFIRMED, 0)
+    stored = sorted((tmp_path / "server/recordings").rglob("*.mp4"))
+    assert [path.stem for path in stored] == sorted(stems)
+    assert all(path.read_bytes() == (spool.slices / path.name).read_bytes() for path in stored)
+    assert len(list((tmp_path / "server/recordings").rglob("*.jpg"))) == SLICES // 2
+    assert list((tmp_path / "server/incoming").glob("*.mp4")) == []
+    listed = await between.server._services.database.run(_records)
+    assert sorted(listed) == sorted(stems), "each listed, once"
+    assert between.proxy.connections > SLICES
+    await spool.journal.close()
+
+
+async def test_a_large_file_arrives_through_a_link_that_drops_all_the_time(
+    tmp_path: Path, between: Between, waits: Waits
+) -> None:
+    size = int(float(os.environ.get("GATHER_LINE_MB", "24")) * 1e6)
+    random_ = random.Random(SEED)
+    spool, agent = Spool(tmp_path / "spool"), Linked(tmp_path / "agent", between.proxy.url, between.server.enrol_key)
+    async with agent.running():
+        await agent.until(lambda: agent.link.state == "connected")
+    agent = Linked(tmp_path / "agent", between.proxy.url, "")
+    between.proxy.plan = lambda _: Line(cut_up=random_.randrange(size // 40, size // 8))
+    stem = await spool.add(size=1)
+    path = (await spool.row(stem)).path
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for _ in range(0, size, 1 << 20):
+            piece = random_.randbytes(1 << 20)
+            digest.update(piece)
+            file.write(piece)
+    known = agent.state.known
+    storage = storage_for(known.storage, None, agent.client.http, lambda: agent.state.token, Pace(0, SystemClock()))
+    assert storage is not None
+    breaks, sent, stored = 0, between.proxy.up, None
+    while stored is None:
+        try:
+            stored = await storage.put(path, path.name, digest.hexdigest())
+        except StorageError:
+            breaks += 1
+    sent = between.proxy.up - sent
+    await agent.client.close()
+    (there,) = (tmp_path / "server/recordings").rglob("*.mp4")
+    assert _sha256(there) == digest.hexdigest() == stored.sha256
+    assert breaks >= 5
+    assert sent < 1.6 * path.stat().st_size, "what was taken is not sent again"
+    print(f"{path.stat().st_size / 1e6:.0f} MB, seed {SEED}: {breaks} breaks, {sent / 1e6:.0f} MB sent")
+    await spool.journal.close()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _records(session: object) -> list[str]:
+    from sqlalchemy import select
+
+    from agent.standalone.store.schema import Record
+
+    return list(session.scalars(select(Record.file_src)))  # type: ignore[attr-defined]

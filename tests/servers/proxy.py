@@ -1,0 +1,183 @@
+"""A TCP proxy that does to connections what bad networks do: slow, late, cut, damaged, half closed, refused, silent.
+
+Each connection gets a `Line` from `plan(number)`; `Proxy.line` is what the next ones get where no plan says otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+PIECE = 16 << 10
+BURST_SEC = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What befalls one connection. Counts are bytes of one direction, from the client (`up`) or to it (`down`).
+
+    `refuse`: reset at once. `swallow`: taken, nothing ever forwarded. `delay_sec`: before each piece. `rate`: bytes a
+    second. `cut_up`, `cut_down`: reset after so many. `half_up`: after so many, the server is told that nothing more
+    comes, and nothing does. `flip_up`, `flip_down`: the bits of this byte are turned.
+    """
+
+    refuse: bool = False
+    swallow: bool = False
+    delay_sec: float = 0.0
+    rate: float = 0.0
+    cut_up: int | None = None
+    cut_down: int | None = None
+    half_up: int | None = None
+    flip_up: int | None = None
+    flip_down: int | None = None
+
+
+CLEAN = Line()
+Plan = Callable[[int], Line]
+
+
+class Proxy:
+    """Listens on `port` and forwards to the target, as the lines say. `up`, `down`: bytes forwarded so far."""
+
+    def __init__(self, target: tuple[str, int], plan: Plan | None = None) -> None:
+        self.line = CLEAN
+        self.port = 0
+        self.connections = self.up = self.down = 0
+        self.target, self.plan = target, plan
+        self._frozen = asyncio.Event()
+        self._moving = asyncio.Event()
+        self._moving.set()
+        self._open: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        """Its address for HTTP."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextlib.asynccontextmanager
+    async def serve(self) -> AsyncIterator[Proxy]:
+        """Listen."""
+        server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, limit=PIECE)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            self.cut()
+            await asyncio.sleep(0)
+
+    def cut(self) -> None:
+        """Reset every open connection."""
+        for writer in list(self._open):
+            _reset(writer)
+
+    def freeze(self) -> None:
+        """From now on nothing passes, in either direction, and nobody is told: the half-open link of a dead router."""
+        self._moving.clear()
+
+    def thaw(self) -> None:
+        """Everything passes again."""
+        self._moving.set()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        line = self.plan(self.connections) if self.plan else self.line
+        self._open.add(writer)
+        far: asyncio.StreamWriter | None = None
+        try:
+            if line.refuse:
+                return
+            if line.swallow:
+                while await reader.read(PIECE):
+                    pass
+                return
+            far_reader, far = await asyncio.open_connection(*self.target, limit=PIECE)
+            self._open.add(far)
+            down = replace(line, cut_up=line.cut_down, flip_up=line.flip_down, half_up=None)
+            up = asyncio.create_task(self._pump(reader, far, line, "up"))
+            back = asyncio.create_task(self._pump(far_reader, writer, down, "down"))
+            await asyncio.wait([up, back], return_when=asyncio.FIRST_EXCEPTION)
+            up.cancel()
+            back.cancel()
+            await asyncio.gather(up, back, return_exceptions=True)
+        except OSError:
+            pass  # the far end is not there: the near one sees a reset
+        finally:
+            for one in (writer, far):
+                if one is not None:
+                    self._open.discard(one)
+                    _reset(one)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, line: Line, way: str) -> None:
+        passed, loop = 0, asyncio.get_running_loop()
+        began = loop.time()
+        while piece := bytearray(await reader.read(PIECE if not line.rate else max(1, int(line.rate * BURST_SEC)))):
+            await self._moving.wait()
+            if line.delay_sec:
+                await asyncio.sleep(line.delay_sec)
+            if line.rate:
+                await asyncio.sleep(max(0.0, began + passed / line.rate - loop.time()))
+            if line.flip_up is not None and passed <= line.flip_up < passed + len(piece):
+                piece[line.flip_up - passed] ^= 0xFF
+            end = min((at for at in (line.cut_up, line.half_up) if at is not None), default=None)
+            keep = piece if end is None else piece[: max(0, end - passed)]
+            writer.write(keep)
+            await writer.drain()
+            passed += len(keep)
+            setattr(self, way, getattr(self, way) + len(keep))
+            if end is not None and passed >= end:
+                if end == line.cut_up:
+                    raise ConnectionResetError
+                break
+        writer.write_eof()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close with RST, as routers and dying machines do: what is under way is lost, and the other end is told."""
+    found: socket.socket | None = writer.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        if found is not None:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def target_of(url: str) -> tuple[str, int]:
+    """Host and port of a URL."""
+    parts = urlsplit(url)
+    assert parts.hostname and parts.port
+    return parts.hostname, parts.port
+
+
+@contextlib.contextmanager
+def threaded(proxy: Proxy) -> Iterator[Callable[[Callable[[], None]], object]]:
+    """Serve the proxy from a thread of its own, for tests without a loop; gives a way to call it there."""
+    loop = asyncio.new_event_loop()
+    ready, done = threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        async with proxy.serve():
+            ready.set()
+            await done.wait()
+
+    def run() -> None:
+        loop.run_until_complete(serve())
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        loop.close()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield loop.call_soon_threadsafe
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join(10)
