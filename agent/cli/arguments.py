@@ -62,6 +62,9 @@ def _questions(commands: argparse._SubParsersAction[Parser]) -> None:
         "--level", choices=("presence", "size", "hash"), default="size", help="how closely; hash reads every file"
     )
     check.add_argument("--repair", action="store_true", help="put right what can be; the daemon must not run")
+    discover = _json(_command(commands, "discover", "discover", "find ONVIF cameras in this network"))
+    discover.add_argument("--seconds", type=float, default=3.0, metavar="S", help="listen for so long (default 3)")
+    discover.add_argument("--interface", default="", metavar="ADDRESS", help="ask from this local address")
     logs = _json(_command(commands, "logs", "logs", "the daemon's log, secrets hidden"))
     logs.add_argument("-n", "--lines", type=int, default=100, metavar="N", help="the last N lines")
     logs.add_argument("-f", "--follow", action="store_true", help="and what is added to it")

@@ -79,6 +79,16 @@ PHRASES: dict[str, tuple[str, str]] = {
         "{channel} 已停止；请在服务器上启动，或等待课程开始",
     ),
     "refused": ("not done: {why} ({code})", "未能执行：{why}（{code}）"),
+    # discover
+    "col_address": ("Address", "地址"),
+    "col_name": ("Name", "名称"),
+    "col_hardware": ("Hardware", "型号"),
+    "col_service": ("ONVIF service", "ONVIF 服务"),
+    "discover_none": (
+        "No ONVIF camera answered within {seconds} s.  Is ONVIF switched on in the camera, and is it in this network?",
+        "{seconds} 秒内没有 ONVIF 摄像机应答。请确认摄像机已启用 ONVIF，并与本机在同一网络。",
+    ),
+    "discover_failed": ("this machine cannot ask: {why}", "本机无法发出查询：{why}"),
     # check
     "check_fine": (
         "All is well: {slices} slices in the journal, {files} on this disk ({size}), level: {level}.",

@@ -16,9 +16,8 @@ import uuid
 from urllib.parse import unquote, urlsplit
 
 from lxml import etree
-from pydantic import TypeAdapter
 
-from agent.onvif.messages import Found
+from agent.onvif.messages import Found, FoundList
 
 GROUP = ("239.255.255.250", 3702)
 _MOST_BYTES = 65_536
@@ -30,8 +29,6 @@ _PROBE = """<?xml version="1.0" encoding="UTF-8"?>
 <w:To e:mustUnderstand="true">urn:schemas-xmlsoap-org:ws:2005:04:discovery</w:To>
 <w:Action e:mustUnderstand="true">http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</w:Action></e:Header>
 <e:Body><d:Probe><d:Types>dn:NetworkVideoTransmitter</d:Types></d:Probe></e:Body></e:Envelope>"""
-
-FoundList = TypeAdapter(list[Found])
 
 
 def probe() -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, SecretStr, field_serializer
+from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, field_serializer
 
 DeviceCause = Literal["unreachable", "unauthorized", "timeout", "unusable"]
 """Words of `recorder.specs.Cause`."""
@@ -71,3 +71,7 @@ class Found(_Message):
     name: str = ""
     hardware: str = ""
     services: tuple[str, ...] = ()
+
+
+FoundList = TypeAdapter(list[Found])
+"""What a discovery answers."""

@@ -6,9 +6,11 @@ import asyncio
 import socket
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.cli import main
 from agent.onvif.discovery import GROUP, discover, matches, probe
 from agent.onvif.messages import Found
 
@@ -45,7 +47,7 @@ def test_any_datagram_is_answered_with_a_list(datagram: bytes) -> None:
     assert isinstance(matches(datagram), list)
 
 
-async def test_a_device_in_the_network_is_found() -> None:
+async def test_a_device_in_the_network_is_found(capfd: pytest.CaptureFixture[str]) -> None:
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
         device.setblocking(False)
@@ -56,12 +58,18 @@ async def test_a_device_in_the_network_is_found() -> None:
         device.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
 
         async def be_a_device() -> None:
-            datagram, asker = await loop.sock_recvfrom(device, 65_536)
-            assert b"NetworkVideoTransmitter" in datagram
-            await loop.sock_sendto(device, b"\x00 no XML", asker)
-            await loop.sock_sendto(device, _MATCH.format(services="http://127.0.0.1/onvif").encode(), asker)
+            while True:
+                datagram, asker = await loop.sock_recvfrom(device, 65_536)
+                assert b"NetworkVideoTransmitter" in datagram
+                await loop.sock_sendto(device, b"\x00 no XML", asker)
+                await loop.sock_sendto(device, _MATCH.format(services="http://127.0.0.1/onvif").encode(), asker)
 
         answering = asyncio.create_task(be_a_device())
         (found,) = await discover(1.0, "127.0.0.1")
-        await answering
+        asked = ["discover", "--seconds", "1", "--interface", "127.0.0.1", "--lang", "zh"]
+        assert await asyncio.to_thread(main, asked) == 0
+        answering.cancel()
     assert (found.host, found.port, found.name) == ("127.0.0.1", 80, "Room 301")
+    shown = capfd.readouterr().out
+    assert "型号" in shown
+    assert "Room 301" in shown
