@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import get_args
@@ -107,6 +108,8 @@ class Board:
                 return self._of_slice(happening, str(happening.data.get("stem", "")))
             case "channel" | "recording" | "gap":
                 return self._of_channel(happening)
+            case "live":
+                return f"{self.name_of(happening.camera_id)}: {live_state(happening.data, self.say)}"
             case "link" if number := happening.data.get("gather_id"):
                 return self.say("news_registered", number=number)
             case "snapshot":
@@ -164,3 +167,9 @@ def what_is(recording: RecordingView, say: Words) -> str:
 def until(recording: RecordingView, say: Words) -> str:
     """When it ends."""
     return say("until", end=say.time(recording.planned_end)) if recording.planned_end else say("no_end")
+
+
+def live_state(data: Mapping[str, object], say: Words) -> str:
+    """The state of a push in words, from the fields of a `LiveView` or of its news."""
+    cause = say(f"push_{data.get('cause') or ''}")
+    return say(f"live_{data['state']}", target=data["target"], cause=cause)

@@ -24,7 +24,7 @@ from agent.session import Hooks, Running, Session
 from agent.sources import IPC, NoSource, Sources, describe, shown, sources_of
 from agent.status import ChannelView, RecordingView
 from agent.wire.models import WireCamera
-from recorder.protocol import Event, LinkChanged, OpenChannel, SnapshotTaken, TakeSnapshot, Trouble
+from recorder.protocol import Event, FeedLive, LinkChanged, OpenChannel, SnapshotTaken, TakeSnapshot, Trouble
 from recorder.specs import Limits, Tuning
 
 log = logging.getLogger(__name__)
@@ -125,6 +125,14 @@ class Channel:
             return await asyncio.wait_for(self._pictures[request], limit_sec)
         finally:
             del self._pictures[request]
+
+    async def feed_live(self, descriptor: int) -> None:
+        """Have the recorder feed the live process at the other end of this socket; `RecorderGone` when the channel is
+        off or just starts.
+        """
+        if self._session is None:
+            raise RecorderGone(f"channel {self.camera.camera_id} is off")
+        await self._session.process.order(FeedLive(), descriptor)
 
     async def close(self) -> None:
         """Finish files, end the process."""

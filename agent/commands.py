@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from agent.channel import Channel
 from agent.clock import Clock
 from agent.link.relay import answer
+from agent.live import ANSWER_SEC, Lives, PushFailed
 from agent.recorders import RecorderGone
 from agent.sources import NoSource, require_source
 from agent.state import AgentState
@@ -19,10 +20,14 @@ from agent.status import DaemonView
 from agent.timetable import BadCourse, course_from_wire
 from agent.uploads import Uploads
 from agent.wire.codes import Code
-from agent.wire.commands import COMMANDS, CameraRef, SetCourse, StartRecord
+from agent.wire.commands import COMMANDS, CameraRef, SetCourse, StartLive, StartRecord
 from agent.wire.models import Answer, Command, GatherSettings, WireCamera, WireModel
+from recorder.errors import RefusedUrl
 
 log = logging.getLogger(__name__)
+
+OFFLINE_SEC = 2.0
+"""A channel that is not online at this moment may be about to be: so long a wish for live waits before it says no."""
 
 
 class Refused(Exception):
@@ -43,12 +48,13 @@ class Commands:
         channels: Mapping[int, Channel],
         uploads: Uploads,
         clock: Clock,
+        lives: Lives,
         *,
         reconcile: Callable[[], Awaitable[None]],
         view: Callable[[], DaemonView],
     ) -> None:
         self._state, self._channels, self._uploads, self._clock = state, channels, uploads, clock
-        self._reconcile, self._view = reconcile, view
+        self._lives, self._reconcile, self._view = lives, reconcile, view
         self._one_at_a_time = asyncio.Lock()
         self._methods: dict[str, Callable[[Any], Awaitable[dict[str, Any]]]] = {
             "add_camera": self._put_camera,
@@ -61,6 +67,8 @@ class Commands:
             "start_record": self._start_record,
             "stop_record": self._stop_record,
             "snapshot": self._snapshot,
+            "start_live": self._start_live,
+            "stop_live": self._stop_live,
             "pause_upload": self._pause_upload,
             "resume_upload": self._resume_upload,
             "status": self._status,
@@ -90,7 +98,7 @@ class Commands:
     async def _do(
         self, method: Callable[[Any], Awaitable[dict[str, Any]]], data: WireModel, command: Command
     ) -> dict[str, Any]:
-        if command.cmd in ("snapshot", "status"):
+        if command.cmd in ("snapshot", "status", "start_live", "stop_live"):
             return await method(data)
         async with self._one_at_a_time:
             done = await method(data)
@@ -185,6 +193,28 @@ class Commands:
     async def _pause_upload(self, _: WireModel) -> dict[str, Any]:
         self._state.hold_uploads(True)
         return {}
+
+    async def _start_live(self, order: StartLive) -> dict[str, Any]:
+        self._known(order.camera_id)
+        channel = self._channels.get(order.camera_id)
+        if channel is None or not channel.desired.connect:
+            raise Refused(Code.CAMERA_STOPPED)
+        patience = ANSWER_SEC if channel.online else OFFLINE_SEC
+        try:
+            view = await self._lives.start(order.camera_id, order.push_url, order.lease_sec, patience)
+        except RefusedUrl as error:
+            raise Refused(Code.BAD_DATA, f"push_url: {error}") from error
+        except PushFailed as failed:
+            if not channel.online:
+                why = channel.shown_link
+                detail = why.detail or why.cause or why.state
+                raise Refused(Code.CAMERA_OFFLINE, f"the channel is offline: {detail}") from failed
+            raise Refused(Code.PUSH_FAILED, str(failed)) from failed
+        return {"camera_id": order.camera_id, "state": view.state, "target": view.target, "until": view.until}
+
+    async def _stop_live(self, ref: CameraRef) -> dict[str, Any]:
+        self._known(ref.camera_id)
+        return {"camera_id": ref.camera_id, "was_live": await self._lives.stop(ref.camera_id)}
 
     async def _resume_upload(self, _: WireModel) -> dict[str, Any]:
         self._state.hold_uploads(False)

@@ -29,6 +29,7 @@ from agent.journal import Journal, JournalThread, SliceState
 from agent.link.client import ServerClient, tls_context
 from agent.link.relay import Relay
 from agent.link.server import ServerLink
+from agent.live import Lives, LiveSetup
 from agent.local import LocalDoor
 from agent.onvif.devices import Devices
 from agent.overview import Overview
@@ -169,11 +170,26 @@ class Daemon:
             on_confirmed=self._overview.changed,
             tell=self._tell,
         )
+        self._lives = Lives(
+            LiveSetup(
+                self._host,
+                self._fleet.channels,
+                self._clock,
+                server=config.server.url,
+                token=lambda: self._state.token,
+                ca_file=str(config.server.ca_file or ""),
+                tell=self._tell,
+                relay=self._relay_event,
+                on_change=self._yield_to_live,
+            )
+        )
+        self._overview.live = self._lives.view
         self._commands = Commands(
             self._state,
             self._fleet.channels,
             self._uploads,
             self._clock,
+            self._lives,
             reconcile=self._fleet.reconcile,
             view=self._overview.view,
         )
@@ -220,6 +236,7 @@ class Daemon:
             async with self._tasks() as upload_tasks:
                 await stop.wait()
                 log.info("stopping: files are being finished")
+                await self._lives.close()
                 await self._fleet.close()
                 if upload_tasks:
                     with contextlib.suppress(TimeoutError):
@@ -281,6 +298,9 @@ class Daemon:
 
     def _status_now(self) -> None:
         self._reports.status_now()
+
+    def _yield_to_live(self) -> None:
+        self._pace.limit(self._config.upload.live_rate_kbit * 125.0 if self._lives.watched else 0.0)
 
     def _slice_added(self) -> None:
         self._overview.changed()

@@ -24,6 +24,7 @@ from agent.status import (
     DaemonView,
     LessonsView,
     LessonView,
+    LiveView,
     QueueView,
     UploadsView,
 )
@@ -53,6 +54,8 @@ class Overview:
         label: str,
         server: str,
     ) -> None:
+        self.live: Callable[[int], LiveView | None] = lambda _: None
+        """Who is being shown a channel, once that can be known."""
         self.link: ServerLink | None = None
         """The link to the server, once there is one."""
         self.alarms: Callable[[], tuple[AlarmView, ...]] = tuple
@@ -181,7 +184,8 @@ class Overview:
     def _channel_views(self) -> tuple[ChannelView, ...]:
         wanted = self._state.wanted
         return tuple(
-            channel.view(wanted.get(camera_id, True)) for camera_id, channel in sorted(self._fleet.channels.items())
+            channel.view(wanted.get(camera_id, True)).model_copy(update={"live": self.live(camera_id)})
+            for camera_id, channel in sorted(self._fleet.channels.items())
         )
 
     def view(self) -> DaemonView:

@@ -75,11 +75,19 @@ class RecorderProcess:
         self._child = child
         self._reader = reader
         self._writer = writer
+        writer.transport.set_write_buffer_limits(0)
 
-    async def order(self, order: Order) -> None:
-        """Send an order; `RecorderGone` when nobody is there to take it."""
+    async def order(self, order: Order, descriptor: int | None = None) -> None:
+        """Send an order, with a copy of the descriptor that it speaks of; `RecorderGone` when nobody takes it."""
+        line = encode(order)
         try:
-            self._writer.write(encode(order))
+            if descriptor is not None:
+                # Nothing may wait in front of it; the buffer's limit is 0, so `drain` returns when it is empty.
+                while self._writer.transport.get_write_buffer_size():
+                    await self._writer.drain()
+                with self._writer.get_extra_info("socket").dup() as sock:
+                    line = line[socket.send_fds(sock, [line], [descriptor]) :]
+            self._writer.write(line)
             await self._writer.drain()
         except OSError as error:
             raise RecorderGone(f"recorder {self.pid} does not listen any more") from error

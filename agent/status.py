@@ -29,6 +29,22 @@ class RecordingView(View):
     slices: int = 0
 
 
+class LiveView(View):
+    """A channel that is pushed to `target` (shown without secrets) until `until` unless that is renewed.
+
+    `since` is when its state began; `skipped` packets were not sent because the line is slow.
+    """
+
+    state: Literal["waiting", "connecting", "live"]
+    target: str
+    since: float
+    until: float
+    cause: str = ""
+    detail: str = ""
+    sent_bytes: int = 0
+    skipped: int = 0
+
+
 class ChannelView(View):
     """A channel: `state` as the recorder's link has it, or `off` where nobody wants it; `sub_*` are those of its sub
     stream, if it has one. `source` carries no password. `bit_rate`: bits per second over the last ten, None where
@@ -54,6 +70,7 @@ class ChannelView(View):
     packet_age_sec: float | None = None
     restarts: int = 0
     snapshot_at: float | None = None
+    live: LiveView | None = None
 
 
 class LessonView(View):
@@ -228,7 +245,9 @@ class UploadsView(View):
 class Happening(View):
     """Something just happened: for the log and the live display. `text` is a whole English sentence without secrets."""
 
-    kind: Literal["channel", "recording", "slice", "upload", "report", "gap", "snapshot", "link", "alarm", "queue"]
+    kind: Literal[
+        "channel", "recording", "slice", "upload", "report", "gap", "snapshot", "link", "alarm", "queue", "live"
+    ]
     text: str
     camera_id: int | None = None
     data: dict[str, str | int | float | None] = Field(default_factory=dict)

@@ -1,6 +1,7 @@
 """The recorder's end of the socket pair: orders in, events out, one JSON object a line.
 
 Any thread may tell; only the main thread writes, so that a daemon that does not listen holds up no packet.
+Orders about live come with a socket: its descriptor travels with the order's first byte.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import queue
 import select
 import socket
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -18,6 +20,7 @@ from recorder.protocol import Event, Order, decode, encode
 
 _READ_BYTES = 64 << 10
 _BACKLOG_BYTES = 8 << 20
+_MAX_DESCRIPTORS = 4
 
 
 class DaemonLink:
@@ -30,6 +33,7 @@ class DaemonLink:
         self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._out = bytearray()
         self._in = bytearray()
+        self._descriptors: deque[int] = deque()
         self._closing = threading.Lock()
         self._closed = False
         self.ended = False
@@ -58,6 +62,16 @@ class DaemonLink:
             del self._in[: end + 1]
             yield decode(line)
 
+    def take_descriptor(self) -> int:
+        """The socket that came with the order just given; `ProtocolError` when none did."""
+        if not self._descriptors:
+            raise ProtocolError("an order without the socket that it speaks of")
+        return self._descriptors.popleft()
+
+    def fileno(self) -> int:
+        """For waiting until `listen` has something to give."""
+        return self._sock.fileno()
+
     def flush(self, timeout: float) -> None:
         """Send everything that was told, for at most `timeout` seconds a step."""
         self._send()
@@ -75,12 +89,17 @@ class DaemonLink:
                 return
             self._closed = True
             self._sock.close()
+            for descriptor in self._descriptors:
+                os.close(descriptor)
             os.close(self._wake_in)
             os.close(self._wake_out)
 
     def _receive(self) -> None:
         try:
-            data = self._sock.recv(_READ_BYTES)
+            data, descriptors, _, _ = socket.recv_fds(
+                self._sock, _READ_BYTES, _MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+            )
+            self._descriptors.extend(descriptors)
         except BlockingIOError:
             return
         except ConnectionError:

@@ -35,6 +35,7 @@ class Feed:
         self._open = False
         self._dropping = False
         self._commanded = False
+        self._taps: tuple[Callable[[Timed], None], ...] = ()
         self.queued_bytes = 0
 
     def put(self, timed: Timed) -> None:
@@ -45,6 +46,8 @@ class Feed:
         size = len(timed.packet.data)
         with self._changed:
             self._ring.append(timed)
+            for tap in self._taps:
+                tap(timed)
             if not self._open:
                 return
             if self._dropping and timed.opens and self.queued_bytes + size <= self._queue_bytes // 2:
@@ -98,6 +101,18 @@ class Feed:
         """The newest packets of this kind, at most so many, the newest last."""
         with self._changed:
             return self._ring.tail(most, wanted)
+
+    def attach(self, tap: Callable[[Timed], None]) -> None:
+        """Give the newest key frame with what followed it to `tap`, and every packet that comes; it must not wait."""
+        with self._changed:
+            for timed in self._ring.last_group():
+                tap(timed)
+            self._taps = (*self._taps, tap)
+
+    def detach(self, tap: Callable[[Timed], None]) -> None:
+        """No more packets for `tap`."""
+        with self._changed:
+            self._taps = tuple(one for one in self._taps if one != tap)
 
     def last_group(self) -> list[Timed]:
         """The newest key frame and what followed it."""

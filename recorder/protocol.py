@@ -20,6 +20,8 @@ from recorder.specs import (
     AlarmKind,
     Limits,
     LinkState,
+    LiveCause,
+    LiveState,
     RecordingSpec,
     SliceFacts,
     SourceSpec,
@@ -124,6 +126,26 @@ class RepairFolder:
 
     folder: str
     adopt: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLive:
+    """Feed a live process with what a viewer is to see, from the last key frame on. Its socket comes with this order,
+    as a descriptor; when the other end closes, the feeding ends.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class PushLive:
+    """Sent instead of `OpenChannel`: be a live process. What is to be pushed to `push_url` comes by the socket whose
+    descriptor comes with this order; `LiveChanged` "ended" is its last word.
+
+    `token` is sent as bearer, by HTTP only; `ca_file` holds the authorities that are believed instead of the system's.
+    """
+
+    push_url: str = field(repr=False)
+    token: str = field(default="", repr=False)
+    ca_file: str = ""
 
 
 # -- events: recorder to daemon
@@ -259,6 +281,24 @@ class RepairDone:
     unusable: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class LiveChanged:
+    """The state of a push. `cause` and `detail` (for people, without secrets) say why it waits or has ended."""
+
+    state: LiveState
+    cause: LiveCause | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePulse:
+    """Once a second from a live process: what was sent, and how many packets were skipped because the line is slow."""
+
+    packets: int
+    sent_bytes: int
+    skipped: int
+
+
 Order = (
     OpenChannel
     | BeginRecording
@@ -270,6 +310,8 @@ Order = (
     | TakeSnapshot
     | CloseChannel
     | RepairFolder
+    | FeedLive
+    | PushLive
 )
 Event = (
     LinkChanged
@@ -284,6 +326,8 @@ Event = (
     | AlarmRaised
     | AlarmCleared
     | RepairDone
+    | LiveChanged
+    | LivePulse
 )
 
 _T = TypeVar("_T")

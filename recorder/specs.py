@@ -27,6 +27,21 @@ Cause = Literal[
     "no_key_frame",  # packets came, but none to begin with
     "stopped",  # stopped by hand
 ]
+LiveCause = Literal[
+    "no_picture",  # the channel gives none: camera away, recorder restarting
+    "unreachable",  # name does not resolve, port closed, no route
+    "tls",  # no encrypted connection, or a certificate that is not valid
+    "refused",  # the server is there and does not take this stream
+    "timeout",  # it was connected to and did not answer in time
+    "stalled",  # it took the stream for a while and then nothing more
+    "ended",  # it closed the connection
+    "unusable",  # nothing of the channel can be sent as FLV
+    "refused_url",  # an address that this program never pushes to
+    "changed",  # another stream of the channel, or other parameter sets: pushed anew at once
+    "crashed",  # the live process died
+    "stopped",  # nobody wants it any more
+]
+LiveState = Literal["waiting", "connecting", "live", "ended"]
 LinkState = Literal["connecting", "online", "waiting", "down", "idle"]
 StreamName = Literal["main", "sub"]
 AlarmKind = Literal["black", "frozen", "silent", "no_audio"]

@@ -1,4 +1,4 @@
-"""The recorder process: one channel, or one repair run, between an inherited socket and the disk.
+"""The recorder process: one channel, one live push or one repair run, at the other end of an inherited socket.
 
     python -m recorder.worker FD      (the fork server calls `run` instead)
 
@@ -19,16 +19,20 @@ from recorder.daemon_link import DaemonLink
 from recorder.errors import ProtocolError
 from recorder.feed import Feed
 from recorder.finisher import Finisher
+from recorder.live.push import push
+from recorder.live.tap import Taps
 from recorder.protocol import (
     BeginRecording,
     CloseChannel,
     EndRecording,
     Event,
+    FeedLive,
     MoveEnd,
     NeedMain,
     OpenChannel,
     Order,
     Pulse,
+    PushLive,
     RepairFolder,
     Retune,
     SetReconnect,
@@ -101,6 +105,7 @@ class Channel:
             self._main.feed.since,
         )
         self._writer = Writer(self._main.feed, around, order.tuning, self._cause)
+        self._taps = Taps(self.live_feed)
         self._next_pulse = time.monotonic() + PULSE_SEC
         for stream in self._streams:
             stream.reader.start()
@@ -126,6 +131,8 @@ class Channel:
                 self._wake()
             case TakeSnapshot():
                 self._snapshots.take(order.request)
+            case FeedLive():
+                self._taps.open(self._link.take_descriptor())
             case _:
                 raise ProtocolError(f"{type(order).__name__} is no order for an open channel")
 
@@ -139,6 +146,7 @@ class Channel:
             self._pulse(now)
             self._snapshots.tick(now)
             self._watcher.tick(now)
+            self._taps.tick()
         return max(0.0, self._next_pulse - now)
 
     def live_feed(self) -> Feed:
@@ -147,6 +155,7 @@ class Channel:
 
     def close(self) -> None:
         """Finish all slices and tell them, then let go of the sources."""
+        self._taps.close()
         self._writer.close()
         self._finisher.join()
         for stream in self._streams:
@@ -233,6 +242,9 @@ def _first_order(link: DaemonLink) -> Channel | None:
                     return Channel(order, link)
                 case RepairFolder():
                     repair_folder(Path(order.folder), order.adopt, link.tell)
+                    return None
+                case PushLive():
+                    push(order, link)
                     return None
                 case CloseChannel():
                     return None

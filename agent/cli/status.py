@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from agent.board import until, what_is
+from agent.board import live_state, until, what_is
 from agent.cli.common import words
 from agent.cli.door import Door
 from agent.status import ChannelView, DaemonView
@@ -55,6 +55,9 @@ def channel_lines(channel: ChannelView, now: float, say: Words) -> Iterator[str]
             else say("rec", elapsed=clock(now - recording.began_at))
         )
         yield f"    {state}: {what_is(recording, say)}, {until(recording, say)}"
+    if channel.live is not None:
+        skipped = say("live_skipped", count=channel.live.skipped) if channel.live.skipped else ""
+        yield "    " + ", ".join(filter(None, (live_state(channel.live.model_dump(), say), skipped)))
 
 
 def queue_line(view: DaemonView, say: Words) -> str:

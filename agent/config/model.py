@@ -165,13 +165,15 @@ class SpoolSection(Section):
 
 
 class UploadSection(Section):
-    """How recordings travel. `rate_kbit` (kbit/s over all uploads) 0 = as fast as the line allows.
+    """How recordings travel. `rate_kbit` (kbit/s over all uploads) 0 = as fast as the line allows, `live_rate_kbit` the
+    same while a channel is watched live.
 
     `folder` is the only one that a server may send recordings into.
     """
 
     parallel: int = Field(default=2, ge=1, le=16)
     rate_kbit: int = Field(default=0, ge=0, le=10_000_000)
+    live_rate_kbit: int = Field(default=2000, ge=0, le=10_000_000)
     retry_max_sec: float = Field(default=300.0, ge=5, le=86_400)
     folder: AnyPath | None = None
 

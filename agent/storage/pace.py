@@ -6,12 +6,20 @@ from agent.clock import Clock
 
 
 class Pace:
-    """Bytes a second, with a second's worth of burst; 0 means no limit."""
+    """Bytes a second, with a second's worth of burst; 0 means no limit.
+
+    `limit` sets another limit beside it for a while, and the lower one counts: uploads can wait, a viewer cannot.
+    """
 
     def __init__(self, bytes_per_sec: float, clock: Clock) -> None:
         self._rate = bytes_per_sec
+        self._own_rate = bytes_per_sec
         self._clock = clock
         self._free_at = clock.monotonic()
+
+    def limit(self, bytes_per_sec: float) -> None:
+        """From now on not faster than this either; 0: no such limit any more."""
+        self._rate = min((rate for rate in (self._own_rate, bytes_per_sec) if rate > 0), default=0.0)
 
     def wait_for(self, size: int) -> float:
         """Seconds to wait before these bytes may go."""

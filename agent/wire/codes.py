@@ -26,6 +26,7 @@ class Code(IntEnum):
     TIMED_OUT = 10105
     FAILED = 10106
     CAMERA_STOPPED = 10107
+    CAMERA_OFFLINE = 10108
 
 
 MESSAGES: dict[Code, str] = {
@@ -45,4 +46,5 @@ MESSAGES: dict[Code, str] = {
     Code.TIMED_OUT: "采集端应答超时。",
     Code.FAILED: "采集端执行命令失败。",
     Code.CAMERA_STOPPED: "通道已停止。",
+    Code.CAMERA_OFFLINE: "通道离线，暂无画面。",
 }

@@ -32,10 +32,14 @@ class StartRecord(CameraRef):
 
 
 class StartLive(CameraRef):
-    """Push the channel to `push_url` for `lease_sec` seconds, longer when the command comes again."""
+    """Push the channel to `push_url` for `lease_sec` seconds, longer when the command comes again.
+
+    `rtmp://`, `rtmps://`: FLV by RTMP; `http://`, `https://`: FLV as one endless POST.  A path (`/...`) is on the
+    server itself, and only there the agent shows its token.
+    """
 
     push_url: str
-    lease_sec: Annotated[int, Field(gt=0)] = 30
+    lease_sec: Annotated[int, Field(gt=0, le=86_400)] = 30
 
 
 class Nothing(WireModel):

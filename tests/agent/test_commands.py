@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent.commands import Commands
+from agent.live import Lives, LiveSetup
 from agent.state import AgentState
 from agent.status import DaemonView
 from agent.uploads import Uploads
@@ -18,9 +19,7 @@ from agent.wire.models import Answer, Command
 from recorder.protocol import RecordingBegan, RecordingEnded, SliceClosed
 from tests.agent.rooms import Rooms, rooms_in
 from tests.media import MakeSample
-
-LATER = {"start_live", "stop_live"}
-"""Commands of the protocol that this agent does not know yet."""
+from tests.servers.flv_targets import flv_target
 
 FILM: dict[str, object] = {"camera_id": 7, "stream_prop": 1, "stream_mp4": "/film.mp4"}
 
@@ -41,11 +40,25 @@ class Agent:
             tell=lambda _: None,
             held=lambda: rooms.state.known.uploads_held,
         )
+        self.lives = Lives(
+            LiveSetup(
+                rooms.host,
+                rooms.fleet.channels,
+                rooms.clock,
+                server="http://127.0.0.1",
+                token=lambda: "agent-token",
+                ca_file="",
+                tell=lambda _: None,
+                relay=lambda name, data: None,
+                on_change=lambda: None,
+            )
+        )
         self.commands = Commands(
             rooms.state,
             rooms.fleet.channels,
             self.uploads,
             rooms.clock,
+            self.lives,
             reconcile=rooms.fleet.reconcile,
             view=lambda: DaemonView(now=1.0, version="0", pid=1),
         )
@@ -73,12 +86,41 @@ class Agent:
 @pytest.fixture
 async def agent(tmp_path: Path) -> AsyncIterator[Agent]:
     async with rooms_in(tmp_path) as rooms:
-        yield Agent(rooms, tmp_path)
+        agent = Agent(rooms, tmp_path)
+        yield agent
+        await agent.lives.close()
 
 
 @pytest.fixture
 def film(sample: MakeSample) -> str:
     return str(sample(seconds=8, gop_sec=1))
+
+
+async def test_live_is_answered_when_the_server_has_the_picture(agent: Agent, film: str) -> None:
+    await agent.ok("add_camera", camera_id=7, camera_name="Room", stream_prop=1, stream_mp4=film)
+    await agent.rooms.until(lambda: agent.rooms.fleet.channels[7].online)
+    with flv_target() as target, flv_target("refuse") as refusing:
+        url = target.url("live/room7?token=s3cret")
+        answer = await agent.ok("start_live", camera_id=7, push_url=url, lease_sec=30)
+        assert (answer["state"], answer["target"]) == ("live", f"http://127.0.0.1:{target.port}/live/***")
+        assert await agent.ok("stop_live", camera_id=7) == {"camera_id": 7, "was_live": True}
+        assert await agent.ok("stop_live", camera_id=7) == {"camera_id": 7, "was_live": False}
+        assert await agent.code("start_live", camera_id=7, push_url=refusing.url()) == Code.PUSH_FAILED
+        assert await agent.code("start_live", camera_id=7, push_url="file:///x") == Code.BAD_DATA
+        assert await agent.code("start_live", camera_id=7, push_url=url, lease_sec=0) == Code.BAD_DATA
+        assert await agent.code("start_live", camera_id=8, push_url=url) == Code.NO_SUCH_CAMERA
+        assert await agent.code("stop_live", camera_id=8) == Code.NO_SUCH_CAMERA
+        await agent.ok("stop_camera", camera_id=7)
+        assert await agent.code("start_live", camera_id=7, push_url=url) == Code.CAMERA_STOPPED
+
+
+async def test_live_of_a_camera_that_is_away_says_so(agent: Agent, tmp_path: Path) -> None:
+    await agent.ok("add_camera", camera_id=7, camera_name="Room", stream_prop=1, stream_mp4=str(tmp_path / "none.mp4"))
+    await agent.rooms.until(lambda: agent.rooms.fleet.channels[7].link.state in ("waiting", "down"))
+    with flv_target() as target:
+        answer = await agent.answer("start_live", camera_id=7, push_url=target.url(), lease_sec=30)
+    assert answer.err_code == Code.CAMERA_OFFLINE
+    assert answer.err_msg.startswith("the channel is offline: ")
 
 
 def course(course_id: int, **changes: object) -> dict[str, object]:
@@ -206,7 +248,7 @@ async def test_of_an_unknown_channel(agent: Agent, cmd: str) -> None:
     assert agent.on_disk.known == before
 
 
-@pytest.mark.parametrize("cmd", [*sorted(LATER), "dance", "", "__init__", "carry_out"])
+@pytest.mark.parametrize("cmd", ["dance", "", "__init__", "carry_out"])
 async def test_unknown_commands(agent: Agent, cmd: str) -> None:
     answer = await agent.answer(cmd, camera_id=7)
     assert answer.err_code == Code.UNKNOWN_COMMAND
@@ -214,7 +256,7 @@ async def test_unknown_commands(agent: Agent, cmd: str) -> None:
 
 
 async def test_every_command_of_the_protocol_is_known(agent: Agent) -> None:
-    assert set(agent.commands._methods) == set(COMMANDS) - LATER
+    assert set(agent.commands._methods) == set(COMMANDS)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,8 +27,8 @@ class Recorder:
         sock.settimeout(LIMIT_SEC)
         self._lines = sock.makefile("rb")
 
-    def order(self, order: Order) -> None:
-        self.sock.sendall(encode(order))
+    def order(self, order: Order, descriptor: int | None = None) -> None:
+        socket.send_fds(self.sock, [encode(order)], [] if descriptor is None else [descriptor])
 
     def until(self, kind: type[E]) -> E:
         while True:
@@ -67,17 +68,22 @@ class Forks:
         )
         theirs.close()
         self.recorders: list[Recorder] = []
+        self._exits: deque[dict[str, int]] = deque()
 
     def spawn(self) -> Recorder:
         ours, theirs = socket.socketpair()
         socket.send_fds(self.sock, [json.dumps({"id": 17}).encode()], [theirs.fileno()])
         theirs.close()
-        answer = self.said()
-        assert answer["id"] == 17
+        while "id" not in (answer := self._read()):
+            self._exits.append(answer)
         self.recorders.append(Recorder(ours, answer["pid"]))
         return self.recorders[-1]
 
     def said(self) -> dict[str, int]:
+        """The next exit."""
+        return self._exits.popleft() if self._exits else self._read()
+
+    def _read(self) -> dict[str, int]:
         said: dict[str, int] = json.loads(self.sock.recv(4096))
         return said
 

@@ -1,0 +1,139 @@
+"""FLV by libav, to an RTMP server or into an HTTP request. Blocks, and holds the GIL while it connects and closes: for
+the live process only.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from contextlib import suppress
+from fractions import Fraction
+from typing import Any, Protocol
+
+import av
+
+from recorder.av_errors import AV_ERRORS
+from recorder.live.failures import PushEnded
+from recorder.live.framing import LivePacket, LiveTrack
+from recorder.live.http_sink import HttpSink, reach
+from recorder.live.target import Target
+
+VIDEO = ("h264", "hevc", "av1")
+"""H.265 and AV1 go as enhanced FLV; anything else has no place in FLV."""
+JOINT_SEC = 0.04
+"""Between the last packet before a break and the first behind it: viewers see a cut and no pause."""
+_FLUSH_PACKETS = 0x0200  # AVFMT_FLAG_FLUSH_PACKETS
+_OPTIONS = {
+    "flvflags": "no_duration_filesize",
+    # A track that falls silent holds the other back no longer than this (libavformat: 10 s).
+    "max_interleave_delta": "100000",
+}
+
+
+class _Sink(Protocol):
+    error: PushEnded | None
+
+    def write(self, data: bytes) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class FlvOutput:
+    """An open push; everything raises `PushEnded`. Its stream begins at 0 and has no break, whatever comes in.
+
+    `dropped` names the tracks that were left out, with the reason.
+    """
+
+    def __init__(
+        self, target: Target, tracks: Sequence[LiveTrack], *, token: str, ca_file: str, limit_sec: float
+    ) -> None:
+        self._target = target
+        self.tracks = tuple(tracks)
+        usable = [number for number, track in enumerate(tracks) if track.codec in (*VIDEO, "aac")]
+        self.dropped = tuple(
+            f"{track.codec} cannot be sent as FLV" for track in tracks if track.codec not in (*VIDEO, "aac")
+        )
+        if not usable:
+            raise PushEnded("unusable", "; ".join(self.dropped) or "the channel has no track")
+        self._sink: _Sink | None = None
+        if target.by_http:
+            self._sink = HttpSink(target, token, ca_file, limit_sec)
+        else:
+            reach(target, limit_sec)
+        try:
+            self._output = av.open(self._sink or target.url, "w", format="flv", options=_OPTIONS)
+            # Without it a packet waits for the next ones until a buffer is full.
+            self._output.flags |= _FLUSH_PACKETS
+            self._streams = {number: _add_stream(self._output, tracks[number]) for number in usable}
+            self._output.start_encoding()
+        except (*AV_ERRORS, PushEnded) as error:
+            raise self._failed(error) from None
+        self._shift: Fraction | None = None
+        self._last = dict.fromkeys(usable, -1)
+        self._end = Fraction(0)
+
+    def rejoin(self) -> None:
+        """What comes next follows at once on what was sent, whatever its stamps say."""
+        self._shift = None
+
+    def write(self, packet: LivePacket) -> bool:
+        """Send a packet; False where it has no place in the stream."""
+        stream = self._streams.get(packet.track)
+        if stream is None:
+            return False
+        time_base = self.tracks[packet.track].time_base
+        if self._shift is None:
+            self._shift = self._end - packet.dts * time_base
+        shift = round(self._shift / time_base)
+        if packet.dts + shift < 0:
+            return False  # sound from before the first picture
+        out = av.Packet(packet.data)
+        self._last[packet.track] = out.dts = max(packet.dts + shift, self._last[packet.track] + 1)
+        out.pts = max(packet.pts + shift, out.dts)
+        out.duration = packet.duration
+        out.time_base = time_base
+        out.is_keyframe = packet.is_key
+        out.stream = stream
+        self._end = max(self._end, out.dts * time_base + Fraction(JOINT_SEC))
+        try:
+            self._output.mux_one(out)
+        except (*AV_ERRORS, PushEnded) as error:
+            raise self._failed(error) from None
+        if self._sink is not None and self._sink.error is not None:
+            raise self._sink.error
+        return True
+
+    def close(self) -> None:
+        """Say goodbye to the server, as far as it still listens."""
+        with suppress(*AV_ERRORS, PushEnded):
+            self._output.close()
+        if self._sink is not None:
+            self._sink.close()
+
+    def _failed(self, error: Exception) -> PushEnded:
+        if isinstance(error, PushEnded):
+            return error
+        if self._sink is not None and self._sink.error is not None:
+            return self._sink.error
+        text = self._target.redact(str(error).partition(":")[0])
+        if isinstance(error, BrokenPipeError | ConnectionError):
+            return PushEnded("ended", f"{self._target.shown}: the server closed the connection ({text})")
+        return PushEnded("refused", f"{self._target.shown}: the server does not take the stream ({text})")
+
+
+def _add_stream(output: av.container.OutputContainer, track: LiveTrack) -> Any:
+    """A stream with the parameters of a track that came from another process, and so has no libav stream as template.
+
+    Opaque, so that no encoder is opened; an encoder's context is only where the parameters are written down.
+    """
+    blank = av.open(io.BytesIO(), "w", format="null")
+    stream: Any = output.add_stream_from_template(blank.add_stream(track.codec), opaque=True)
+    context = stream.codec_context
+    context.extradata = track.extradata
+    context.time_base = track.time_base
+    if track.kind == "video":
+        context.width, context.height = track.width, track.height
+    else:
+        context.sample_rate = track.sample_rate
+        context.layout = "stereo" if track.channels == 2 else "mono"
+    return stream

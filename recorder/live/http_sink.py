@@ -1,0 +1,161 @@
+"""A file-like object that sends what is written as the body of one endless `POST` (RFC 9112, chunked).
+
+The request waits for `100 Continue` before its first byte, so that a server that refuses says so at once; one that
+never learnt to is not waited for long.
+"""
+
+from __future__ import annotations
+
+import base64
+import select
+import socket
+import ssl
+import time
+from contextlib import suppress
+
+from recorder.live.failures import PushEnded
+from recorder.live.target import Target
+from recorder.specs import LiveCause
+
+CONTINUE_SEC = 2.0
+_MAX_HEAD = 16 << 10
+
+
+class HttpSink:
+    """One request. `token` is sent as bearer; `ca_file` replaces the system's authorities. Raises `PushEnded`.
+
+    `limit_sec` bounds connecting, and how long the server may take no byte.
+    """
+
+    def __init__(self, target: Target, token: str, ca_file: str, limit_sec: float) -> None:
+        self._target = target
+        self.error: PushEnded | None = None
+        """What went wrong in `write`: a muxer that was handed this object loses the exception."""
+        self._socket = self._connect(ca_file, limit_sec)
+        try:
+            self._socket.sendall(self._request(token))
+            self._await_continue(time.monotonic() + CONTINUE_SEC)
+        except OSError as error:
+            self._socket.close()
+            raise self._lost(error) from error
+        except PushEnded:
+            self._socket.close()
+            raise
+
+    def write(self, data: bytes) -> int:
+        """Send these bytes as one chunk."""
+        if self.error is not None:
+            raise self.error
+        try:
+            if self._readable(0.0):
+                raise self._answered()
+            self._socket.sendall(b"%x\r\n" % len(data) + bytes(data) + b"\r\n")
+        except PushEnded as error:
+            self.error = error
+            raise
+        except OSError as error:
+            self.error = self._lost(error)
+            raise self.error from error
+        return len(data)
+
+    def close(self) -> None:
+        """End the request."""
+        with suppress(OSError):
+            if self.error is None:
+                self._socket.sendall(b"0\r\n\r\n")
+        self._socket.close()
+
+    def _connect(self, ca_file: str, limit_sec: float) -> socket.socket:
+        target = self._target
+        try:
+            plain = socket.create_connection((target.host, target.port), timeout=limit_sec)
+        except OSError as error:
+            raise _unreachable(target, error) from error
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if target.scheme == "http":
+            return plain
+        try:
+            context = ssl.create_default_context(cafile=ca_file or None)
+            return context.wrap_socket(plain, server_hostname=target.host)
+        except ssl.SSLCertVerificationError as error:
+            plain.close()
+            raise PushEnded("tls", f"{target.shown}: its certificate is not valid ({error.verify_message})") from error
+        except OSError as error:
+            plain.close()
+            raise PushEnded("tls", f"{target.shown}: no encrypted connection ({error.strerror or error})") from error
+
+    def _request(self, token: str) -> bytes:
+        target = self._target
+        host = f"[{target.host}]" if ":" in target.host else target.host
+        lines = [
+            f"POST /{target.path} HTTP/1.1",
+            f"Host: {host}:{target.port}",
+            "User-Agent: gather-agent",
+            "Content-Type: video/x-flv",
+            "Transfer-Encoding: chunked",
+            "Expect: 100-continue",
+        ]
+        if token:
+            lines.append(f"Authorization: Bearer {token}")
+        elif target.user:
+            basic = base64.b64encode(f"{target.user}:{target.password}".encode()).decode()
+            lines.append(f"Authorization: Basic {basic}")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    def _await_continue(self, deadline: float) -> None:
+        if self._readable(max(0.0, deadline - time.monotonic())):
+            status, reason = self._read_head()
+            if status != 100:
+                raise self._refused(status, reason)
+
+    def _readable(self, timeout: float) -> bool:
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(timeout * 1000))
+
+    def _answered(self) -> PushEnded:
+        """The server spoke before the request was over."""
+        status, reason = self._read_head()
+        if status == 100:  # late, but it came
+            return PushEnded("refused", f"{self._target.shown}: answers in a way that is not understood")
+        return self._refused(status, reason)
+
+    def _read_head(self) -> tuple[int, str]:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            piece = self._socket.recv(1)
+            if not piece:
+                raise PushEnded("ended", f"{self._target.shown}: the server closed the connection")
+            head += piece
+            if len(head) > _MAX_HEAD:
+                raise PushEnded("refused", f"{self._target.shown}: this is not HTTP")
+        protocol, _, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
+        status, _, reason = rest.partition(" ")
+        if not protocol.startswith("HTTP/1.") or not (status.isascii() and status.isdigit()):
+            raise PushEnded("refused", f"{self._target.shown}: this is not HTTP")
+        return int(status), reason
+
+    def _refused(self, status: int, reason: str) -> PushEnded:
+        cause: LiveCause = "ended" if status == 200 else "refused"
+        word = "ended the stream" if status == 200 else "refuses the stream"
+        return PushEnded(cause, f"{self._target.shown}: the server {word} ({status} {reason})".replace(" )", ")"))
+
+    def _lost(self, error: OSError) -> PushEnded:
+        if isinstance(error, TimeoutError):
+            return PushEnded("stalled", f"{self._target.shown}: the server takes nothing any more")
+        return PushEnded("ended", f"{self._target.shown}: the connection broke off ({error.strerror or error})")
+
+
+def _unreachable(target: Target, error: OSError) -> PushEnded:
+    reason = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
+    return PushEnded("unreachable", f"{target.shown}: cannot be reached ({reason})")
+
+
+def reach(target: Target, limit_sec: float) -> None:
+    """See that the port is open: libav does not tell why it could not connect. Raises `PushEnded`."""
+    try:
+        socket.create_connection((target.host, target.port), timeout=limit_sec).close()
+    except OSError as error:
+        raise _unreachable(target, error) from error
