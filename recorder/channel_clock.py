@@ -27,7 +27,7 @@ class ChannelClock:
     @property
     def known(self) -> bool:
         """Whether media time has begun: before the first packet it stands for nothing."""
-        return self._timeline.anchor.known
+        return self._timeline.known
 
     def media_of(self, wall: float) -> float:
         """The media time of a wall-clock instant."""

@@ -12,6 +12,7 @@ never the arrival of packets; a new connection is placed by its arrival.  What i
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ ANCHOR_SEC = 60.0
 """The window in which the least delayed packet is sought."""
 
 _SAME_JUMP_SEC = 0.5
+_REMEMBERED = 16  # connections whose anchors are kept
+_APART_SEC = 1.0
 _WRAP_BITS = (24, 31, 32, 33)
 
 
@@ -100,11 +103,6 @@ class Anchor:
         self._zero = lows[0][1]
 
     @property
-    def known(self) -> bool:
-        """Whether any packet came yet."""
-        return self._zero is not None
-
-    @property
     def zero(self) -> float:
         """The monotonic instant of media zero, in seconds."""
         assert self._zero is not None
@@ -138,10 +136,15 @@ class _Clock:
 
 
 class Timeline:
-    """Repairs the stamps of one channel. Used by the reading thread; `anchor` and `repairs` may be read from any."""
+    """Repairs the stamps of one channel. Used by the reading thread; its times and `repairs` may be asked by any.
+
+    Each connection has an anchor of its own: a camera, or libav, hands out the first second or two of a connection in
+    one heap, so that its true delay is known only a moment later; what was before it must not move by that.
+    """
 
     def __init__(self) -> None:
-        self.anchor = Anchor()
+        # Per connection: the media time it begins after, and its anchor. A tuple, because other threads read it.
+        self._anchors: tuple[tuple[float, Anchor], ...] = ()
         self.repairs = Repairs()
         self._lineup = Lineup(0, ())
         self._leader = -1
@@ -150,11 +153,13 @@ class Timeline:
         self._end = 0.0
         self._shift: float | None = None  # media time minus the camera's time, of this session
         self._jump: tuple[float, float] | None = None  # (shift, arrival) of the last jump
+        self._anchored = False
 
     def begin_session(self, tracks: Sequence[Track]) -> Lineup:
         """A new connection with these tracks: their clocks start anew, media time goes on."""
         self._set_tracks(self._lineup.session + 1, tuple(tracks))
         self._shift = self._jump = None
+        self._anchored = False
         for clock in self._clocks.values():
             clock.offset = clock.last_in = None
         return self._lineup
@@ -164,13 +169,27 @@ class Timeline:
         left = [one for one in self._lineup.tracks if one is not track]
         self._set_tracks(self._lineup.session, tuple(left))
 
+    @property
+    def known(self) -> bool:
+        """Whether any packet came yet."""
+        return bool(self._anchors)
+
     def media_at(self, instant: float) -> float:
         """The media time of a monotonic instant; 0 before the first packet."""
-        return instant - self.anchor.zero if self.anchor.known else 0.0
+        following = math.inf
+        at = 0.0
+        for start, anchor in reversed(self._anchors):
+            at = min(instant - anchor.zero, following)
+            if at > start:
+                break
+            following = start
+        return at
 
     def instant_of(self, at: float) -> float:
         """The monotonic instant of a media time; only after the first packet."""
-        return at + self.anchor.zero
+        anchors = self._anchors
+        anchor = next((anchor for start, anchor in reversed(anchors) if at > start), anchors[0][1])
+        return at + anchor.zero
 
     def repair(self, packet: Packet) -> Timed:
         """The packet with repaired stamps, counted from the channel's media zero in the time base of its track."""
@@ -193,13 +212,23 @@ class Timeline:
         at = dts * clock.tick
         duration = packet.duration if packet.duration > 0 else clock.step
         end = at + duration * clock.tick
+        self._anchor(at, packet.arrival).update(packet.arrival, at)
         self._end = max(self._end, end)
-        self.anchor.update(packet.arrival, at)
         leads = packet.track.index == self._leader
         opens = leads and (packet.is_key or packet.track.kind == "audio")
         repaired = Packet(packet.track, packet.data, pts, dts, duration, packet.is_key, packet.arrival)
         self._seq += 1
         return Timed(repaired, at, end, self._seq - 1, self._lineup, opens, leads)
+
+    def _anchor(self, at: float, arrival: float) -> Anchor:
+        """That of this connection, new with its first packet; the other track may begin a little before it."""
+        if not self._anchored:
+            anchor = Anchor()
+            anchor.update(arrival, at)
+            since = max(self._end, at - _APART_SEC)
+            self._anchors = (*self._anchors[1 - _REMEMBERED :], (since, anchor))
+            self._anchored = True
+        return self._anchors[-1][1]
 
     def _clock_of(self, track: Track) -> _Clock:
         if track not in self._lineup.tracks:
@@ -235,7 +264,7 @@ class Timeline:
         """The offset of a track's first packet in this session."""
         own = dts * clock.tick
         if self._shift is None:
-            start = max(self._end, arrival - self.anchor.zero) if self.anchor.known else 0.0
+            start = max(self._end, arrival - self._anchors[-1][1].zero) if self._anchors else 0.0
             self._shift = start - own
         elif abs(own + self._shift - self._end) > JUMP_SEC:
             # The tracks of this camera count from different zeros: the packet that arrived last is the best neighbour.

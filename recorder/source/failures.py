@@ -34,13 +34,13 @@ def while_opening(address: Address, error: Exception, out_of_time: bool) -> Sour
     return SourceError(cause, f"{address.shown}: {words} ({address.redact(_first_line(error))})")
 
 
-def while_reading(address: Address, error: Exception | None, silent_sec: float, stalled: bool) -> SourceError:
+def while_reading(address: Address, error: Exception | None, stall_sec: float, stalled: bool) -> SourceError:
     """A stream that played has no next packet; `error` None stands for an orderly end.
 
-    `silent_sec` is how long the last read waited, `stalled` whether the stall limit cut it off.
+    `stall_sec` is the stall limit, `stalled` whether it cut the last read off.
     """
     if stalled or isinstance(error, TimeoutError):
-        return SourceError("stalled", f"{address.shown}: no packet for {silent_sec:.0f} s")
+        return SourceError("stalled", f"{address.shown}: no packet for {stall_sec:g} s")
     if error is None or isinstance(error, EOFError):
         return SourceError("ended", f"{address.shown}: the camera closed the stream")
     return SourceError("ended", f"{address.shown}: the stream broke off ({address.redact(_first_line(error))})")

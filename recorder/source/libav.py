@@ -88,7 +88,6 @@ class LibavSource:
     def _next(self) -> Packet:
         watchdog = self._watchdog
         assert watchdog is not None, "open() comes first"
-        started = time.monotonic()
         watchdog.waiting(self.stall_sec)
         try:
             packet = next(self._packets, None)
@@ -96,11 +95,11 @@ class LibavSource:
                 packet = next(self._packets, None)
         except (av.FFmpegError, OSError) as error:
             # Its message may hold the password.
-            raise self._lost(error, time.monotonic() - started, watchdog.tripped) from None
+            raise self._lost(error, watchdog.tripped) from None
         finally:
             watchdog.done()
         if packet is None:
-            raise self._lost(None, time.monotonic() - started, watchdog.tripped)
+            raise self._lost(None, watchdog.tripped)
         self._check_interrupt()
         return self._ours(packet)
 
@@ -168,9 +167,9 @@ class LibavSource:
             raise failures.while_opening(self._address, TimeoutError("the connect limit was reached"), out_of_time=True)
         return container
 
-    def _lost(self, error: Exception | None, silent_sec: float, stalled: bool) -> SourceError:
+    def _lost(self, error: Exception | None, stalled: bool) -> SourceError:
         self._check_interrupt()
-        return failures.while_reading(self._address, error, silent_sec, stalled)
+        return failures.while_reading(self._address, error, self.stall_sec, stalled)
 
     def _check_interrupt(self) -> None:
         if self._interrupted:

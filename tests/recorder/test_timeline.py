@@ -143,6 +143,36 @@ def test_a_new_connection_is_placed_by_its_arrival() -> None:
     assert timeline.instant_of(again.at) == pytest.approx(130.0, abs=0.001)
 
 
+def test_a_heap_at_the_beginning_of_a_connection_moves_nothing_that_was_before_it() -> None:
+    timeline = Timeline()
+    timeline.begin_session([VIDEO, AUDIO])
+    before = [timeline.repair(packet(VIDEO, n * FRAME, arrival=100 + n / 25)) for n in range(50)]
+    timeline.begin_session([VIDEO, AUDIO])
+    # Two seconds come in one heap, as after libav's probing, and then each packet when it is due.
+    arrivals = [132.0] * 50 + [132.0 + n / 25 for n in range(1, 50)]
+    after = [timeline.repair(packet(VIDEO, n * FRAME, arrival=arrival)) for n, arrival in enumerate(arrivals)]
+    assert timeline.instant_of(before[-1].end) == pytest.approx(102.0, abs=0.001)
+    assert timeline.instant_of(after[0].at) == pytest.approx(130.04, abs=0.001)
+    assert timeline.media_at(101.0) == pytest.approx(1.0, abs=0.001)
+    assert timeline.media_at(131.04) == pytest.approx(after[25].at, abs=0.001)
+    # What lies between the connections is between them in both countings.
+    assert before[-1].end < timeline.media_at(110.0) < after[0].at
+
+
+@given(st.lists(st.tuples(st.floats(0, 20), st.floats(0, 3), st.integers(1, 60)), min_size=1, max_size=20))
+def test_media_time_rises_with_the_clock_through_any_connections(connections: list[tuple[float, float, int]]) -> None:
+    timeline, now = Timeline(), 50.0
+    for away_sec, heap_sec, frames in connections:
+        now += away_sec
+        timeline.begin_session([VIDEO])
+        for n in range(frames):
+            timeline.repair(packet(VIDEO, n * FRAME, arrival=max(now + n / 25, now + heap_sec)))
+        now += frames / 25 + heap_sec
+    instants = [50.0 + n * (now - 50.0) / 200 for n in range(201)]
+    media = [timeline.media_at(instant) for instant in instants]
+    assert all(later >= earlier - 1e-6 for earlier, later in pairwise(media))
+
+
 def test_new_parameter_sets_make_a_new_lineup() -> None:
     timeline = Timeline()
     timeline.begin_session([VIDEO, AUDIO])
