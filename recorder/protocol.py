@@ -148,6 +148,17 @@ class PushLive:
     ca_file: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ProbeSource:
+    """Sent instead of `OpenChannel`: open the source once, look at what comes for at most `look_sec`, answer with
+    `SourceProbed` and exit.
+    """
+
+    source: SourceSpec
+    limits: Limits = field(default_factory=Limits)
+    look_sec: float = 10.0
+
+
 # -- events: recorder to daemon
 
 
@@ -299,6 +310,31 @@ class LivePulse:
     skipped: int
 
 
+@dataclass(frozen=True, slots=True)
+class SourceProbed:
+    """What a look at a source has found. `cause` (of `Cause`, empty when packets came to the end of the look) and
+    `detail` say why it ended early; `packets` may be some all the same.
+
+    `dropped` names tracks that cannot be used.  `gop_sec` is the longest distance of two key frames, 0 where fewer than
+    two were seen; `looked_sec` how long packets were watched; `bit_rate` bits per second.
+    """
+
+    transport: str
+    cause: str = ""
+    detail: str = ""
+    video: str = ""
+    audio: str = ""
+    dropped: list[str] = field(default_factory=list)
+    open_sec: float = 0.0
+    looked_sec: float = 0.0
+    packets: int = 0
+    pictures: int = 0
+    key_frames: int = 0
+    gop_sec: float = 0.0
+    fps: float = 0.0
+    bit_rate: float = 0.0
+
+
 Order = (
     OpenChannel
     | BeginRecording
@@ -312,6 +348,7 @@ Order = (
     | RepairFolder
     | FeedLive
     | PushLive
+    | ProbeSource
 )
 Event = (
     LinkChanged
@@ -328,6 +365,7 @@ Event = (
     | RepairDone
     | LiveChanged
     | LivePulse
+    | SourceProbed
 )
 
 _T = TypeVar("_T")

@@ -21,6 +21,7 @@ from recorder.feed import Feed
 from recorder.finisher import Finisher
 from recorder.live.push import push
 from recorder.live.tap import Taps
+from recorder.probe import probe
 from recorder.protocol import (
     BeginRecording,
     CloseChannel,
@@ -31,6 +32,7 @@ from recorder.protocol import (
     NeedMain,
     OpenChannel,
     Order,
+    ProbeSource,
     Pulse,
     PushLive,
     RepairFolder,
@@ -245,6 +247,9 @@ def _first_order(link: DaemonLink) -> Channel | None:
                     return None
                 case PushLive():
                     push(order, link)
+                    return None
+                case ProbeSource():
+                    link.tell(probe(order))
                     return None
                 case CloseChannel():
                     return None

@@ -69,6 +69,12 @@ async def test_wrong_keys(agent: ScriptedAgent, key: str) -> None:
     assert (status, answer["err_code"]) == (401, 401)
 
 
+async def test_a_key_is_judged_before_the_body_and_asking_changes_nothing(agent: ScriptedAgent) -> None:
+    for key, status in ((agent.server.enrol_key, 400), (agent.token, 400), ("wrong", 401)):
+        assert (await agent.post("register", {"agent_uid": ""}, key))[0] == status
+    assert (await agent.register(agent.token))["token"] == "", "its token goes on"
+
+
 async def test_a_token_belongs_to_one_agent(agent: ScriptedAgent) -> None:
     status, _ = await agent.post("register", {"agent_uid": "somebody else"}, agent.token)
     assert status == 403

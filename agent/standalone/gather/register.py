@@ -23,16 +23,19 @@ async def register(request: web.Request) -> web.Response:
     """
     services = request.app[SERVICES]
     wanted = await body(request, RegisterRequest)
-    if not wanted.agent_uid.strip():
-        raise Refused(400, "agent_uid: must not be empty")
     key = bearer(request)
     now = services.clock()
-    if services.keys.is_enrol_key(key):
+    # The key is judged before the body: with an empty agent_uid an agent learns whether its key or token is good, and
+    # nothing else happens.
+    enrols = services.keys.is_enrol_key(key)
+    known = None if enrols else await services.database.run(by_token, key)
+    if not enrols and known is None:
+        raise Refused(401, "neither the enrol key nor a token of this server")
+    if not wanted.agent_uid.strip():
+        raise Refused(400, "agent_uid: must not be empty")
+    if known is None:
         gather_id, token, settings = await services.database.run(_enrol, wanted, services.hub.connected, now)
     else:
-        known = await services.database.run(by_token, key)
-        if known is None:
-            raise Refused(401, "neither the enrol key nor a token of this server")
         gather_id, token, settings = await services.database.run(_welcome, known, wanted, now)
     base = services.base_url(request)
     return answer(
