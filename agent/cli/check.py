@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.checkup import MENDED, Checkup, Finding, check_up
-from agent.cli.common import holder_of, loaded, single_instance, words
+from agent.cli.common import loaded, single_instance, words
 from agent.cli.exits import Exit, Stop
 from agent.config import Config
+from agent.files import holder_of
 from agent.intake import Intake
 from agent.journal import Journal, JournalError, JournalThread, SliceState
 from agent.recorders import RecorderHost

@@ -46,19 +46,6 @@ def words(args: argparse.Namespace) -> Words:
     return Words(args.lang or language_of(os.environ), PHRASES)
 
 
-def holder_of(folder: Path) -> str:
-    """The process that holds `<folder>/lock` (its number, or "unknown"); empty when nobody does."""
-    try:
-        with (folder / "lock").open() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return lock.read(20).strip() or "unknown"
-    except OSError:
-        pass
-    return ""
-
-
 @contextlib.contextmanager
 def single_instance(folder: Path) -> Iterator[None]:
     """Hold `<folder>/lock` for as long as the block runs. `Stop` (75) when another process holds it.

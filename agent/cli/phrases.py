@@ -133,6 +133,17 @@ PHRASES: dict[str, tuple[str, str]] = {
         "gather-agent runs with this folder (process {pid}): it mends by itself at its start. Stop it before --repair.",
         "采集端正在使用该目录（进程 {pid}），启动时会自动修复。请先停止再用 --repair。",
     ),
+    # doctor
+    "doctor_looking": ("Looking; a camera takes up to half a minute ...", "正在检查，每台摄像机最多约半分钟……"),
+    "doctor_fine": ("Nothing has to be mended.", "无需处理。"),
+    "doctor_found": (
+        "Does not work: {errors}. Should be mended: {warnings}.",
+        "故障 {errors} 项，建议处理 {warnings} 项。",
+    ),
+    "severity_ok": ("ok", "正常"),
+    "severity_note": ("note", "提示"),
+    "severity_warning": ("WARNING", "警告"),
+    "severity_error": ("ERROR", "故障"),
     # logs
     "logs_none": (
         "no log was found: neither the journal of the unit {unit} nor a file {file}. Logs go to stderr of whoever"
