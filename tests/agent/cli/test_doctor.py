@@ -78,7 +78,7 @@ def test_a_camera_before_it_is_a_channel(tmp_path: Path, capsys: pytest.CaptureF
             assert words in said.out
             assert "un-usu" not in said.out + said.err
         assert main(["doctor", camera.url("viewer", "right"), "--home", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("ok ")
-    assert "right" not in said
-    assert said.endswith("\nNothing has to be mended.\n")
+    text = capsys.readouterr().out
+    assert text.startswith("ok ")
+    assert "right" not in text
+    assert text.endswith("\nNothing has to be mended.\n")

@@ -7,12 +7,15 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 
 from agent.config import LoadedConfig, load_config
 from agent.doctor.findings import Finding
@@ -20,8 +23,14 @@ from agent.doctor.server import ServerSeen, check_server
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
 
-CERTIFICATES = Path(__file__).with_name("certificates")
-AUTHORITY = CERTIFICATES / "authority.pem"
+AUTHORITY = trustme.CA()
+LONG_AGO, SOON_AFTER, FAR = (datetime(year, 1, 1, tzinfo=UTC) for year in (2020, 2021, 2110))
+CERTIFICATES = {
+    "good": AUTHORITY.issue_cert("localhost", "127.0.0.1"),
+    "expired": AUTHORITY.issue_cert("localhost", not_before=LONG_AGO, not_after=SOON_AFTER),
+    "early": AUTHORITY.issue_cert("localhost", not_before=FAR, not_after=FAR.replace(year=2120)),
+    "other": AUTHORITY.issue_cert("recorder.school.example"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +49,7 @@ class Answering(ThreadingHTTPServer):
         self.status, self.body, self.ahead_sec = status, body, ahead_sec
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(CERTIFICATES / certificate)
+            CERTIFICATES[certificate].configure_cert(context)
             self.socket = context.wrap_socket(self.socket, server_side=True)
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -53,19 +62,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", "0")))
         self.send_response_only(self.server.status)
-        self.send_header("Date", formatdate(_now() + self.server.ahead_sec, usegmt=True))
+        self.send_header("Date", formatdate(time.time() + self.server.ahead_sec, usegmt=True))
         self.send_header("Content-Length", str(len(self.server.body)))
         self.end_headers()
         self.wfile.write(self.server.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Quiet."""
-
-
-def _now() -> float:
-    import time
-
-    return time.time()
 
 
 @contextlib.contextmanager
@@ -115,18 +118,20 @@ async def test_no_server_no_name_no_port(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("certificate", "trusts", "host", "code"),
     [
-        ("good.pem", True, "127.0.0.1", "server_well"),
-        ("good.pem", True, "localhost", "server_well"),
-        ("good.pem", False, "localhost", "tls_unknown_ca"),
-        ("expired.pem", True, "localhost", "tls_expired"),
-        ("early.pem", True, "localhost", "tls_not_yet"),
-        ("other.pem", True, "localhost", "tls_wrong_host"),
-        ("other.pem", True, "127.0.0.1", "tls_wrong_host"),
+        ("good", True, "127.0.0.1", "server_well"),
+        ("good", True, "localhost", "server_well"),
+        ("good", False, "localhost", "tls_unknown_ca"),
+        ("expired", True, "localhost", "tls_expired"),
+        ("early", True, "localhost", "tls_not_yet"),
+        ("other", True, "localhost", "tls_wrong_host"),
+        ("other", True, "127.0.0.1", "tls_wrong_host"),
     ],
 )
 async def test_certificates(tmp_path: Path, certificate: str, trusts: bool, host: str, code: str) -> None:
+    authority = tmp_path / "authority.pem"
+    AUTHORITY.cert_pem.write_to_path(str(authority))
     with answering(400, GOOD_KEY, certificate=certificate) as port:
-        codes, _ = await look(f"https://{host}:{port}", tmp_path, ca_file=AUTHORITY if trusts else None)
+        codes, _ = await look(f"https://{host}:{port}", tmp_path, ca_file=authority if trusts else None)
     assert codes == [code]
 
 
