@@ -12,6 +12,14 @@ UNNAMED_SEC = 0.5
 """Within a connection frames may come irregularly (cameras slow down in the dark): only a longer hole is a loss."""
 
 
+LOST_FRAMES = 0.25
+"""Where packets are known to have been lost, so small a part of a frame's duration is a gap already."""
+STORM_SEC = 1.0
+"""Losses closer together than this are one gap: until the next key frame the picture between them is damaged too."""
+STORM_MAX_SEC = 10.0
+"""But no gap of lost packets is longer: it is told while the storm lasts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Nothing was recorded between these media times."""
@@ -46,13 +54,19 @@ class Coverage:
         if self._cause is None:
             self._cause = cause
 
-    def took(self, at: float, end: float) -> Gap | None:
-        """A packet of the leading track was recorded, from `at` to `end`; the gap in front of it, if there is one."""
+    def took(self, at: float, end: float, lost: int = 0) -> Gap | None:
+        """A packet of the leading track was recorded, from `at` to `end`; the gap in front of it, if there is one.
+
+        `lost`: the network is known to have lost so much directly in front of it.
+        """
         gap = None
         if at > self.end:
             frame = end - at
             least = TOLERANCE_FRAMES * frame
-            if self._cause is None and self._began:
+            if lost and self._began and self._cause in (None, "packet_loss"):
+                least = LOST_FRAMES * frame
+                self._cause = "packet_loss"
+            elif self._cause is None and self._began:
                 least = max(least, UNNAMED_SEC)
             if at - self.end > least:
                 gap = self._gap(at)
@@ -63,6 +77,19 @@ class Coverage:
             self.recorded += end - max(at, self.end)
             self.end = end
         return gap
+
+    def joined(self, held: Gap, gap: Gap) -> Gap | None:
+        """One gap for two where they are one to a viewer: of lost packets, or of a disk that fails again and again."""
+        if held.cause != gap.cause:
+            return None
+        if gap.cause == "packet_loss":
+            near = gap.since - held.until < STORM_SEC and gap.until - held.since < STORM_MAX_SEC
+            return Gap(held.since, gap.until, gap.cause) if near else None
+        return Gap(held.since, gap.until, gap.cause) if gap.cause == "disk" else None
+
+    def settled(self, gap: Gap, at: float) -> bool:
+        """Whether nothing that comes at media time `at` or later can join this gap."""
+        return gap.cause != "packet_loss" or at - gap.until >= STORM_SEC
 
     def finish(self, until: float, cause: Cause, tolerance: float = UNNAMED_SEC) -> Gap | None:
         """The recording was due until `until`; the gap at its end, if more than `tolerance` seconds are missing."""

@@ -43,7 +43,8 @@ class Packet:
 
     `pts` and `dts` count in `track.time_base`; None where the source gave none (behind `timeline` neither is ever
     None, and `dts` rises strictly within a track).  `duration` may be 0 for "not known".  `arrival` is the monotonic
-    clock in seconds.
+    clock in seconds.  `lost` counts what the network lost between the packet of this track before and this one,
+    where the source can tell: RTP packets.
     """
 
     track: Track
@@ -53,3 +54,4 @@ class Packet:
     duration: int
     is_key: bool
     arrival: float
+    lost: int = 0

@@ -12,6 +12,7 @@ from recorder.audio import AacTranscoder, AudioError, needs_transcoding
 from recorder.backoff import Backoff
 from recorder.errors import SourceError
 from recorder.feed import Feed
+from recorder.losses import Losses
 from recorder.packets import Packet, Track
 from recorder.protocol import Event, LinkChanged, Trouble
 from recorder.source.base import Source
@@ -62,6 +63,7 @@ class Reader:
         self._transcoders: dict[Track, AacTranscoder] = {}
         self._unusable: set[Track] = set()
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
+        self.losses = Losses()
         self.online = False
         self.cause: Cause = "late"
         self.packets = 0
@@ -162,6 +164,8 @@ class Reader:
             finally:
                 self.online = False
                 self._source = None
+                if sentence := self.losses.tell(time.monotonic()):
+                    self._emit(Trouble("packet_loss", sentence))
                 source.close()
         except SourceError as raised:
             error = raised
@@ -205,6 +209,8 @@ class Reader:
         self.packets += 1
         self.received_bytes += len(packet.data)
         self.last_arrival = packet.arrival
+        if packet.lost and (sentence := self.losses.add(packet.track.kind, packet.lost, packet.arrival)):
+            self._emit(Trouble("packet_loss", sentence))
         if not needs_transcoding(packet.track):
             self._put(self._timeline.repair(packet))
             return

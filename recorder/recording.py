@@ -228,9 +228,9 @@ class Recording:
         self._failures = 0
         if timed.leads:
             self._last = timed
-            if gap := self._coverage.took(timed.at, timed.end):
+            if gap := self._coverage.took(timed.at, timed.end, timed.packet.lost):
                 self._hold_gap(gap)
-            if self._gap is not None and not self._file.empty:
+            if self._gap is not None and not self._file.empty and self._coverage.settled(self._gap, timed.at):
                 self._tell_held_gap()
             self.media_sec = self._coverage.recorded
 
@@ -297,10 +297,11 @@ class Recording:
 
     def _hold_gap(self, gap: Gap) -> None:
         """A gap is told when a fragment behind it is written: a disk that fails again and again makes one gap."""
-        if self._gap is not None and gap.cause == self._gap.cause == "disk":
-            gap = Gap(self._gap.since, gap.until, gap.cause)
-        elif self._gap is not None:
-            self._tell_held_gap()
+        if self._gap is not None and self._coverage is not None:
+            joined = self._coverage.joined(self._gap, gap)
+            if joined is None:
+                self._tell_held_gap()
+            gap = joined or gap
         self._gap = gap
 
     def _tell_held_gap(self) -> None:

@@ -216,7 +216,7 @@ class Timeline:
         self._end = max(self._end, end)
         leads = packet.track.index == self._leader
         opens = leads and (packet.is_key or packet.track.kind == "audio")
-        repaired = Packet(packet.track, packet.data, pts, dts, duration, packet.is_key, packet.arrival)
+        repaired = Packet(packet.track, packet.data, pts, dts, duration, packet.is_key, packet.arrival, packet.lost)
         self._seq += 1
         return Timed(repaired, at, end, self._seq - 1, self._lineup, opens, leads)
 

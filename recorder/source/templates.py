@@ -8,12 +8,14 @@ points into freed memory.  So the parameters are copied once into a stream of an
 from __future__ import annotations
 
 import io
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import av
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.stream import VideoStream
+
+_LAYOUTS = ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1", "7.1")
 
 StreamT = TypeVar("StreamT", bound=VideoStream | AudioStream)
 
@@ -31,6 +33,18 @@ def with_parameter_sets(stream: VideoStream, extradata: bytes, width: int, heigh
     copy.codec_context.width = width
     copy.codec_context.height = height
     output.start_encoding()  # moves the context's values into the parameters that a muxer reads
+    return copy
+
+
+def audio_template(codec: str, extradata: bytes, rate: int, channels: int) -> AudioStream:
+    """A stream of sound that no container has described; `channels` from 1 to 8."""
+    first = _null_output().add_stream(codec, rate=rate)
+    output = _null_output()
+    copy = output.add_stream_from_template(cast(AudioStream, first), opaque=True)
+    copy.codec_context.extradata = extradata
+    copy.codec_context.sample_rate = rate
+    copy.codec_context.layout = _LAYOUTS[channels - 1]
+    output.start_encoding()
     return copy
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import pytest
 
 from recorder.errors import SourceError
 from recorder.packets import Packet, TrackKind
+from recorder.source.choice import ReaderName
 from recorder.source.opening import open_source
 from recorder.specs import Limits, SourceSpec
 from tests.media import MakeSample, digest, frame_numbers, packets_in, write_mp4
@@ -25,6 +26,12 @@ pytestmark = pytest.mark.integration
 USER, PASSWORD = "viewer", "p@ss:w/o rd?密"
 KINDS: tuple[TrackKind, ...] = ("video", "audio")
 LIMITS = Limits(connect_sec=5.0, stall_sec=2.0)
+
+
+@pytest.fixture(params=["own", "libav"])
+def reader(request: pytest.FixtureRequest) -> ReaderName:
+    """Every test is run with both readers, whose packets are the same."""
+    return cast(ReaderName, request.param)
 
 
 @pytest.fixture
@@ -52,24 +59,28 @@ def _failure(spec: SourceSpec) -> SourceError:
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_packets_arrive_as_the_file_has_them(
-    server: RtspServer, sample: MakeSample, tmp_path: Path, transport: Literal["tcp", "udp"]
+    reader: ReaderName, server: RtspServer, sample: MakeSample, tmp_path: Path, transport: Literal["tcp", "udp"]
 ) -> None:
-    spec = SourceSpec("stream", server.url(), transport=transport)
+    spec = SourceSpec("stream", server.url(), transport=transport, reader=reader)
     packets = _read(spec, 300)
     _check_piece(packets, sample(seconds=16))
     video = [packet for packet in packets if packet.track.kind == "video"]
-    stamped = [replace(packet, pts=3600 * number, dts=3600 * number) for number, packet in enumerate(video)]
+    stamped = [
+        replace(packet, pts=3600 * number, dts=3600 * number, duration=3600) for number, packet in enumerate(video)
+    ]
     numbers = frame_numbers(write_mp4(tmp_path / "copy.mp4", stamped))
     assert numbers == list(range(len(video)))
 
 
-def test_h265_arrives_too(sample: MakeSample, tmp_path: Path) -> None:
+def test_h265_arrives_too(reader: ReaderName, sample: MakeSample, tmp_path: Path) -> None:
     path = sample(seconds=16, codec="hevc")
     with rtsp_server({"/camera": file_stream(path, codec="h265")}) as server:
-        packets = _read(SourceSpec("stream", server.url()), 200)
+        packets = _read(SourceSpec("stream", server.url(), reader=reader), 200)
     _check_piece(packets, path)
     video = [packet for packet in packets if packet.track.kind == "video"]
-    stamped = [replace(packet, pts=3600 * number, dts=3600 * number) for number, packet in enumerate(video)]
+    stamped = [
+        replace(packet, pts=3600 * number, dts=3600 * number, duration=3600) for number, packet in enumerate(video)
+    ]
     assert frame_numbers(write_mp4(tmp_path / "copy.mp4", stamped)) == list(range(len(video)))
 
 
@@ -91,30 +102,30 @@ def _check_piece(packets: list[Packet], path: Path) -> None:
 
 
 @pytest.mark.parametrize("auth", ["basic", "digest"])
-def test_login(sample: MakeSample, auth: Literal["basic", "digest"]) -> None:
+def test_login(reader: ReaderName, sample: MakeSample, auth: Literal["basic", "digest"]) -> None:
     mounts = {"/camera": file_stream(sample(seconds=16))}
     with rtsp_server(mounts, auth=auth, user=USER, password=PASSWORD) as server:
-        assert _read(SourceSpec("stream", server.url(), USER, PASSWORD), 5)
+        assert _read(SourceSpec("stream", server.url(), USER, PASSWORD, reader=reader), 5)
         for user, password in ((USER, "wrong"), ("", "")):
-            failure = _failure(SourceSpec("stream", server.url(), user, password))
+            failure = _failure(SourceSpec("stream", server.url(), user, password, reader=reader))
             assert failure.cause == "unauthorized"
             assert "wrong" not in str(failure)
 
 
-def test_an_unknown_stream_is_not_found(server: RtspServer) -> None:
-    assert _failure(SourceSpec("stream", server.url("/other"))).cause == "not_found"
+def test_an_unknown_stream_is_not_found(reader: ReaderName, server: RtspServer) -> None:
+    assert _failure(SourceSpec("stream", server.url("/other"), reader=reader)).cause == "not_found"
 
 
-def test_a_switched_off_camera_is_unreachable(server: RtspServer) -> None:
+def test_a_switched_off_camera_is_unreachable(reader: ReaderName, server: RtspServer) -> None:
     server.kill()
-    assert _failure(SourceSpec("stream", server.url())).cause == "unreachable"
+    assert _failure(SourceSpec("stream", server.url(), reader=reader)).cause == "unreachable"
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_a_camera_that_loses_its_power_is_noticed_within_the_stall_limit(
-    server: RtspServer, transport: Literal["tcp", "udp"]
+    reader: ReaderName, server: RtspServer, transport: Literal["tcp", "udp"]
 ) -> None:
-    source = open_source(SourceSpec("stream", server.url(), transport=transport), LIMITS)
+    source = open_source(SourceSpec("stream", server.url(), transport=transport, reader=reader), LIMITS)
     source.open()
     for _ in range(20):
         source.read()
@@ -130,8 +141,10 @@ def test_a_camera_that_loses_its_power_is_noticed_within_the_stall_limit(
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_a_camera_that_freezes_is_a_stall_at_the_limit(server: RtspServer, transport: Literal["tcp", "udp"]) -> None:
-    source = open_source(SourceSpec("stream", server.url(), transport=transport), LIMITS)
+def test_a_camera_that_freezes_is_a_stall_at_the_limit(
+    reader: ReaderName, server: RtspServer, transport: Literal["tcp", "udp"]
+) -> None:
+    source = open_source(SourceSpec("stream", server.url(), transport=transport, reader=reader), LIMITS)
     source.open()
     source.read()
     server.process.send_signal(signal.SIGSTOP)
@@ -146,8 +159,8 @@ def test_a_camera_that_freezes_is_a_stall_at_the_limit(server: RtspServer, trans
     assert LIMITS.stall_sec - 0.1 < took < LIMITS.stall_sec + 1.0
 
 
-def test_interrupt_stops_a_read_from_another_thread(server: RtspServer) -> None:
-    source = open_source(SourceSpec("stream", server.url()), LIMITS)
+def test_interrupt_stops_a_read_from_another_thread(reader: ReaderName, server: RtspServer) -> None:
+    source = open_source(SourceSpec("stream", server.url(), reader=reader), LIMITS)
     source.open()
     source.read()
     timer = threading.Timer(0.2, source.interrupt)
@@ -162,9 +175,9 @@ def test_interrupt_stops_a_read_from_another_thread(server: RtspServer) -> None:
     assert time.monotonic() - began < 1.0
 
 
-def test_g711_comes_as_a_track_of_its_own(sample: MakeSample) -> None:
+def test_g711_comes_as_a_track_of_its_own(reader: ReaderName, sample: MakeSample) -> None:
     with rtsp_server({"/camera": file_and_g711_stream(sample(seconds=16))}) as server:
-        source = open_source(SourceSpec("stream", server.url()), LIMITS)
+        source = open_source(SourceSpec("stream", server.url(), reader=reader), LIMITS)
         tracks = source.open()
         packets = [source.read() for _ in range(60)]
         source.close()

@@ -38,7 +38,7 @@ E = TypeVar("E")
 
 LIMITS = Limits(connect_sec=4.0, stall_sec=2.0, retry_min_sec=0.3, retry_max_sec=2.0)
 """Short enough for a test, long enough for a machine that has other things to do."""
-READERS = ("libav",)
+READERS = ("own", "libav")
 """Who reads RTSP (`SourceSpec.reader`): every scene is played with each."""
 CLOCK_SEC = 0.7
 """How far a time that the recorder tells may lie from what the camera's log says, on a machine that is busy."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.coverage import UNNAMED_SEC, Coverage, Gap
+from recorder.coverage import STORM_SEC, UNNAMED_SEC, Coverage, Gap
 from recorder.specs import Cause
 
 FRAME = 0.04
@@ -85,3 +85,36 @@ def test_recorded_and_missing_add_up(packets: list[tuple[float, float, Cause | N
     named = [gap for gap in gaps if gap]
     assert ledger.recorded + sum(gap.until - gap.since for gap in named) == pytest.approx(at + rest)
     assert all(before.until <= after.since for before, after in pairwise(named))
+
+
+def test_one_lost_frame_is_a_gap_of_its_own_length() -> None:
+    ledger = Coverage(0.0)
+    frames(ledger, 0, 100)
+    assert told(ledger.took(101 * FRAME, 102 * FRAME, lost=3)) == (4.0, 4.04, "packet_loss")
+    assert ledger.took(102 * FRAME, 103 * FRAME, lost=1) is None, "lost, but no frame is missing"
+    assert ledger.took(104 * FRAME, 105 * FRAME) is None, "cameras may slow down"
+    assert ledger.recorded == pytest.approx(103 * FRAME + FRAME)
+
+
+def test_the_cause_of_a_break_outranks_what_was_lost_then() -> None:
+    ledger = Coverage(0.0)
+    frames(ledger, 0, 10)
+    ledger.broke("stalled")
+    assert told(ledger.took(2.0, 2.04, lost=1)) == (0.4, 2.0, "stalled")
+
+
+def test_losses_close_together_are_one_gap_which_does_not_grow_for_ever() -> None:
+    ledger = Coverage(0.0)
+    held: Gap | None = None
+    whole: list[Gap] = []
+    for n in range(0, 750, 3):
+        gap = ledger.took(n * FRAME, (n + 1) * FRAME, lost=1)
+        if gap is not None:
+            joined = ledger.joined(held, gap) if held else None
+            if held and joined is None:
+                whole.append(held)
+            held = joined or gap
+    assert [round(gap.until - gap.since) for gap in whole] == [10, 10]
+    assert held is not None
+    assert not ledger.settled(held, held.until + STORM_SEC / 2)
+    assert ledger.settled(held, held.until + STORM_SEC)

@@ -64,7 +64,9 @@ class Stage:
     def play(self, packets: list[Packet], shift: float = 0.0) -> None:
         for packet in packets:
             self.now = packet.arrival + shift
-            moved = Packet(packet.track, packet.data, packet.pts, packet.dts, packet.duration, packet.is_key, self.now)
+            moved = Packet(
+                packet.track, packet.data, packet.pts, packet.dts, packet.duration, packet.is_key, self.now, packet.lost
+            )
             timed = self.timeline.repair(moved)
             self.feed.put(timed)
             for recording in self.recordings:

@@ -26,7 +26,7 @@ LIMITS = Limits(connect_sec=1.5, stall_sec=1.0)
 
 
 def _source(url: str, user: str = "", password: str = "") -> LibavSource:
-    source = open_source(SourceSpec("stream", url, user, password), LIMITS)
+    source = open_source(SourceSpec("stream", url, user, password, reader="libav"), LIMITS)
     assert isinstance(source, LibavSource)
     return source
 
