@@ -99,7 +99,7 @@ def _look_at(row: SliceRow, level: Level, found: Checkup) -> None:
         found.files += 1
         found.size += size
     waits = row.state is SliceState.RECORDED
-    if row.state is SliceState.REMOVED:
+    if row.state >= SliceState.REMOVED:
         if size is not None:
             found.findings.append(Finding("left", row.path, stem=row.stem))
         return

@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -20,17 +19,20 @@ from agent.background import forever
 from agent.channel import Channel, ChannelSetup
 from agent.clock import Clock, StepNotice, SystemClock
 from agent.commands import Commands
+from agent.config.hours import parse_window
 from agent.config.model import Config
 from agent.config.paths import control_socket
-from agent.disk import DiskPolicy, remove_files, to_remove
+from agent.disk import Coming, DiskPolicy
+from agent.disk_keeper import DiskKeeper, coming
 from agent.fleet import Fleet
 from agent.intake import Intake
-from agent.journal import Journal, JournalThread, SliceState
+from agent.journal import JournalThread
 from agent.link.client import ServerClient, tls_context
 from agent.link.relay import Relay
 from agent.link.server import ServerLink
 from agent.live import Lives, LiveSetup
 from agent.local import LocalDoor
+from agent.media import Media
 from agent.onvif.devices import Devices
 from agent.overview import Overview
 from agent.page.server import PageServer, Rooms
@@ -54,7 +56,6 @@ from recorder.specs import Limits
 
 log = logging.getLogger(__name__)
 
-DISK_SEC = 60.0
 GIB = 1 << 30
 
 
@@ -79,10 +80,16 @@ class Daemon:
         self._drain_sec = drain_sec
         self._slices = config.paths.media / "slices"
         self._snapshots = config.paths.media / "snapshots"
-        for folder in (config.paths.state, self._slices, self._snapshots):
-            folder.mkdir(parents=True, exist_ok=True)
+        config.paths.state.mkdir(parents=True, exist_ok=True)
         self._tally = Tally()
         self._state = AgentState(config.paths.state)
+        self._media = Media(
+            config.paths.media,
+            (self._slices, self._snapshots),
+            lambda: self._state.known.media_apart,
+            self._state.remember_media,
+        )
+        self._hours = parse_window(config.upload.window)
         self._journal = JournalThread(config.paths.state / "journal.sqlite")
         self._pace = Pace(config.upload.rate_kbit * 125.0, self._clock)
 
@@ -148,6 +155,19 @@ class Daemon:
             on_uploaded=self._slice_uploaded,
             tell=self._tell,
             held=lambda: self._state.known.uploads_held,
+            hours_open=lambda: self._closed_until() is None,
+            gave_up=lambda: self._state.known.uploads_gave_up,
+            give_up=self._state.give_up_uploads,
+        )
+        spool = config.spool
+        self._disk = DiskKeeper(
+            self._media,
+            DiskPolicy(int(spool.reserve_gb * GIB), int(spool.quota_gb * GIB), spool.delete_unsent),
+            self._journal,
+            self._clock,
+            lessons=self._coming,
+            tell=self._tell_disk,
+            on_room=self._room_made,
         )
         self._overview = Overview(
             self._state,
@@ -156,7 +176,8 @@ class Daemon:
             self._uploads,
             self._clock,
             zone=self.zone,
-            slices=self._slices,
+            disk=self._disk.view,
+            closed_until=self._closed_until,
             label=config.agent.name,
             server=config.server.url,
         )
@@ -223,6 +244,7 @@ class Daemon:
             stack.push_async_callback(self._client.close)
             stack.push_async_callback(self._host.close)
             stack.push_async_callback(self._devices.close)
+            await self._disk.turn()
             self._wakeups.start()
             stack.callback(self._wakeups.stop)
             self._step_notice.open()
@@ -250,7 +272,7 @@ class Daemon:
             "watch": self._watch.run,
             "repairs": self._repairs.run,
             "counts": self._overview.keep,
-            "disk": self._keep_disk,
+            "disk": self._disk.run,
         }
         if self._config.local.port:
             jobs["local page"] = self._page.run
@@ -306,6 +328,18 @@ class Daemon:
         self._overview.changed()
         self._uploads.wake()
 
+    def _coming(self, until: float) -> list[Coming]:
+        return coming(self._state, self.zone(), self._clock.wall(), until)
+
+    def _tell_disk(self, happening: Happening) -> None:
+        self._tell(happening)
+        if happening.kind == "alarm":
+            self._relay_event("alarm", {"text": happening.text, **happening.data})
+
+    def _room_made(self) -> None:
+        self._overview.changed()
+        self._reports.wake()
+
     def _slice_uploaded(self) -> None:
         self._overview.changed()
         self._reports.wake()
@@ -331,6 +365,13 @@ class Daemon:
             self._pace,
         )
 
+    def _closed_until(self) -> float | None:
+        """Until when uploads wait for their hours, None while they may go. A disk short of room waits for none."""
+        local = datetime.fromtimestamp(self._clock.wall(), self.zone())
+        if self._hours is None or self._hours.open_at(local) or self._disk.tight:
+            return None
+        return self._hours.opens_after(local).timestamp()
+
     def zone(self) -> tzinfo:
         """The zone the timetable is meant in: the config's, else the server's, else this machine's."""
         for name in (self._config.time.zone, self._state.known.timezone):
@@ -353,17 +394,3 @@ class Daemon:
             sync_sec=record.sync_sec,
             preroll_sec=record.preroll_sec,
         )
-
-    # -- the disk
-
-    async def _keep_disk(self) -> None:
-        policy = DiskPolicy(int(self._config.spool.reserve_gb * GIB), int(self._config.spool.quota_gb * GIB))
-        while True:
-            free = shutil.disk_usage(self._slices).free
-            used, confirmed = await self._journal.do(Journal.on_disk)
-            rows = to_remove(policy, free, used, confirmed)
-            for stem in await asyncio.to_thread(remove_files, rows):
-                await self._journal.do(Journal.advance, stem, SliceState.REMOVED)
-            if rows:
-                log.info("%d confirmed slices left the local disk to make room", len(rows))
-            await asyncio.sleep(DISK_SEC)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from pathlib import Path
 
 from agent import __version__
 from agent.clock import Clock
@@ -22,6 +20,7 @@ from agent.status import (
     CamerasView,
     ChannelView,
     DaemonView,
+    DiskView,
     LessonsView,
     LessonView,
     LiveView,
@@ -37,7 +36,8 @@ NEXT_LESSONS = 5
 class Overview:
     """One look at all rooms. The spool's counts are kept beside the journal, so that a look never waits for the disk.
 
-    `slices` lies on the disk whose free space is told; `label` is what the agent is called where the server does not
+    `disk` is the disk of the recordings, `closed_until()` when uploads may
+    go again; `label` is what the agent is called where the server does not
     say.
     """
 
@@ -50,7 +50,8 @@ class Overview:
         clock: Clock,
         *,
         zone: Callable[[], tzinfo],
-        slices: Path,
+        disk: Callable[[], DiskView],
+        closed_until: Callable[[], float | None],
         label: str,
         server: str,
     ) -> None:
@@ -61,7 +62,8 @@ class Overview:
         self.alarms: Callable[[], tuple[AlarmView, ...]] = tuple
         """What stands wrong, once somebody watches."""
         self._state, self._journal, self._fleet, self._uploads, self._clock = state, journal, fleet, uploads, clock
-        self._zone, self._slices, self._label, self._server = zone, slices, label, server
+        self._zone, self._disk, self._closed_until = zone, disk, closed_until
+        self._label, self._server = label, server
         self._counts: dict[SliceState, int] = {}
         self._waiting: tuple[int, float | None] = (0, None)
         self._stale = asyncio.Event()
@@ -102,6 +104,7 @@ class Overview:
             oldest=self._waiting[1],
             error=self._uploads.error,
             paused=self._uploads.paused,
+            opens_at=self._closed_until(),
         )
 
     # -- for the server
@@ -135,7 +138,7 @@ class Overview:
             cameras=self.cameras(),
             queue_files=queue.recorded + queue.uploaded,
             queue_bytes=queue.waiting_bytes,
-            disk_free=shutil.disk_usage(self._slices).free,
+            disk_free=self._disk().free,
         )
 
     # -- for people
@@ -217,6 +220,7 @@ class Overview:
                 for lesson in self._state.timetable(self._zone()).upcoming(now, NEXT_LESSONS)
             ),
             queue=self.queue(),
-            disk_free=shutil.disk_usage(self._slices).free,
+            disk_free=self._disk().free,
+            disk=self._disk(),
             alarms=self.alarms(),
         )

@@ -52,6 +52,8 @@ class Known(BaseModel):
     wanted: dict[int, bool] = Field(default_factory=dict)
     manual: list[ManualEntry] = Field(default_factory=list)
     uploads_held: bool = False
+    uploads_gave_up: str = ""
+    media_apart: bool | None = None
 
 
 def courses_of(known: Known) -> list[Course]:
@@ -189,6 +191,17 @@ class AgentState:
     def want(self, camera_id: int, wanted: bool) -> None:
         """Remember that a channel was started or stopped."""
         self.known.wanted[camera_id] = wanted
+        self.save()
+
+    def give_up_uploads(self, why: str) -> None:
+        """Remember that the storage failed and `auto_fds` is 0, or with "" that uploads go on."""
+        if self.known.uploads_gave_up != why:
+            self.known.uploads_gave_up = why
+            self.save()
+
+    def remember_media(self, apart: bool) -> None:
+        """Remember whether recordings lie on another disk than the system."""
+        self.known.media_apart = apart
         self.save()
 
     def hold_uploads(self, held: bool) -> None:

@@ -85,7 +85,9 @@ class LessonView(View):
 
 
 class QueueView(View):
-    """The spool: counts of slices by how far they are. `oldest` is the start of the oldest one not yet confirmed."""
+    """The spool: counts of slices by how far they are. `oldest` is the start of the oldest one not yet confirmed;
+    `opens_at`: when uploads may go again, where their hours are over.
+    """
 
     recorded: int = 0
     uploaded: int = 0
@@ -94,6 +96,7 @@ class QueueView(View):
     oldest: float | None = None
     error: str = ""
     paused: bool = False
+    opens_at: float | None = None
 
 
 class AlarmView(View):
@@ -108,6 +111,23 @@ class AlarmView(View):
     since: float
     detail: str = ""
     times: int = 1
+
+
+class DiskView(View):
+    """The disk of the recordings, in bytes: `state` as `agent.disk.DiskState` has it. `room` is what recordings may
+    still take, with what is `deletable`. `need` until the end of the coming `lesson` that will not fit, and `full_at`.
+    """
+
+    state: str = "well"
+    free: int = 0
+    total: int = 0
+    room: int = 0
+    deletable: int = 0
+    detail: str = ""
+    need: int = 0
+    lesson: str = ""
+    lesson_start: float | None = None
+    full_at: float | None = None
 
 
 class DaemonView(View):
@@ -132,6 +152,7 @@ class DaemonView(View):
     next_lessons: tuple[LessonView, ...] = ()
     queue: QueueView = QueueView()
     disk_free: int = 0
+    disk: DiskView = DiskView()
     alarms: tuple[AlarmView, ...] = ()
 
 
@@ -246,7 +267,7 @@ class Happening(View):
     """Something just happened: for the log and the live display. `text` is a whole English sentence without secrets."""
 
     kind: Literal[
-        "channel", "recording", "slice", "upload", "report", "gap", "snapshot", "link", "alarm", "queue", "live"
+        "channel", "recording", "slice", "upload", "report", "gap", "snapshot", "link", "alarm", "queue", "live", "disk"
     ]
     text: str
     camera_id: int | None = None

@@ -18,6 +18,7 @@ from agent.clock import Clock
 from agent.journal import Journal, JournalThread, SliceRow, SliceState
 from agent.status import Happening
 from agent.storage.base import Storage, StorageError
+from agent.storage.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,9 @@ class Uploads:
     """Brings slices from RECORDED to UPLOADED.
 
     `storage()` is asked for each file, None while the server has not said where files go. With `keep_trying()` false
-    (`auto_fds` 0) a failure of the storage pauses everything until `resume`. While `held()`, no file begins; one that
-    is on its way arrives.
+    (`auto_fds` 0) a failure of the storage pauses everything until `resume`, also over a restart: `gave_up()` is why,
+    or empty, and `give_up(why)` keeps it. While `held()`, or outside the hours (`hours_open()`), no file begins; one
+    that is on its way arrives.
     """
 
     def __init__(
@@ -54,9 +56,13 @@ class Uploads:
         on_uploaded: Callable[[], None],
         tell: Callable[[Happening], None],
         held: Callable[[], bool] = lambda: False,
+        hours_open: Callable[[], bool] = lambda: True,
+        gave_up: Callable[[], str],
+        give_up: Callable[[str], None],
     ) -> None:
-        self._gave_up = False
-        self.error = ""
+        self._hours_open, self._gave_up, self._give_up = hours_open, gave_up, give_up
+        self._outage = Outage(clock)
+        self.error = gave_up()
         """The last failure, for as long as any file waits for another try."""
         self._journal, self._storage, self._clock = journal, storage, clock
         self._parallel, self._retry_max = parallel, retry_max_sec
@@ -69,7 +75,7 @@ class Uploads:
     @property
     def paused(self) -> bool:
         """Whether nothing goes until `resume`: somebody held the queue, or the storage failed and `auto_fds` is 0."""
-        return self._gave_up or self._held()
+        return bool(self._gave_up()) or self._held()
 
     @property
     def under_way(self) -> frozenset[str]:
@@ -90,8 +96,10 @@ class Uploads:
 
     def resume(self) -> None:
         """Go on after a pause, everything that waited at once."""
-        self._gave_up, self.error = False, ""
+        self._give_up("")
+        self.error = ""
         self._waiting.clear()
+        self._outage.over()
         self._new.set()
 
     async def run(self) -> None:
@@ -99,9 +107,9 @@ class Uploads:
         try:
             while True:
                 self._new.clear()
-                if self._gave_up and self._keep_trying():
+                if self._gave_up() and self._keep_trying():
                     self.resume()  # auto_fds was set to 1 meanwhile
-                if not self.paused and self._storage() is not None:
+                if not self.paused and self._hours_open() and self._storage() is not None:
                     await self._start_some()
                 await self._wait()
         finally:
@@ -110,7 +118,7 @@ class Uploads:
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
 
     async def _start_some(self) -> None:
-        free = self._parallel - len(self._busy)
+        free = self._outage.at_most(self._parallel) - len(self._busy)
         if free <= 0:
             return
         now = self._clock.monotonic()
@@ -132,6 +140,8 @@ class Uploads:
     async def _wait(self) -> None:
         now = self._clock.monotonic()
         next_try = min((at for _, at in self._waiting.values()), default=now + IDLE_SEC)
+        if self._outage.until > now:
+            next_try = self._outage.until
         await within(min(IDLE_SEC, max(0.05, next_try - now)), self._new)
 
     async def _upload(self, row: SliceRow) -> None:
@@ -156,6 +166,8 @@ class Uploads:
             return
         self._waiting.pop(row.stem, None)
         self._errors.pop(row.stem, None)
+        if self._outage.over():  # the storage is back: everything goes at once, the oldest lesson first
+            self._waiting.clear()
         if not self._waiting:
             self.error = ""
         self._tell(
@@ -189,7 +201,9 @@ class Uploads:
         if not error.retry:
             # Nothing here can mend it; it stays in the journal and on disk and is looked at again at the slowest pace.
             backoff.failures = 32
-        wait = backoff.next()
+        wait = max(backoff.next(), error.rest_sec)
+        if error.down:
+            self._outage.failed(row.stem, error.rest_sec)
         self._waiting[row.stem] = (backoff, self._clock.monotonic() + wait)
         first = self.error == ""
         self.error = str(error)
@@ -198,7 +212,7 @@ class Uploads:
         if first:
             self._tell(Happening(kind="queue", text=f"upload failed: {error}", camera_id=row.camera_id))
         if error.retry and not self._keep_trying():
-            self._gave_up = True
+            self._give_up(self.error)
             log.warning("auto_fds is 0: uploads are paused until they are resumed")
 
 

@@ -8,7 +8,7 @@ from typing import get_args
 
 from agent.alarms import NOT_RECORDING
 from agent.status import ChannelView, DaemonView, RecordingView
-from agent.words import Words
+from agent.words import Words, megabytes
 from recorder.specs import AlarmKind
 
 SILENT_SEC = 10.0
@@ -86,8 +86,25 @@ def _lesser_troubles(view: DaemonView, words: Words) -> list[str]:
     if view.clock_off_sec:
         direction = words("ahead" if view.clock_off_sec > 0 else "behind")
         troubles.append(words("why_clock", seconds=round(abs(view.clock_off_sec)), direction=direction))
+    if view.disk.state != "well":
+        troubles.append(disk_words(view, words))
     if view.queue.paused:
         troubles.append(words("why_paused"))
     elif view.queue.error:
         troubles.append(words("why_upload"))
     return troubles
+
+
+def disk_words(view: DaemonView, words: Words) -> str:
+    """What is wrong with the disk of the recordings, with numbers."""
+    disk = view.disk
+    if disk.state == "short" and disk.lesson_start is not None:
+        return words(
+            "disk_short",
+            lesson=disk.lesson,
+            when=words.time(disk.lesson_start),
+            need=megabytes(disk.need),
+            room=megabytes(disk.room),
+            full=words.time(disk.full_at or disk.lesson_start),
+        )
+    return words(f"disk_{disk.state}", free=megabytes(disk.free))

@@ -186,6 +186,19 @@ _WORDS: dict[str, tuple[str, str]] = {
     "degraded": ("Recording works, something else does not: {why}", "录像正常，但存在其他问题：{why}"),
     "not_recording": ("NOT RECORDING though it should: {why}", "应当录像但没有录像：{why}"),
     "disk_free": ("{size} free on the disk of the recordings.", "录像磁盘剩余 {size}。"),
+    "disk_short": (
+        "the disk will not hold {lesson} ({when}): {need} are needed, {room} are there; full at {full}",
+        "磁盘空间不足以录制{lesson}（{when}）：需要 {need}，可用 {room}，预计 {full} 写满",
+    ),
+    "disk_low": (
+        "little room on the disk of the recordings: {free} free, less than the reserve",
+        "录像磁盘空间不足：剩余 {free}，低于保留空间",
+    ),
+    "disk_full": ("the disk of the recordings is full ({free} free)", "录像磁盘已满（剩余 {free}）"),
+    "disk_read_only": ("the disk of the recordings is read-only", "录像磁盘为只读"),
+    "disk_failing": ("the disk of the recordings takes nothing", "录像磁盘无法写入"),
+    "disk_missing": ("the disk of the recordings is not mounted", "录像磁盘未挂载"),
+    "queue_opens": ("Uploads wait for their hours, from {when} on.", "上传将在 {when} 的时段开始。"),
     "why_link": ("the server is not connected", "服务器未连接"),
     "why_link_cause": ("the server is not connected: {cause}", "服务器未连接：{cause}"),
     "why_clock": (

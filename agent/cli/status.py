@@ -39,6 +39,8 @@ def lines(view: DaemonView, say: Words) -> Iterator[str]:
     yield queue_line(view, say)
     if view.queue.error:
         yield say("queue_paused" if view.queue.paused else "queue_error", error=view.queue.error)
+    if view.queue.opens_at is not None and view.queue.recorded:
+        yield say("queue_opens", when=say.time(view.queue.opens_at))
     yield say("disk_free", size=megabytes(view.disk_free))
 
 

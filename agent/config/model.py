@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, fi
 from pydantic_core import PydanticCustomError
 
 from agent.config import zones
+from agent.config.hours import parse_window
 from agent.config.paths import default_media, default_runtime, default_standalone_folder, default_state
 
 AnyPath = Annotated[Path, Field(strict=False)]
@@ -158,17 +159,21 @@ class RecordSection(Section):
 
 
 class SpoolSection(Section):
-    """How much disk recordings may take, in GiB: `reserve_gb` stays free, `quota_gb` bounds what lies there."""
+    """How much disk recordings may take, in GiB: `reserve_gb` stays free, `quota_gb` bounds what lies there.
+
+    `delete_unsent`: where the reserve can be kept no other way, the oldest go although they were never uploaded.
+    """
 
     reserve_gb: float = Field(default=2.0, ge=0, le=100_000)
     quota_gb: float = Field(default=50.0, ge=0.1, le=1_000_000)
+    delete_unsent: bool = False
 
 
 class UploadSection(Section):
     """How recordings travel. `rate_kbit` (kbit/s over all uploads) 0 = as fast as the line allows, `live_rate_kbit` the
     same while a channel is watched live.
 
-    `folder` is the only one that a server may send recordings into.
+    `folder` is the only one that a server may send recordings into. `window`: the hours at which files begin to travel.
     """
 
     parallel: int = Field(default=2, ge=1, le=16)
@@ -176,6 +181,16 @@ class UploadSection(Section):
     live_rate_kbit: int = Field(default=2000, ge=0, le=10_000_000)
     retry_max_sec: float = Field(default=300.0, ge=5, le=86_400)
     folder: AnyPath | None = None
+    window: str = ""
+
+    @field_validator("window")
+    @classmethod
+    def _hours(cls, window: str) -> str:
+        try:
+            parse_window(window)
+        except ValueError as error:
+            raise misfit(str(error), '"18:00-06:00", or "" for any hour') from None
+        return window
 
 
 class LocalSection(Section):

@@ -306,8 +306,8 @@ class Journal:
         return self._slices("state = ? ORDER BY started_at LIMIT ?", int(state), limit)
 
     def slices_of(self, slice_id: int) -> list[SliceRow]:
-        """A recording's slices by index."""
-        return self._slices("slice_id = ? ORDER BY slice_inx", slice_id)
+        """A recording's slices by index, without those that were given up."""
+        return self._slices("slice_id = ? AND state < ? ORDER BY slice_inx", slice_id, int(SliceState.GIVEN_UP))
 
     def advance(
         self, stem: str, state: SliceState, *, file_fdfs: str = "", image_fdfs: str = "", at: float | None = None
@@ -325,6 +325,29 @@ class Journal:
         """How many slices are how far."""
         found = self._db.execute("SELECT state, count(*) AS n FROM slice GROUP BY state")
         return {SliceState(row["state"]): row["n"] for row in found}
+
+    def recent_sizes(self) -> list[tuple[int, int, float]]:
+        """Channel, bytes and seconds of the slices that were finished last."""
+        found = self._db.execute(
+            "SELECT camera_id, size, media_sec FROM slice WHERE media_sec >= 1 ORDER BY rowid DESC LIMIT 500"
+        )
+        return [(row["camera_id"], row["size"], row["media_sec"]) for row in found]
+
+    def give_up(self, stem: str, why: str) -> None:
+        """A slice that was never uploaded is given up: from now on it is a gap of its recording."""
+        with self._transaction() as db:
+            row = db.execute(
+                "SELECT slice_id, started_at, media_sec FROM slice WHERE stem = ? AND state = ?",
+                (stem, int(SliceState.RECORDED)),
+            ).fetchone()
+            if row is None:
+                return
+            db.execute("UPDATE slice SET state = ? WHERE stem = ?", (int(SliceState.GIVEN_UP), stem))
+            db.execute(
+                "INSERT OR IGNORE INTO gap (slice_id, since, until, cause, detail) VALUES (?, ?, ?, 'disk', ?)",
+                (row["slice_id"], row["started_at"], row["started_at"] + row["media_sec"], why),
+            )
+            db.execute("UPDATE recording SET revision = revision + 1 WHERE slice_id = ?", (row["slice_id"],))
 
     def waiting(self) -> tuple[int, float | None]:
         """Bytes that are not confirmed yet, and the start of the oldest of them."""

@@ -8,12 +8,13 @@ from pathlib import Path
 
 
 class SliceState(IntEnum):
-    """How far a slice is. It only moves forward."""
+    """How far a slice is. It only moves forward. REMOVED: the server has it, this disk not; GIVEN_UP: nobody has."""
 
     RECORDED = 1
     UPLOADED = 2
     CONFIRMED = 3
     REMOVED = 4
+    GIVEN_UP = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,15 @@ UPLOAD_NAME = re.compile(r"[0-9A-Za-z_]{1,160}\.(mp4|jpg)")
 
 class StorageError(Exception):
     """The file is not in the storage. `retry` False means that trying again with the same file cannot help, `rest_sec`
-    that the storage wants to be left alone for so long (Retry-After).
+    that the storage wants to be left alone for so long (Retry-After). `down`: as far as can be told, it is the storage
+    that is in trouble, not this file.
     """
 
-    def __init__(self, message: str, *, retry: bool = True, rest_sec: float = 0.0) -> None:
+    def __init__(self, message: str, *, retry: bool = True, rest_sec: float = 0.0, down: bool = False) -> None:
         super().__init__(message)
         self.retry = retry
         self.rest_sec = rest_sec
+        self.down = down
 
 
 class Storage(Protocol):

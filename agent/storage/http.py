@@ -141,7 +141,7 @@ def _digest(sha256: str) -> str:
 
 
 def _unreachable(name: str, error: BaseException) -> StorageError:
-    return StorageError(f"{name}: {type(error).__name__} {error}".rstrip())
+    return StorageError(f"{name}: {type(error).__name__} {error}".rstrip(), down=True)
 
 
 def _stored(name: str, body: FileBody, answer: _Answer) -> StoredFile:
@@ -151,6 +151,7 @@ def _stored(name: str, body: FileBody, answer: _Answer) -> StoredFile:
             f"{name}: the storage answers {answer.status} {answer.content[:200].decode(errors='replace')}",
             retry=answer.status not in (HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST),
             rest_sec=answer.rest_sec,
+            down=answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.rest_sec > 0,
         )
     return _verified(name, answer.content, body.size, body.sha256)
 

@@ -30,6 +30,19 @@ class FakeClock:
         return time.monotonic() + self.ahead
 
 
+class Pauses:
+    """Why the uploads gave up, as the state keeps it."""
+
+    def __init__(self) -> None:
+        self.why = ""
+
+    def gave_up(self) -> str:
+        return self.why
+
+    def give_up(self, why: str) -> None:
+        self.why = why
+
+
 class Spool:
     """A journal and its folder."""
 

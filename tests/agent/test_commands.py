@@ -18,6 +18,7 @@ from agent.wire.commands import COMMANDS
 from agent.wire.models import Answer, Command
 from recorder.protocol import RecordingBegan, RecordingEnded, SliceClosed
 from tests.agent.rooms import Rooms, rooms_in
+from tests.agent.spool import Pauses
 from tests.media import MakeSample
 from tests.servers.flv_targets import flv_target
 
@@ -29,6 +30,7 @@ class Agent:
 
     def __init__(self, rooms: Rooms, folder: Path) -> None:
         self.rooms, self.folder = rooms, folder
+        self.pauses = Pauses()
         self.uploads = Uploads(
             rooms.journal,
             lambda: None,
@@ -38,6 +40,8 @@ class Agent:
             keep_trying=lambda: True,
             on_uploaded=lambda: None,
             tell=lambda _: None,
+            gave_up=self.pauses.gave_up,
+            give_up=self.pauses.give_up,
             held=lambda: rooms.state.known.uploads_held,
         )
         self.lives = Lives(

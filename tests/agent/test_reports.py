@@ -26,7 +26,7 @@ from agent.storage.pace import Pace
 from agent.uploads import Uploads
 from agent.wire.models import CameraStatus, StatusReport
 from recorder.protocol import GapFound
-from tests.agent.spool import LESSON, FakeClock, News, Spool, eventually
+from tests.agent.spool import LESSON, FakeClock, News, Pauses, Spool, eventually
 from tests.agent.storage_double import LIMIT_SEC, http_server
 from tests.standalone.helpers import Api, ScriptedAgent
 
@@ -38,6 +38,7 @@ class Agent:
         self.spool, self.clock, self.news = spool, FakeClock(), News()
         self.client = ServerClient(url, lambda: token, tls_context(None), 2.0)
         back_end = storage(self.client.http)
+        self.pauses = Pauses()
         self.uploads = Uploads(
             spool.journal,
             lambda: back_end,
@@ -47,6 +48,8 @@ class Agent:
             keep_trying=lambda: True,
             on_uploaded=self._uploaded,
             tell=self.news,
+            gave_up=self.pauses.gave_up,
+            give_up=self.pauses.give_up,
         )
         self.reports = Reports(
             spool.journal,

@@ -11,23 +11,27 @@ import aiohttp
 import pytest
 
 from agent.clock import SystemClock
-from agent.journal import SliceState
+from agent.journal import Journal, SliceState
 from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace
 from agent.uploads import Uploads
-from tests.agent.spool import LESSON, FakeClock, News, Spool
+from tests.agent.spool import LESSON, FakeClock, News, Pauses, Spool, eventually
 from tests.agent.storage_double import StorageDouble
 
 
 class Line:
     """Uploads that run between a spool and a storage."""
 
-    def __init__(self, spool: Spool, storage: StorageDouble, http: aiohttp.ClientSession, parallel: int) -> None:
+    def __init__(
+        self, spool: Spool, storage: StorageDouble, http: aiohttp.ClientSession, parallel: int, pauses: Pauses | None
+    ) -> None:
         self.spool, self.storage = spool, storage
         self.clock, self.news = FakeClock(), News()
         self.keep_trying = True
         self.known = True
+        self.open = True
         self._back_end = HttpStorage(http, storage.url, lambda: "token", Pace(0, SystemClock()), silence_sec=0.3)
+        self.pauses = pauses or Pauses()
         self.uploads = Uploads(
             spool.journal,
             lambda: self._back_end if self.known else None,
@@ -37,6 +41,9 @@ class Line:
             keep_trying=lambda: self.keep_trying,
             on_uploaded=self.news,
             tell=self.news,
+            hours_open=lambda: self.open,
+            gave_up=self.pauses.gave_up,
+            give_up=self.pauses.give_up,
         )
 
     def later(self) -> None:
@@ -71,9 +78,11 @@ async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
 
 
 @contextlib.asynccontextmanager
-async def running(spool: Spool, storage: StorageDouble, parallel: int = 2) -> AsyncIterator[Line]:
+async def running(
+    spool: Spool, storage: StorageDouble, parallel: int = 2, pauses: Pauses | None = None
+) -> AsyncIterator[Line]:
     async with aiohttp.ClientSession() as http:
-        line = Line(spool, storage, http, parallel)
+        line = Line(spool, storage, http, parallel, pauses)
         task = asyncio.create_task(line.uploads.run())
         try:
             yield line
@@ -240,3 +249,62 @@ async def test_a_journal_that_cannot_be_written_makes_no_hot_loop(
     assert "unexpectedly" in caplog.text
     async with running(spool, storage) as line:
         await line.uploaded(bad)
+
+
+async def test_a_pause_after_a_failure_outlives_a_restart(spool: Spool, storage: StorageDouble) -> None:
+    stem, pauses = await spool.add(), Pauses()
+    storage.script[f"{stem}.mp4"] = ["500", "take"]
+    async with running(spool, storage, pauses=pauses) as line:
+        line.keep_trying = False
+        await line.failed("500")
+    async with running(spool, storage, pauses=pauses) as line:
+        line.keep_trying = False
+        assert (line.uploads.paused, "500" in line.uploads.error) == (True, True)
+        line.later()
+        assert storage.times(f"{stem}.mp4") == 1
+        line.uploads.resume()
+        await line.uploaded(stem)
+    assert pauses.why == ""
+
+
+async def test_outside_its_hours_nothing_begins_and_what_is_on_its_way_arrives(
+    spool: Spool, storage: StorageDouble
+) -> None:
+    first, second = await spool.add(inx=1, at=LESSON), await spool.add(inx=2, at=LESSON + 1)
+    storage.gate.clear()
+    async with running(spool, storage, parallel=1) as line:
+        await storage.until(lambda: storage.under_way == 1)
+        line.open = False
+        storage.gate.set()
+        await line.uploaded(first)
+        line.later()
+        await spool.journal.do(Journal.counts)
+        assert storage.times(f"{second}.mp4") == 0
+        line.open = True
+        line.later()
+        await line.uploaded(second)
+
+
+async def test_a_storage_that_is_away_is_asked_little_and_then_gets_the_oldest_first(
+    spool: Spool, storage: StorageDouble
+) -> None:
+    stems = [await spool.add(inx=inx, at=LESSON + inx) for inx in range(1, 41)]
+    for stem in stems:
+        storage.script[f"{stem}.mp4"] = ["break"]
+    async with running(spool, storage, parallel=1) as line:
+        await storage.until(lambda: len(set(storage.asked)) >= 3)
+        await eventually(lambda: _true(line.uploads._outage.on))
+        asked = len(storage.asked)
+        for _ in range(5):
+            line.later()
+            await storage.until(lambda: storage.under_way == 0)
+        assert len(storage.asked) <= asked + 12, "one at a time, not the whole queue"
+        storage.script.clear()
+        line.later()
+        await line.uploaded(*stems)
+        arrived = [name for name in storage.held if name.endswith(".mp4")]
+    assert arrived[1:] == [f"{stem}.mp4" for stem in stems if f"{stem}.mp4" != arrived[0]]
+
+
+async def _true(value: bool) -> bool:
+    return value

@@ -27,7 +27,7 @@ from agent.storage.pace import Pace
 from agent.uploads import Uploads
 from agent.wire.models import StatusReport, WireModel
 from tests.agent.link.linked import Linked, Waits
-from tests.agent.spool import LESSON, News, Spool
+from tests.agent.spool import LESSON, News, Pauses, Spool
 from tests.servers.proxy import CLEAN, Line, Proxy, target_of
 
 SEED = int(os.environ.get("GATHER_SEED", "1"))
@@ -123,6 +123,7 @@ class Outward:
         agent.on_registered = self._registered
         self._pace = Pace(0, SystemClock())
         clock = SystemClock()
+        self.pauses = Pauses()
         self.uploads = Uploads(
             spool.journal,
             self._storage,
@@ -132,6 +133,8 @@ class Outward:
             keep_trying=lambda: True,
             on_uploaded=self._uploaded,
             tell=self.news,
+            gave_up=self.pauses.gave_up,
+            give_up=self.pauses.give_up,
         )
         self.reports = Reports(
             spool.journal,
