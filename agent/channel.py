@@ -73,7 +73,7 @@ class Channel:
         )
         self._session: Session | None = None
         self._turn = asyncio.Event()
-        self._closing = self._renewing = False
+        self._closing = self._renewing = self._outdated = False
         self._hurry = asyncio.Event()
         self._failures = 0
         self._device_backoff = Backoff()
@@ -84,6 +84,7 @@ class Channel:
 
     def want(self, desired: Desired, tuning: Tuning) -> None:
         """What the channel should do from now on."""
+        self._renew_when_free(desired)
         if (desired, tuning) == (self.desired, self.tuning):
             return
         self.desired, self.tuning = desired, tuning
@@ -110,6 +111,18 @@ class Channel:
         self._hurry.set()
         if self._session is not None:
             self._session.want(None, self.tuning)
+
+    def adopt(self, setup: ChannelSetup) -> None:
+        """Other settings: they are those of the next connection, which is made anew when nothing is recorded or about
+        to be.
+        """
+        self._setup = setup
+        self._outdated = True
+        self._renew_when_free(self.desired)
+
+    def _renew_when_free(self, desired: Desired) -> None:
+        if self._outdated and not desired.soon and not (self._session and self._session.running):
+            self.renew()
 
     async def snapshot(self, limit_sec: float = 8.0) -> SnapshotTaken:
         """Take the channel's picture now.
@@ -247,7 +260,7 @@ class Channel:
 
     async def _run_session(self) -> bool:
         """One process. True when it ended because it was told to."""
-        self._renewing = False
+        self._renewing = self._outdated = False
         sources = await self._sources()
         process = await self._setup.host.spawn()
         session = Session(

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -116,24 +117,24 @@ class Daemon:
             self._take_event, self._intake.open_recording, self._intake.plan_recording, self._intake.end_recording
         )
         self._devices = Devices(config.paths.state, lambda: self._state.known.gather, self._clock.monotonic)
-        setup = ChannelSetup(
-            self._host,
-            self._clock,
-            self._limits(),
-            config.record.transport,
-            self._slices,
-            self._snapshots,
-            hooks,
-            on_crash=lambda _: self._repair(),
-            sub_streams={int(key): one.get_secret_value() for key, one in config.record.sub_streams.items()},
-            main_rests=config.record.main_stream == "lessons",
-            devices=self._devices,
+        self._setup = self._configured(
+            ChannelSetup(
+                self._host,
+                self._clock,
+                Limits(),
+                config.record.transport,
+                self._slices,
+                self._snapshots,
+                hooks,
+                on_crash=lambda _: self._repair(),
+                devices=self._devices,
+            )
         )
         self._fleet = Fleet(
             self._state,
             self._journal,
             self._clock,
-            make_channel=lambda camera: Channel(camera, setup),
+            make_channel=lambda camera: Channel(camera, self._setup),
             zone=self.zone,
             wake_at=self._wakeups.at,
             names=self._intake.names,
@@ -159,10 +160,9 @@ class Daemon:
             gave_up=lambda: self._state.known.uploads_gave_up,
             give_up=self._state.give_up_uploads,
         )
-        spool = config.spool
         self._disk = DiskKeeper(
             self._media,
-            DiskPolicy(int(spool.reserve_gb * GIB), int(spool.quota_gb * GIB), spool.delete_unsent),
+            self._disk_policy(),
             self._journal,
             self._clock,
             lessons=self._coming,
@@ -291,6 +291,26 @@ class Daemon:
         """Everything at this moment, for people."""
         return self._overview.view()
 
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self._config
+
+    async def reconfigure(self, config: Config) -> None:
+        """Take another configuration, which differs in what `config.changes` calls "now" or "connection" only. No
+        recording is cut.
+        """
+        before, self._config = self._config, config
+        self._pace.own(config.upload.rate_kbit * 125.0)
+        self._yield_to_live()
+        self._hours = parse_window(config.upload.window)
+        self._disk.policy = self._disk_policy()
+        self._uploads.retune(config.upload.parallel, config.upload.retry_max_sec)
+        if config.record != before.record:
+            self._setup = self._configured(self._setup)
+            self._fleet.adopt(self._setup)
+        await self._fleet.reconcile()  # another zone is another timetable
+
     # -- news
 
     def _tell(self, happening: Happening) -> None:
@@ -381,6 +401,21 @@ class Daemon:
                 except (OSError, ValueError, KeyError):
                     log.error("the time zone %r is not known on this machine; the next source is asked", name)
         return get_localzone()
+
+    def _configured(self, setup: ChannelSetup) -> ChannelSetup:
+        """The setup with what the configuration says of it."""
+        record = self._config.record
+        return replace(
+            setup,
+            limits=self._limits(),
+            transport=record.transport,
+            sub_streams={int(key): one.get_secret_value() for key, one in record.sub_streams.items()},
+            main_rests=record.main_stream == "lessons",
+        )
+
+    def _disk_policy(self) -> DiskPolicy:
+        spool = self._config.spool
+        return DiskPolicy(int(spool.reserve_gb * GIB), int(spool.quota_gb * GIB), spool.delete_unsent)
 
     def _limits(self) -> Limits:
         record = self._config.record

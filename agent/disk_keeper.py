@@ -75,7 +75,7 @@ class DiskKeeper:
     ) -> None:
         self.facts = MediaFacts()
         self.verdict = DiskVerdict("well")
-        self._media, self._policy, self._journal, self._clock = media, policy, journal, clock
+        self._media, self.policy, self._journal, self._clock = media, policy, journal, clock
         self._lessons, self._tell, self._on_room = lessons, tell, on_room
         self._deletable = 0
         self._rates: dict[int, float] = {}
@@ -99,14 +99,14 @@ class DiskKeeper:
         tidy = self._clock.monotonic() >= self._tidy_at
         self.facts = await self._facts(write=tidy)
         # A disk that is short of room is looked after at every turn, until it is not.
-        if tidy or self.tight or self.facts.free < self._policy.reserve:
+        if tidy or self.tight or self.facts.free < self.policy.reserve:
             self._tidy_at = self._clock.monotonic() + TIDY_SEC
             self._rates = byte_rates(await self._journal.do(Journal.recent_sizes))
             await self._make_room()
         now = self._clock.wall()
         self.verdict = judge(
             self.facts,
-            self._policy,
+            self.policy,
             self._deletable,
             lessons=self._lessons(now + AHEAD_SEC),
             rates=self._rates,
@@ -127,7 +127,7 @@ class DiskKeeper:
         used, confirmed = await self._journal.do(Journal.on_disk)
         if self.facts.missing or self.facts.read_only:
             return
-        gone = to_remove(self._policy, self.facts.free, used, confirmed)
+        gone = to_remove(self.policy, self.facts.free, used, confirmed)
         for stem in await asyncio.to_thread(remove_files, gone):
             await self._journal.do(Journal.advance, stem, SliceState.REMOVED)
         if gone:
@@ -135,13 +135,13 @@ class DiskKeeper:
         freed = sum(row.size for row in gone)
         self._deletable = sum(row.size for row in confirmed) - freed
         self.facts = replace(self.facts, free=self.facts.free + freed)
-        if self._policy.unsent_may_go and self.facts.free < self._policy.reserve:
+        if self.policy.unsent_may_go and self.facts.free < self.policy.reserve:
             await self._give_up(await self._journal.do(Journal.slices_in, SliceState.RECORDED, 1000))
         if gone:
             self._on_room()
 
     async def _give_up(self, unsent: Sequence[SliceRow]) -> None:
-        for row in to_give_up(self._policy, self.facts.free, unsent):
+        for row in to_give_up(self.policy, self.facts.free, unsent):
             # First the ledger, then the file: a crash in between costs the room, not the name of the loss.
             await self._journal.do(Journal.give_up, row.stem, "deleted before it was uploaded: the disk was full")
             await asyncio.to_thread(remove_files, [row])

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import tzinfo
 
 from agent.absence import Absence, Presence
-from agent.channel import Channel
+from agent.channel import Channel, ChannelSetup
 from agent.clock import Clock, read_both
 from agent.journal import Journal, JournalThread
 from agent.ledger import Span
@@ -143,6 +143,11 @@ class Fleet:
                 await self._journal.do(
                     Journal.end_recording, row.slice_id, row.planned_end if over and row.planned_end else now
                 )
+
+    def adopt(self, setup: ChannelSetup) -> None:
+        """Every channel is read and written by these settings from its next connection on (`Channel.adopt`)."""
+        for channel in self.channels.values():
+            channel.adopt(setup)
 
     def name_of(self, camera_id: int) -> str:
         """What people call the channel."""

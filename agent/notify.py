@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 
@@ -20,6 +21,10 @@ class Notifier:
     def ready(self) -> None:
         """The service is up."""
         self._send("READY=1")
+
+    def reloading(self) -> None:
+        """The configuration is being read again; `ready` ends it. The clock reading is asked for since systemd 253."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def status(self, text: str) -> None:
         """One line for `systemctl status`."""

@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import unquote
 
 from agent.wire.models import WireCamera
 from recorder.specs import SourceSpec
@@ -69,6 +70,14 @@ def device_password(camera: WireCamera) -> str:
         return base64.b64decode(camera.device_pass, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return camera.device_pass
+
+
+def secrets_of(camera: WireCamera) -> list[str]:
+    """What of a channel must stand in no log, as it is written anywhere."""
+    userinfo = camera.stream_url.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    password = userinfo.partition(":")[2]
+    found = [password, unquote(password), camera.device_pass, device_password(camera)]
+    return [secret for secret in found if secret]
 
 
 def describe(camera: WireCamera) -> str:

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent import logs
 from agent.files import replace_file
 from agent.reconciler import ManualRecording
+from agent.sources import secrets_of
 from agent.timetable import BadCourse, Course, Timetable, course_from_wire
 from agent.wire.models import GatherSettings, RegisterReply, StorageTarget, Sync, WireCamera, WireCourse
 
@@ -79,6 +81,7 @@ class AgentState:
         self._timetable: Timetable | None = None
         self._timed: list[tuple[int, tuple[WireCourse, ...]]] = []
         self.token = self.token_path.read_text().strip() if self.token_path.exists() else ""
+        self._conceal()
 
     def _load(self) -> Known:
         if not self.path.exists():
@@ -101,14 +104,23 @@ class AgentState:
         replace_file(self.path, known.model_dump_json(indent=1).encode(), mode=0o600)
         return known
 
+    def _conceal(self) -> None:
+        """What is secret here never stands in a log."""
+        logs.conceal(self.token)
+        for camera in self.known.cameras.values():
+            for secret in secrets_of(camera):
+                logs.conceal(secret)
+
     def save(self) -> None:
         """Make the present content durable."""
+        self._conceal()
         self._write(self.known)
 
     def set_token(self, token: str) -> None:
         """Keep the agent's own token."""
         replace_file(self.token_path, token.encode(), mode=0o600)
         self.token = token
+        logs.conceal(token)
 
     @property
     def wanted(self) -> dict[int, bool]:

@@ -90,6 +90,11 @@ class Uploads:
             for stem, (attempts, error) in self._errors.items()
         }
 
+    def retune(self, parallel: int, retry_max_sec: float) -> None:
+        """So many at a time from now on, and so long between tries at most (for those that fail from now on)."""
+        self._parallel, self._retry_max = parallel, retry_max_sec
+        self._new.set()
+
     def wake(self) -> None:
         """There is a new slice, or a storage."""
         self._new.set()

@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,11 @@ def single_instance(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def stop_by_signal() -> Iterator[asyncio.Event]:
-    """An event that SIGTERM or SIGINT sets; a second SIGINT aborts (`KeyboardInterrupt`). SIGHUP is ignored."""
+def stop_by_signal(**more: Callable[[], None]) -> Iterator[asyncio.Event]:
+    """An event that SIGTERM or SIGINT sets; a second SIGINT aborts (`KeyboardInterrupt`).
+
+    `more` names what other signals do (`SIGUSR1=...`); SIGHUP without a word here is ignored.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
@@ -76,11 +79,11 @@ def stop_by_signal() -> Iterator[asyncio.Event]:
         stop.set()
         loop.remove_signal_handler(signal.SIGINT)  # which gives Python's own back
 
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGINT, interrupted)
-    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    handlers = {"SIGTERM": stop.set, "SIGINT": interrupted, "SIGHUP": lambda: None, **more}
+    for name, handler in handlers.items():
+        loop.add_signal_handler(signal.Signals[name], handler)
     try:
         yield stop
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.remove_signal_handler(number)
+        for name in handlers:
+            loop.remove_signal_handler(signal.Signals[name])

@@ -7,13 +7,16 @@ import asyncio
 import logging
 
 from agent import __version__, logs
+from agent.cli import status
 from agent.cli.common import loaded, single_instance, stop_by_signal
 from agent.cli.exits import Exit
-from agent.config import Config
+from agent.cli.reload import Reloader
+from agent.config import Config, LoadedConfig, secrets_of
 from agent.daemon import Daemon
 from agent.notify import Notifier
 from agent.status import DaemonView
 from agent.verdict import Health, judge, makes_progress
+from agent.words import Words
 
 log = logging.getLogger(__name__)
 
@@ -25,32 +28,54 @@ def run(args: argparse.Namespace) -> int:
     """Runs until SIGTERM or SIGINT. Exit code 0 after a clean stop."""
     found = loaded(args)
     config = found.config
-    logs.set_up(config.log.level, config.log.format)
-    logs.conceal(config.server.enrol_key.get_secret_value())
+    set_up_logs(found)
     log.info("gather-agent %s, configuration %s, state %s", __version__, found.path or "built in", config.paths.state)
     with single_instance(config.paths.state):
-        asyncio.run(_main(config))
+        asyncio.run(_main(args, config))
     log.info("stopped")
     return Exit.OK
 
 
-async def _main(config: Config) -> None:
+def set_up_logs(found: LoadedConfig) -> None:
+    """As the configuration says, its secrets hidden."""
+    for secret in secrets_of(found.config):
+        logs.conceal(secret)
+    logs.set_up(found.config.log.level, found.config.log.format)
+
+
+async def _main(args: argparse.Namespace, config: Config) -> None:
     notifier = Notifier()
-    with stop_by_signal() as stop:
-        daemon = Daemon(config)
-        reporting = asyncio.create_task(tell_systemd(daemon, notifier, stop), name="systemd")
+    daemon = Daemon(config)
+    reloader = Reloader(daemon, notifier, lambda: loaded(args), set_up_logs)
+    with stop_by_signal(SIGHUP=reloader.ask, SIGUSR1=lambda: dump_state(daemon)) as stop:
+        reporting = asyncio.create_task(tell_systemd(daemon, notifier, stop, reloader), name="systemd")
+        reloading = asyncio.create_task(reloader.run(), name="reload")
         try:
             await daemon.run(stop)
         finally:
             stop.set()
-            await reporting
+            reloading.cancel()
+            await asyncio.gather(reporting, reloading, return_exceptions=True)
 
 
-async def tell_systemd(daemon: Daemon, notifier: Notifier, stop: asyncio.Event) -> None:
+def dump_state(daemon: Daemon) -> None:
+    """USR1: what a person would ask a daemon that behaves oddly, into the log."""
+    if not daemon.ready.is_set():
+        log.info("state: not ready yet")
+        return
+    for line in filter(None, status.lines(daemon.view(), Words())):
+        log.info("state: %s", line)
+    tasks = sorted(task.get_name() for task in asyncio.all_tasks())
+    log.info("state: %d tasks: %s", len(tasks), ", ".join(tasks))
+
+
+async def tell_systemd(
+    daemon: Daemon, notifier: Notifier, stop: asyncio.Event, reloader: Reloader | None = None
+) -> None:
     """READY once the daemon records by timetable (no camera and no server need answer), then its status, until `stop`.
 
-    The watchdog is fed from the daemon's own event loop, and only while what claims to record gets packets: a loop that
-    hangs and a recording that stands still without a reason both end in a restart.
+    The watchdog is fed from the daemon's own event loop, only while that turns in time and what claims to record gets
+    packets: a loop that hangs and a recording that stands still without a reason both end in a restart.
     """
     ready = asyncio.create_task(daemon.ready.wait(), name="ready")
     stopping = asyncio.create_task(stop.wait(), name="stopping")
@@ -59,10 +84,16 @@ async def tell_systemd(daemon: Daemon, notifier: Notifier, stop: asyncio.Event) 
         if not stop.is_set():
             notifier.ready()
         pause = min(STATUS_SEC, (notifier.watchdog_sec or STATUS_SEC * 3) / 3)
+        loop = asyncio.get_running_loop()
+        due = loop.time()
         while not stop.is_set():
+            late = loop.time() - due
+            due += late + pause
             view = daemon.view()
-            notifier.status(status_line(view))
-            if makes_progress(view):
+            notifier.status("; ".join(filter(None, (status_line(view), reloader.trouble if reloader else ""))))
+            if late > pause:
+                log.warning("the event loop was %.1f s late: the watchdog is not fed this time", late)
+            elif makes_progress(view):
                 notifier.watchdog()
             await asyncio.wait((stopping,), timeout=pause)
         notifier.stopping()

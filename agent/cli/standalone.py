@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import signal
 import socket
 import sys
 import time
@@ -20,10 +21,13 @@ from agent import logs
 from agent.board import Board
 from agent.cli.common import loaded, single_instance, stop_by_signal, words
 from agent.cli.exits import Exit, Stop
+from agent.cli.reload import Reloader
+from agent.cli.run import tell_systemd
 from agent.cli.serve import settings, started
-from agent.config import Config
+from agent.config import Config, LoadedConfig, secrets_of
 from agent.daemon import Daemon
 from agent.display import Display, Place, make_display
+from agent.notify import Notifier
 from agent.standalone.demo import DemoError, seed
 from agent.standalone.server import EmbeddedServer
 
@@ -51,12 +55,18 @@ def run(args: argparse.Namespace) -> int:
     home = args.home.absolute() if args.home else found.config.paths.state
     home.mkdir(parents=True, exist_ok=True)
     wish = _Wish(demo, _source(args.source), home / "log" if demo else None)
-    logs.set_up(found.config.log.level, found.config.log.format, file=wish.log_file)
+    _set_up_logs(found, wish)
     say = words(args)
     display = make_display(sys.stdout, say)
     with single_instance(found.config.paths.state), single_instance(found.config.standalone.folder):
         asyncio.run(_main(args, found.config, wish, display))
     return Exit.OK
+
+
+def _set_up_logs(found: LoadedConfig, wish: _Wish) -> None:
+    for secret in secrets_of(found.config):
+        logs.conceal(secret)
+    logs.set_up(found.config.log.level, found.config.log.format, file=wish.log_file)
 
 
 def _source(named: str | None) -> str:
@@ -74,23 +84,38 @@ async def _main(args: argparse.Namespace, config: Config, wish: _Wish, display: 
             source = await _demo_source(config, wish, display, stop)
             if stop.is_set():
                 return
-            pointed = loaded(args, _pointed_at(server)).config
+            own = _pointed_at(server)
+            pointed = loaded(args, own).config
             daemon = Daemon(pointed, on_happening=display.take, drain_sec=DRAIN_SEC)
             credential = server.credential if server.first_run else ""
             folder, log_file = short(config.standalone.folder), wish.log_file and short(wish.log_file)
             display.open(Place(server.console_url, credential, folder, log_file))
+            notifier = Notifier()
+            reloader = Reloader(daemon, notifier, lambda: loaded(args, own), lambda found: _set_up_logs(found, wish))
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)
+            beside = (tell_systemd(daemon, notifier, stop, reloader), until_stopped(stop, reloader.run()))
             try:
-                await _together(daemon, server, source, display, stop)
+                await _together(daemon, server, source, display, stop, *beside)
             finally:
                 display.close()
             for sentence in summary(display.board, folder / "recordings", short(pointed.paths.media / "slices")):
                 display.say(sentence)
 
 
-async def _together(daemon: Daemon, server: EmbeddedServer, source: str, display: Display, stop: asyncio.Event) -> None:
-    """Daemon, display and (with a `source`) the demonstration's lesson; the first that fails ends the others."""
+async def _together(
+    daemon: Daemon,
+    server: EmbeddedServer,
+    source: str,
+    display: Display,
+    stop: asyncio.Event,
+    *beside: Coroutine[Any, Any, None],
+) -> None:
+    """Daemon, display, what else runs `beside` until `stop`, and (with a `source`) the demonstration's lesson; the
+    first that fails ends the others.
+    """
     running = asyncio.create_task(daemon.run(stop), name="daemon")
     tasks = {running, asyncio.create_task(_look(daemon, running, display, stop), name="display")}
+    tasks |= {asyncio.create_task(one) for one in beside}
     if source:
         tasks.add(asyncio.create_task(_seed(server, source, stop), name="seed"))
     try:

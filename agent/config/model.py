@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -296,6 +296,17 @@ class Config(BaseModel):
         if isinstance(standalone, dict):
             standalone = {"folder": default_standalone_folder(state), **standalone}
         return {**values, "paths": paths, "standalone": standalone}
+
+
+def secrets_of(config: Config) -> list[str]:
+    """Every secret in it, and what of an address is secret: to be hidden wherever they turn up."""
+    found = [config.server.enrol_key.get_secret_value()]
+    addresses = [config.standalone.database, *(one.get_secret_value() for one in config.record.sub_streams.values())]
+    for address in addresses:
+        userinfo = address.partition("://")[2].partition("/")[0].rpartition("@")[0]
+        password = userinfo.partition(":")[2]
+        found += [password, unquote(password)]
+    return [secret for secret in found if secret]
 
 
 def _http_url(url: str) -> str:

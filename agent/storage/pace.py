@@ -21,6 +21,10 @@ class Pace:
         """From now on not faster than this either; 0: no such limit any more."""
         self._rate = min((rate for rate in (self._own_rate, bytes_per_sec) if rate > 0), default=0.0)
 
+    def own(self, bytes_per_sec: float) -> None:
+        """The limit itself is another one from now on; `limit` is to be said again."""
+        self._rate = self._own_rate = bytes_per_sec
+
     def wait_for(self, size: int) -> float:
         """Seconds to wait before these bytes may go."""
         if self._rate <= 0:
