@@ -24,8 +24,13 @@ JUMP_SEC = 3.0
 """A step beyond the time that really passed that is taken for a jump of the camera's clock."""
 BACKWARD_SEC = 0.5
 """A step back up to this is a disorder of single packets, beyond it a jump."""
+AHEAD_SEC = 0.5
+"""A longer step that lets a packet arrive this much before it was made is a jump too, however short: the clock of the
+camera was set (libav follows its sender reports), and nothing is missing."""
 REORDER_SEC = 10.0
 """How far a pts may lie after its dts before it is called nonsense."""
+SETTLED_SEC = 1.0
+"""After so long the delay of a connection is known."""
 ANCHOR_SEC = 60.0
 """The window in which the least delayed packet is sought."""
 
@@ -86,10 +91,17 @@ class Anchor:
 
     def __init__(self) -> None:
         self._lows: deque[tuple[float, float]] = deque()  # (arrival, delay), both rising
+        self._since: float | None = None  # when the first packet arrived
         self._zero: float | None = None  # apart, because other threads read it
+
+    def age(self, arrival: float) -> float:
+        """Seconds since the first packet."""
+        return arrival - self._since if self._since is not None else 0.0
 
     def update(self, arrival: float, at: float) -> None:
         """A packet of media time `at` arrived."""
+        if self._since is None:
+            self._since = arrival
         lows, delay = self._lows, arrival - at
         while lows and lows[-1][1] >= delay:
             lows.pop()
@@ -198,7 +210,7 @@ class Timeline:
         dts, pts = self._complete(clock, packet)
         if clock.offset is None or clock.last_in is None:
             clock.offset = self._place(clock, dts, packet.arrival)
-        elif not 0 < (dts - clock.last_in) * clock.tick <= JUMP_SEC:
+        elif not 0 < (dts - clock.last_in) * clock.tick <= AHEAD_SEC:
             self._mend(clock, dts, packet.arrival)
         out_dts = dts + clock.offset
         if clock.last_out is not None and out_dts <= clock.last_out:
@@ -279,7 +291,7 @@ class Timeline:
         assert clock.offset is not None
         step = (dts - clock.last_in) * clock.tick
         passed = max(0.0, arrival - clock.arrival)
-        if 0 < step <= passed + JUMP_SEC:
+        if 0 < step <= passed + JUMP_SEC and not self._is_ahead((dts + clock.offset) * clock.tick, arrival):
             return
         for bits in _WRAP_BITS:
             if 0 < step + (1 << bits) * clock.tick <= passed + JUMP_SEC:
@@ -293,6 +305,11 @@ class Timeline:
         else:
             self.repairs.jumped += 1
             self._follow_jump(clock, dts, arrival, passed)
+
+    def _is_ahead(self, at: float, arrival: float) -> bool:
+        """Whether a packet of this media time could not be here yet; while a connection begins nobody can tell."""
+        anchor = self._anchors[-1][1]
+        return self._anchored and anchor.age(arrival) > SETTLED_SEC and at + anchor.zero - arrival > AHEAD_SEC
 
     def _follow_jump(self, clock: _Clock, dts: int, arrival: float, passed: float) -> None:
         assert clock.last_out is not None

@@ -6,21 +6,26 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 
 import av
 from av.container import InputContainer
 from av.packet import Packet as AvPacket
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from recorder.errors import SourceError
 from recorder.packets import Packet, Track
 from recorder.source import failures
 from recorder.source.cutting import Connections, Watchdog
 from recorder.source.first_stamps import FirstStamps
-from recorder.source.tracks import ParameterWatch, choose, track_of
+from recorder.source.tracks import ParameterWatch, awaited_picture, choose, late_track, name_of, track_of
 from recorder.source.urls import Address, address_of
 from recorder.specs import Limits, SourceSpec
 
+KEY_FRAME_SEC = 20.0
+"""So long a picture that is announced is waited for while packets come: smart codecs send few key frames."""
+_PROBE_SEC = 5.0
 # HLS delivers whole segments, and nothing until the next one is there.
 _HLS_STALL_SEC = 30.0
 _UDP_BUFFER_BYTES = 4 << 20
@@ -65,11 +70,19 @@ class LibavSource:
         if container.format.name == "hls":
             self.stall_sec = max(self._limits.stall_sec, _HLS_STALL_SEC)
         streams, self._dropped = choose(list(container.streams))
-        if not streams:
+        tracks_found = [track_of(stream) for stream in streams]
+        awaited = awaited_picture(list(container.streams))
+        if awaited is not None and all(track.kind == "audio" for track in tracks_found):
+            self._packets = container.demux(awaited, *streams)
+            if late := self._await_picture(awaited):
+                tracks_found.insert(0, late)
+                self._dropped = tuple(reason for reason in self._dropped if not reason.startswith(name_of(awaited)))
+        else:
+            self._packets = container.demux(*streams) if streams else iter(())
+        if not tracks_found:
             reasons = "; ".join(self._dropped) or "it announces no track"
             raise SourceError("unusable", f"{self._address.shown}: nothing that can be recorded ({reasons})")
-        self._watches = {stream.index: ParameterWatch(track_of(stream)) for stream in streams}
-        self._packets = container.demux(*streams)
+        self._watches = {track.index: ParameterWatch(track) for track in tracks_found}
         tracks = tuple(watch.track for watch in self._watches.values())
         self._first_stamps = FirstStamps(tracks)
         return tracks
@@ -86,6 +99,12 @@ class LibavSource:
         return self._ready.popleft()
 
     def _next(self) -> Packet:
+        packet = self._next_raw()
+        while packet.stream_index not in self._watches:  # a picture that was waited for in vain
+            packet = self._next_raw()
+        return self._ours(packet)
+
+    def _next_raw(self) -> AvPacket[Stream]:
         watchdog = self._watchdog
         assert watchdog is not None, "open() comes first"
         watchdog.waiting(self.stall_sec)
@@ -101,7 +120,7 @@ class LibavSource:
         if packet is None:
             raise self._lost(None, watchdog.tripped)
         self._check_interrupt()
-        return self._ours(packet)
+        return packet
 
     def interrupt(self) -> None:
         """Make a blocked `open` or `read` give up: at once when it waits for data, else within the stall limit."""
@@ -119,6 +138,20 @@ class LibavSource:
         finally:
             if watchdog is not None:
                 watchdog.stop()
+
+    def _await_picture(self, stream: VideoStream) -> Track | None:
+        """The track of an announced picture once its first key frame is there; nothing that came meanwhile is lost."""
+        early: list[AvPacket[Stream]] = []
+        give_up = time.monotonic() + KEY_FRAME_SEC
+        track = None
+        while track is None and time.monotonic() < give_up:
+            packet = self._next_raw()
+            early.append(packet)
+            if packet.stream_index == stream.index and packet.is_keyframe:
+                track = late_track(stream, bytes(packet))
+        usable = (packet for packet in early if track is not None or packet.stream_index != stream.index)
+        self._packets = chain(usable, self._packets)
+        return track
 
     def _ours(self, packet: AvPacket[Stream]) -> Packet:
         watch = self._watches[packet.stream_index]
@@ -182,6 +215,7 @@ def _options(address: Address, transport: str, limits: Limits) -> dict[str, str]
     options = {"protocol_whitelist": address.protocol_whitelist}
     if address.scheme.startswith("rtsp"):
         options |= {"rtsp_transport": transport, "timeout": microseconds, "allowed_media_types": "video+audio"}
+        options["analyzeduration"] = str(round(min(_PROBE_SEC, limits.connect_sec / 2) * 1e6))
         if transport == "udp":
             options["buffer_size"] = str(_UDP_BUFFER_BYTES)
     elif address.scheme.startswith("rtmp"):

@@ -39,8 +39,34 @@ def choose(streams: Sequence[Stream]) -> tuple[list[VideoStream | AudioStream], 
             audios.append(cast(AudioStream, stream))
     videos.sort(key=lambda stream: -stream.codec_context.width * stream.codec_context.height)
     audios.sort(key=lambda stream: (-stream.codec_context.channels, -stream.codec_context.sample_rate))
-    dropped += [f"{_name(stream)}: a better track of this kind is recorded" for stream in (*videos[1:], *audios[1:])]
+    dropped += [f"{name_of(stream)}: a better track of this kind is recorded" for stream in (*videos[1:], *audios[1:])]
     return [*videos[:1], *audios[:1]], tuple(dropped)
+
+
+def awaited_picture(streams: Sequence[Stream]) -> VideoStream | None:
+    """A picture that is announced and of which no key frame has come yet: smart codecs send one every ten seconds."""
+    for stream in streams:
+        if isinstance(stream, VideoStream) and not stream.disposition & Disposition.attached_pic:
+            context = stream.codec_context
+            if context is not None and context.codec.canonical_name in ("h264", "hevc") and not context.width:
+                return stream
+    return None
+
+
+def late_track(stream: VideoStream, key_frame: bytes) -> Track | None:
+    """The track of an awaited picture, by its first key frame; None where that, too, leaves its size unknown."""
+    track = track_of(stream)
+    codec = cast(SetCodec, track.codec)
+    length_bytes = parameter_sets.length_bytes(codec, track.extradata)
+    seen = parameter_sets.sets_in_packet(codec, key_frame, length_bytes)
+    sets = parameter_sets.sets_in_extradata(codec, track.extradata) | seen
+    units = {0: tuple(parameter_sets.nal_units(key_frame, length_bytes))}
+    size = _decoded_size(codec, parameter_sets.annex_b(sets) + parameter_sets.annex_b(units))
+    if size is None:
+        return None
+    extradata = track.extradata if length_bytes else parameter_sets.annex_b(sets)
+    template = with_parameter_sets(track.template, extradata, *size)
+    return replace(track, extradata=extradata, width=size[0], height=size[1], template=template)
 
 
 def track_of(stream: VideoStream | AudioStream) -> Track:
@@ -121,21 +147,22 @@ def _decoded_size(codec: str, elementary: bytes) -> tuple[int, int] | None:
 
 def _unusable(stream: Stream) -> str:
     if not isinstance(stream, VideoStream | AudioStream):
-        return f"{_name(stream)}: neither picture nor sound"
+        return f"{name_of(stream)}: neither picture nor sound"
     context = stream.codec_context
     if context is None:
-        return f"{_name(stream)}: unknown codec"
+        return f"{name_of(stream)}: unknown codec"
     if isinstance(stream, AudioStream):
         known = stream.codec_context.sample_rate and stream.codec_context.channels
-        return "" if known else f"{_name(stream)}: sends no sound"
+        return "" if known else f"{name_of(stream)}: sends no sound"
     if stream.disposition & Disposition.attached_pic:
-        return f"{_name(stream)}: a cover picture"
+        return f"{name_of(stream)}: a cover picture"
     if context.codec.canonical_name not in RECORDABLE_VIDEO:
-        return f"{_name(stream)}: this codec cannot be recorded ({', '.join(RECORDABLE_VIDEO)} can)"
+        return f"{name_of(stream)}: this codec cannot be recorded ({', '.join(RECORDABLE_VIDEO)} can)"
     known = stream.codec_context.width and stream.codec_context.height
-    return "" if known else f"{_name(stream)}: no picture came within the time limit"
+    return "" if known else f"{name_of(stream)}: no picture came within the time limit"
 
 
-def _name(stream: Stream) -> str:
+def name_of(stream: Stream) -> str:
+    """A stream for people."""
     codec = stream.codec_context.codec.canonical_name if stream.codec_context else "?"
     return f"track {stream.index} ({stream.type} {codec})"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
 from typing import Any, Literal, cast
@@ -32,7 +32,10 @@ _TONE_RISE_HZ = 20.0  # a second: no two packets sound alike
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One access unit (Annex B, without parameter sets; a JPEG; a temporal unit) or one packet of sound."""
+    """One access unit (Annex B, without parameter sets; a JPEG; a temporal unit) or one packet of sound.
+
+    `sets` are the parameter sets of a key frame as NAL units.
+    """
 
     kind: TrackKind
     data: bytes
@@ -40,6 +43,7 @@ class Unit:
     dts: int
     is_key: bool
     digest: str
+    sets: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,16 @@ def make_film(spec: FilmSpec) -> Film:
     return Film(spec.seconds, tuple(tracks))
 
 
+def splice(first: Film, second: Film) -> Film:
+    """One film after the other: in the middle of it the parameter sets change, as when somebody sets up a camera."""
+    tracks = []
+    for one, other in zip(first.tracks, second.tracks, strict=True):
+        later = round(first.seconds * one.clock)
+        moved = (replace(unit, pts=unit.pts + later, dts=unit.dts + later) for unit in other.units)
+        tracks.append(replace(one, units=(*one.units, *moved)))
+    return Film(first.seconds + second.seconds, tuple(tracks))
+
+
 def _video(spec: FilmSpec) -> FilmTrack:
     name, pix_fmt, options = _VIDEO_ENCODERS[spec.video]
     context = cast(VideoCodecContext, av.CodecContext.create(name, "w"))
@@ -129,6 +143,7 @@ def _video(spec: FilmSpec) -> FilmTrack:
                 ((packet.dts or 0) + shift) * tick,
                 packet.is_keyframe,
                 coded_digest(spec.video, b"", data),
+                sets if packet.is_keyframe else (),
             )
             for packet, data in zip(packets, units, strict=True)
         ),

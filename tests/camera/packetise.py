@@ -22,7 +22,7 @@ def payloads(track: FilmTrack, unit: Unit, sets_in: SetsIn = "both", mtu: int = 
         codec = cast(SetCodec, track.codec)
         units = list(parameter_sets.nal_units(unit.data, 0))
         if unit.is_key and sets_in != "sdp":
-            units = [*track.sets, *units]
+            units = [*unit.sets, *units]
         fragment = _fu_h264 if codec == "h264" else _fu_hevc
         return [piece for nal in units for piece in ([nal] if len(nal) <= mtu else fragment(nal, mtu))]
     return _PAYLOADS[track.codec](unit.data, mtu)

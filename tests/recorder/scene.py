@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -35,6 +36,8 @@ from tests.media import PacketFacts, assert_plays, packets_in
 from tests.recorder.processes import Forks
 
 E = TypeVar("E")
+T = TypeVar("T")
+_forking = threading.Lock()  # a fork server answers one question at a time
 
 LIMITS = Limits(connect_sec=4.0, stall_sec=2.0, retry_min_sec=0.3, retry_max_sec=2.0)
 """Short enough for a test, long enough for a machine that has other things to do."""
@@ -80,6 +83,11 @@ class Scene:
         self._ear = threading.Thread(target=self.recorder.drain, name="ear")
         self._ear.start()
         self.order(OpenChannel(7, "room 7", spec, str(self.folder), str(folder / "live.jpg"), None, tuning, limits))
+
+    @property
+    def open(self) -> bool:
+        """Whether the recorder still says something."""
+        return self._ear.is_alive()
 
     @property
     def events(self) -> list[Event]:
@@ -158,16 +166,36 @@ class Scene:
 
 
 @contextmanager
-def scene(folder: Path, spec: SourceSpec, *, tuning: Tuning | None = None, limits: Limits = LIMITS) -> Iterator[Scene]:
-    """One recorder with a fork server of its own, until the block ends."""
-    forks = Forks()
+def scene(
+    folder: Path,
+    spec: SourceSpec,
+    *,
+    tuning: Tuning | None = None,
+    limits: Limits = LIMITS,
+    forks: Forks | None = None,
+) -> Iterator[Scene]:
+    """One recorder until the block ends, with a fork server of its own where none is given."""
+    own = None if forks is not None else Forks()
     made: Scene | None = None
     try:
-        made = Scene(forks, folder, spec, tuning or Tuning(), limits)
+        with _forking:
+            made = Scene(forks or cast(Forks, own), folder, spec, tuning or Tuning(), limits)
         yield made
     finally:
-        if made is not None and made._ear.is_alive():
+        if made is not None and made.open:
             made.close()
+        if own is not None:
+            own.close()
+
+
+def together(acts: Mapping[str, Callable[[Forks], T]]) -> dict[str, T]:
+    """Play scenes side by side, most of which is waiting; what came of each. They share the fork server given them."""
+    forks = Forks()
+    try:
+        with ThreadPoolExecutor(len(acts)) as pool:
+            playing = {name: pool.submit(act, forks) for name, act in acts.items()}
+            return {name: result.result() for name, result in playing.items()}
+    finally:
         forks.close()
 
 

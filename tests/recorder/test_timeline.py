@@ -173,6 +173,19 @@ def test_media_time_rises_with_the_clock_through_any_connections(connections: li
     assert all(later >= earlier - 1e-6 for earlier, later in pairwise(media))
 
 
+def test_a_clock_that_is_set_by_two_seconds_is_no_loss_but_two_missing_seconds_are() -> None:
+    for late_sec, steps in ((0.0, [1 / 25] * 149), (2.0, [1 / 25] * 99 + [2.04] + [1 / 25] * 49)):
+        timeline = Timeline()
+        timeline.begin_session([VIDEO])
+        stamps = [n * FRAME + (180_000 if n >= 100 else 0) for n in range(150)]
+        arrivals = [10 + n / 25 + (late_sec if n >= 100 else 0) for n in range(150)]
+        out = [
+            timeline.repair(packet(VIDEO, stamp, arrival=arrival))
+            for stamp, arrival in zip(stamps, arrivals, strict=True)
+        ]
+        assert [later.at - earlier.at for earlier, later in pairwise(out)] == pytest.approx(steps, abs=0.001)
+
+
 def test_new_parameter_sets_make_a_new_lineup() -> None:
     timeline = Timeline()
     timeline.begin_session([VIDEO, AUDIO])
