@@ -100,8 +100,10 @@ class Framer:
 
     def _plausible(self, data: memoryview, position: int) -> bool:
         """Whether an RTP or RTCP header of that channel stands here."""
+        if position + 6 > len(data):
+            return False
         channel = data[position + 1]
-        if channel not in self.sinks or position + 6 > len(data) or data[position + 4] >> 6 != 2:
+        if channel not in self.sinks or data[position + 4] >> 6 != 2:
             return False
         kind = self.payload_types.get(channel)
         return data[position + 5] & 0x7F == kind if kind is not None else 200 <= data[position + 5] <= 207

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recorder.source.rtsp.framing import Framer
@@ -72,6 +72,7 @@ def test_what_stands_between_frames_costs_none_of_them(before: list[bytes], junk
 
 
 @given(st.binary(max_size=400))
+@example(b"noise" * 5 + b"$")
 def test_noise_ends_nowhere_but_in_an_error(noise: bytes) -> None:
     for playing in (True, False):
         wire = Wire(playing)
