@@ -25,6 +25,20 @@ async def within(limit_sec: float, event: asyncio.Event) -> bool:
         return False
 
 
+async def ended(*tasks: asyncio.Task[None]) -> None:
+    """Cancel these until they have ended; what they raise is theirs.
+
+    Once is not enough where a library uses `asyncio.wait_for` (see `within`).
+    """
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.2)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # looked at, so that nothing complains that nobody did
+
+
 async def forever(name: str, job: Callable[[], Awaitable[None]]) -> None:
     """Run the job until cancelled; an error of ours in it is logged with its traceback and the job begins anew."""
     backoff = Backoff()

@@ -34,6 +34,7 @@ from agent.link.server import ServerLink
 from agent.live import Lives, LiveSetup
 from agent.local import LocalDoor
 from agent.media import Media
+from agent.mqtt.bridge import MqttBridge
 from agent.onvif.devices import Devices
 from agent.overview import Overview
 from agent.page.server import PageServer, Rooms
@@ -83,6 +84,7 @@ class Daemon:
         self._snapshots = config.paths.media / "snapshots"
         config.paths.state.mkdir(parents=True, exist_ok=True)
         self._tally = Tally()
+        self._mqtt: MqttBridge | None = None
         self._state = AgentState(config.paths.state)
         self._media = Media(
             config.paths.media,
@@ -232,6 +234,14 @@ class Daemon:
         self._page = PageServer(
             config.local, Rooms(self._overview, readiness, self._tally, self._watch, self._snapshots)
         )
+        if config.mqtt.host:
+            self._mqtt = MqttBridge(
+                config.mqtt,
+                self._state.known.agent_uid,
+                view=self._overview.view,
+                carry_out=self._commands.carry_out,
+                snapshots=self._snapshots,
+            )
         self._door = LocalDoor(control_socket(config), self._overview, self._commands.carry_out, self._snapshots)
 
     # -- life
@@ -276,6 +286,8 @@ class Daemon:
         }
         if self._config.local.port:
             jobs["local page"] = self._page.run
+        if self._mqtt is not None:
+            jobs["mqtt"] = self._mqtt.run
         served = bool(self._config.server.url)
         if served:
             jobs |= {"link": self._link.run, "uploads": self._uploads.run, "reports": self._reports.run}
@@ -319,6 +331,8 @@ class Daemon:
         log.log(level, "%s", happening.text)
         self._overview.changed()
         self._tally.take(happening)
+        if self._mqtt is not None:
+            self._mqtt.take(happening)
         if self._on_happening is not None:
             self._on_happening(happening)
 

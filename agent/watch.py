@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agent.alarms import NOT_RECORDING, Alarm, AlarmChange, Alarms, DueNow
-from agent.clock import Clock
+from agent.clock import Clock, read_both
 from agent.fleet import Fleet
 from agent.status import AlarmView, Happening
 from agent.vitals import ClockSteps, LoopLag
@@ -47,10 +47,8 @@ class Watch:
 
     def look(self) -> None:
         """One look."""
-        now, wall = self._clock.monotonic(), self._clock.wall()
-        if (step := self.steps.look(wall, now)) is not None:
-            text = f"this machine's clock was set {'forward' if step > 0 else 'back'} by {abs(step):.1f} s"
-            self._tell(Happening(kind="alarm", text=text, data={"alarm": "clock_step", "seconds": step}))
+        wall, now = read_both(self._clock)
+        self.steps.look(wall, now)
         for change in self._alarms.look(self._due_now(), now, wall):
             self._tell_change(change)
         for change in self._alarms.kept(self._fleet.channels, wall):

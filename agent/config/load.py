@@ -212,12 +212,11 @@ def _validate(draft: _Draft, env: Mapping[str, str]) -> Config | None:
 
 
 def _check_files(draft: _Draft) -> None:
-    ca_file = draft.given("server.ca_file")
-    if isinstance(ca_file, Path) and not ca_file.is_file():
-        where = draft.origins["server.ca_file"]
-        draft.complain(
-            where, "server.ca_file", f"there is no file {ca_file}", "the path of a PEM file with certificates"
-        )
+    for key in ("server.ca_file", "mqtt.ca_file"):
+        ca_file = draft.given(key)
+        if isinstance(ca_file, Path) and not ca_file.is_file():
+            where = draft.origins[key]
+            draft.complain(where, key, f"there is no file {ca_file}", "the path of a PEM file with certificates")
 
 
 def _by_place(problem: Problem) -> tuple[bool, str, int]:

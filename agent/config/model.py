@@ -223,6 +223,47 @@ class LocalSection(Section):
             )
 
 
+class MqttSection(Section):
+    """The school's MQTT broker. `host` empty = none. `topic`: everything is below `<topic>/<agent>/`.
+
+    `discovery`: Home Assistant's prefix, empty = it is not told. `commands`: what may be ordered over MQTT, by channel
+    ("*": every other one): "record", "snapshot".
+    """
+
+    host: str = ""
+    port: int = Field(default=1883, ge=1, le=65535)
+    user: str = ""
+    password: Secret = SecretStr("")
+    password_file: AnyPath | None = None
+    tls: bool = False
+    ca_file: AnyPath | None = None
+    topic: str = Field(default="gather", pattern=r"^[^/+#\x00$][^+#\x00]*$")
+    discovery: str = Field(default="homeassistant", pattern=r"^[^+#\x00$]*$")
+    pictures: bool = False
+    commands: dict[str, tuple[Literal["record", "snapshot"], ...]] = Field(default_factory=dict, strict=False)
+
+    @field_validator("commands", mode="before")
+    @classmethod
+    def _by_channel(cls, given: Any) -> Any:
+        example = '{ 7 = ["record", "snapshot"], "*" = ["snapshot"] }'
+        if not isinstance(given, dict):
+            raise misfit("channels with what may be ordered for them are needed here", example)
+        for channel, orders in given.items():
+            if channel != "*" and not channel.isdecimal():
+                raise misfit(f"{channel}: a channel's number or * is needed", example)
+            if not isinstance(orders, list | tuple) or not {*orders} <= {"record", "snapshot"}:
+                raise misfit(f'{channel}: only "record" and "snapshot" can be ordered', example)
+        return {channel: tuple(orders) for channel, orders in given.items()}
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        if self.ca_file is not None and not self.tls:
+            yield Contradiction(
+                "ca_file", "nothing is encrypted and no certificate checked", "tls = true, or no ca_file"
+            )
+        if self.password.get_secret_value() and not self.user:
+            yield Contradiction("password", "MQTT sends no password without a user", 'user = "..."')
+
+
 class LogSection(Section):
     """What is logged. `format` "auto" = journal under systemd, text otherwise."""
 
@@ -274,6 +315,7 @@ class Config(BaseModel):
     spool: SpoolSection = SpoolSection()
     upload: UploadSection = UploadSection()
     local: LocalSection = LocalSection()
+    mqtt: MqttSection = MqttSection()
     log: LogSection = LogSection()
     standalone: StandaloneSection
 

@@ -97,12 +97,11 @@ async def test_black_pictures_are_told_and_stand_until_they_are_over(tmp_path: P
     ]
 
 
-async def test_a_clock_that_was_set_is_told(tmp_path: Path) -> None:
+async def test_a_clock_that_was_set_is_counted(tmp_path: Path) -> None:
     async with rooms_in(tmp_path) as rooms:
         clock = SimulatedClock(1_800_000_000.0)
         watched = Watched(rooms, clock)
         watched.watch.look()
         clock.step(-3600.0)
         watched.watch.look()
-    assert [told.text for told in watched.told] == ["this machine's clock was set back by 3600.0 s"]
     assert watched.watch.steps.count == 1

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from tests.servers.ports import free_port
+
 T = TypeVar("T")
 
 WAIT_SEC = 60.0
@@ -47,7 +49,7 @@ class School:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.slices = folder / "agent/media/slices"
-        self._env = os.environ | {"GATHER__TIME__ZONE": noon_zone(), "GATHER__STANDALONE__PORT": str(_free_port())}
+        self._env = os.environ | {"GATHER__TIME__ZONE": noon_zone(), "GATHER__STANDALONE__PORT": str(free_port())}
         self.server = self._start("serve", "server")
         self.url = f"http://127.0.0.1:{self._env['GATHER__STANDALONE__PORT']}"
         secrets = until("the server's secrets", self._secrets)
@@ -226,9 +228,3 @@ def _children(pid: int) -> list[int]:
         ]
     except OSError:
         return []
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -34,6 +34,7 @@ from agent.watch import Watch
 from tests.agent.rooms import rooms_in
 from tests.agent.simulated import SimulatedClock
 from tests.agent.views import NOW, STEM, alarm, channel, view
+from tests.servers.ports import free_port
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 
@@ -80,12 +81,6 @@ class Visitor:
 
     async def page(self, language: str, path: str = "/") -> str:
         return await self.get(path, headers={"Accept-Language": language})
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.asynccontextmanager
