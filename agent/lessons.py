@@ -38,10 +38,11 @@ class Now:
 
 def read_between(journal: Journal, since: float, until: float) -> list[Kept]:
     """All that the journal has of recordings planned to begin in `[since, until)`."""
-    return [
-        Kept(row, tuple(journal.slices_of(row.slice_id)), tuple(journal.named_gaps(row.slice_id)))
-        for row in journal.recordings_between(since, until)
-    ]
+    kept = []
+    for row in journal.recordings_between(since, until):
+        slices, gaps = journal.lesson_of(row)
+        kept.append(Kept(row, tuple(slices), tuple(gaps)))
+    return kept
 
 
 def outcomes(

@@ -114,7 +114,8 @@ class RecorderProcess:
     async def ended(self, grace_sec: float) -> int:
         """Wait for its end, kill it after the grace; the exit status."""
         try:
-            return await asyncio.wait_for(asyncio.shield(self.exited), grace_sec)
+            async with asyncio.timeout(grace_sec):  # not wait_for: see `background.within`
+                return await asyncio.shield(self.exited)
         except TimeoutError:
             self.kill()
             return await self.exited

@@ -6,16 +6,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import NoReturn
 
 from agent.journal import Journal, JournalThread
-from agent.recorders import RecorderGone, RecorderHost
+from agent.recorders import RecorderGone, RecorderHost, RecorderProcess
 from agent.session import EXIT_SEC
 from recorder import names
-from recorder.protocol import Event, RepairDone, RepairFolder
+from recorder.protocol import Event, RepairBegan, RepairDone, RepairFolder, Trouble
 
 log = logging.getLogger(__name__)
 
 AGAIN_SEC = 10.0
+QUIET_SEC = 120.0
+SLOWEST_BYTES_SEC = 1 << 20
+"""A repair that says nothing for `QUIET_SEC`, and the time that its file takes at this pace, hangs."""
 
 
 class Repairs:
@@ -30,6 +34,7 @@ class Repairs:
     ) -> None:
         self._host, self._folder, self._journal, self._on_event = host, folder, journal, on_event
         self._asked = asyncio.Event()
+        self._hung: set[str] = set()
         self.unusable: list[str] = []
 
     def ask(self) -> None:
@@ -59,22 +64,44 @@ class Repairs:
         """One run. Raises `RecorderGone` when no process can be had, or it failed."""
         known = await self._journal.do(Journal.known_stems)
         opened, unknown = await asyncio.to_thread(_left_over, self._folder, known)
-        if not opened and not unknown:
+        if not {*opened, *unknown} - self._hung:
             return
         process = await self._host.spawn()
         try:
-            await process.order(RepairFolder(str(self._folder), unknown))
-            while (event := await process.event()) is not None:
-                if isinstance(event, RepairDone):
-                    self._finished(event)
-                else:
-                    await self._on_event(0, event)
+            await process.order(RepairFolder(str(self._folder), unknown, sorted(self._hung)))
+            await self._listen(process)
             status = await process.ended(EXIT_SEC)
         finally:
             process.kill()
             await process.close()
         if status != 0:
             raise RecorderGone(f"the repair process ended with status {status}")
+
+    async def _listen(self, process: RecorderProcess) -> None:
+        at, limit = "", QUIET_SEC
+        while True:
+            try:
+                async with asyncio.timeout(limit):  # not wait_for: until Python 3.12 it may swallow a cancellation
+                    event = await process.event()
+            except TimeoutError:
+                await self._hangs(at, limit)
+            match event:
+                case None:
+                    return
+                case RepairBegan(name=name, size=size):
+                    at, limit = name, QUIET_SEC + size / SLOWEST_BYTES_SEC
+                case RepairDone():
+                    self._finished(event)
+                case _:
+                    await self._on_event(0, event)
+
+    async def _hangs(self, name: str, limit: float) -> NoReturn:
+        """One file must not keep all others from being repaired: it is left alone until the next start."""
+        if name:
+            self._hung.add(name)
+            words = f"{name}: its repair hung for {limit:.0f} s; it stays as it is until the agent is started again"
+            await self._on_event(0, Trouble("repair", words))
+        raise RecorderGone(f"the repair process said nothing for {limit:.0f} s")
 
     def _finished(self, done: RepairDone) -> None:
         if done.repaired:

@@ -162,9 +162,8 @@ class Reports:
 
     async def ledger(self, row: RecordingRow) -> RecordingReport:
         """What of a recording stands in slices and what is missing, as far as it is known now."""
-        rows = await self._journal.do(Journal.slices_of, row.slice_id)
+        rows, named = await self._journal.do(Journal.lesson_of, row)
         slices = [Span(piece.started_at, piece.started_at + piece.media_sec) for piece in rows]
-        named = await self._journal.do(Journal.named_gaps, row.slice_id)
         if row.ended_at is None:
             gaps, coverage = account_so_far(row.planned_start, slices, named), None
         else:

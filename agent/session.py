@@ -190,7 +190,7 @@ class Session:
     async def _begin(self, due: Due, now: float) -> None:
         slice_id, next_inx = await self._hooks.open_recording(due)
         self.running[due.key] = Running(due, slice_id, due.end)
-        spec = RecordingSpec(slice_id, due.course_id, next_inx, due.title)
+        spec = RecordingSpec(slice_id, due.course_id, next_inx, due.title, due.begin)
         # One that goes on after a restart begins now; what it misses is seen from the slices that exist.
         await self.process.order(BeginRecording(spec, due.begin if next_inx == 1 else now, due.end))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from recorder import clocks
 from recorder.timeline import Timeline
 
 
@@ -18,7 +19,7 @@ class ChannelClock:
         self,
         timeline: Timeline,
         wall: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = clocks.monotonic,
     ) -> None:
         self._timeline = timeline
         self.wall = wall

@@ -45,6 +45,11 @@ class DaemonLink:
             if not self._closed:
                 os.write(self._wake_in, b"\0")
 
+    def tell_at_once(self, event: Event) -> None:
+        """Send an event from the main thread before it turns to something that may take long."""
+        self.tell(event)
+        self.flush(1.0)
+
     def listen(self, timeout: float) -> Iterator[Order | Event]:
         """Send what waits, give the orders that come within `timeout` seconds; `ended` when the daemon is gone."""
         if b"\n" in self._in:

@@ -5,9 +5,9 @@ For diagnosis: nothing is recorded, nothing is tried again.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
+from recorder.clocks import monotonic
 from recorder.errors import SourceError
 from recorder.packets import Packet, Track
 from recorder.protocol import ProbeSource, SourceProbed
@@ -20,14 +20,14 @@ ENOUGH_SEC = 3.0
 
 def probe(order: ProbeSource) -> SourceProbed:
     """Open and look, for at most the connect limit and `look_sec`. Never raises: a failure is what was found."""
-    started = time.monotonic()
+    started = monotonic()
     look = _Look()
     transport = order.source.transport
     source: Source | None = None
     try:
         source = open_source(order.source, order.limits)
         tracks = source.open()
-        look.opened(tracks, source.dropped, time.monotonic() - started)
+        look.opened(tracks, source.dropped, monotonic() - started)
         for packet in _packets(source, order.look_sec):
             look.add(packet)
             if look.is_enough():
@@ -41,8 +41,8 @@ def probe(order: ProbeSource) -> SourceProbed:
 
 
 def _packets(source: Source, look_sec: float) -> Iterator[Packet]:
-    until = time.monotonic() + look_sec
-    while time.monotonic() < until:
+    until = monotonic() + look_sec
+    while monotonic() < until:
         yield source.read()
 
 

@@ -121,11 +121,12 @@ class RepairFolder:
     and exit.
 
     `adopt` names finished slices in `folder` that the journal lacks; each is answered by a `SliceClosed` ("found")
-    with the facts that the file itself tells.
+    with the facts that the file itself tells.  `skip` names files that are left alone: they have hung a repair before.
     """
 
     folder: str
     adopt: list[str] = field(default_factory=list)
+    skip: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +284,14 @@ class AlarmCleared:
 
 
 @dataclass(frozen=True, slots=True)
+class RepairBegan:
+    """A repair turns to this file, of so many bytes; whatever it says next, it has let go of it."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class RepairDone:
     """The end of a repair run. `unusable` names files in which nothing could be saved, with the reason; they are set
     aside, not deleted.
@@ -362,6 +371,7 @@ Event = (
     | Trouble
     | AlarmRaised
     | AlarmCleared
+    | RepairBegan
     | RepairDone
     | LiveChanged
     | LivePulse

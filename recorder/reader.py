@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import cast, get_args
 
 from recorder.audio import AacTranscoder, AudioError, needs_transcoding
 from recorder.backoff import Backoff
+from recorder.clocks import monotonic
 from recorder.errors import SourceError
 from recorder.feed import Feed
 from recorder.losses import Losses
@@ -155,7 +155,7 @@ class Reader:
                 source.interrupt()
             try:
                 tracks = self._open(source)
-                began = self.last_arrival = self._led_at = time.monotonic()
+                began = self.last_arrival = self._led_at = monotonic()
                 self._patience_sec = 2 * source.stall_sec
                 self._go_online(tracks)
                 while not self._closing:
@@ -164,7 +164,7 @@ class Reader:
             finally:
                 self.online = False
                 self._source = None
-                if sentence := self.losses.tell(time.monotonic()):
+                if sentence := self.losses.tell(monotonic()):
                     self._emit(Trouble("packet_loss", sentence))
                 source.close()
         except SourceError as raised:
@@ -173,7 +173,7 @@ class Reader:
             error = SourceError("unusable", repr(raised))
         if self._stalled:
             error = SourceError("stalled", f"no picture, or no sound where that is all, for {self._patience_sec:.0f} s")
-        return (time.monotonic() - began if began is not None else 0.0), error
+        return (monotonic() - began if began is not None else 0.0), error
 
     def _open(self, source: Source) -> tuple[Track, ...]:
         self._transcoders.clear()

@@ -199,7 +199,15 @@ class Recording:
         inx = self._next_inx
         name = SliceName(new_uid(), around.camera_id, max(0, int(started_at)), spec.course_id, spec.slice_id, inx)
         meta = SliceMeta(
-            around.camera_id, spec.course_id, spec.slice_id, inx, started_at, round(overlap_sec, 6), spec.title
+            around.camera_id,
+            spec.course_id,
+            spec.slice_id,
+            inx,
+            started_at,
+            round(overlap_sec, 6),
+            spec.title,
+            self.begin_at if spec.planned_start is None else spec.planned_start,
+            self.end_at,
         )
         limits = around.limits
         self._file = SliceFile(

@@ -28,7 +28,7 @@ from recorder.finisher import make_thumbnail
 from recorder.mp4_boxes import survey
 from recorder.names import CLOSED_SUFFIX, OPEN_SUFFIX, SliceName, parse, parse_stem
 from recorder.packets import Packet, Track
-from recorder.protocol import Event, RepairDone, SliceClosed, Trouble
+from recorder.protocol import Event, RepairBegan, RepairDone, SliceClosed, Trouble
 from recorder.slice_file import Candidates, SliceFile, make_facts
 from recorder.slice_meta import SliceMeta, read_comment
 from recorder.source.tracks import choose, track_of
@@ -43,21 +43,24 @@ UNUSABLE = "unusable"
 _SYNC_SEC = 30.0  # the torn file stays until its repair is whole: nothing is at stake in between
 
 
-def repair_folder(folder: Path, adopt: Sequence[str], emit: Callable[[Event], None]) -> None:
+def repair_folder(folder: Path, adopt: Sequence[str], emit: Callable[[Event], None], skip: Sequence[str] = ()) -> None:
     """Repair every open slice that nobody holds, telling each as `SliceClosed`, and then `RepairDone`.
 
-    `adopt`: stems or file names of finished slices that are to be told as well.
+    `adopt`: stems or file names of finished slices that are to be told as well.  `skip`: file names to be passed over.
+    Each file that is turned to is told first, as `RepairBegan`.
     """
     _clean(folder)
     for stem in adopt:
-        _adopt(folder, stem, emit)
+        if stem not in skip:
+            _adopt(folder, stem, emit)
     repaired = 0
     unusable: list[str] = []
     for path in sorted(folder.glob(f"*{OPEN_SUFFIX}")):
         name = parse(path.name)
-        if name is None:
+        if name is None or path.name in skip:
             continue
         try:
+            emit(_begun(path))
             with locked(path) as torn:
                 if torn is None:
                     continue
@@ -99,6 +102,14 @@ def _repair(path: Path, name: SliceName, torn: BinaryIO, emit: Callable[[Event],
     return facts
 
 
+def _begun(path: Path) -> RepairBegan:
+    """Before it is opened: even that may hang."""
+    try:
+        return RepairBegan(path.name, path.stat().st_size)
+    except OSError:
+        return RepairBegan(path.name, 0)
+
+
 def _adopt(folder: Path, stem: str, emit: Callable[[Event], None]) -> None:
     """Tell a finished slice that the journal lacks."""
     name = parse_stem(stem.removesuffix(CLOSED_SUFFIX))
@@ -107,6 +118,7 @@ def _adopt(folder: Path, stem: str, emit: Callable[[Event], None]) -> None:
         return
     path = folder / name.filename
     try:
+        emit(_begun(path))
         with path.open("rb") as file:
             emit(SliceClosed(replace(_describe(path, file, name), repaired=False), "found"))
     except (FileError, OSError) as error:

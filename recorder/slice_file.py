@@ -7,7 +7,6 @@ only then both tracks' first stamps are known; otherwise libavformat moves both 
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ from typing import Any
 
 import av
 
-from recorder import disk_calls
+from recorder import clocks, disk_calls
 from recorder.av_errors import AV_ERRORS
 from recorder.errors import FileError
 from recorder.fragments import WholeBoxes
@@ -65,7 +64,7 @@ class SliceFile:
         fragment_sec: float,
         sync_sec: float,
         temporary: str = "",
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = clocks.monotonic,
     ) -> None:
         self.name = name
         self.meta = meta
@@ -279,6 +278,8 @@ def make_facts(
         audio=labels.get("audio", ""),
         packets=packets,
         repaired=repaired,
+        planned_start=meta.planned_start,
+        planned_end=meta.planned_end,
     )
 
 

@@ -10,7 +10,11 @@ from recorder.names import SliceName
 
 @dataclass(frozen=True, slots=True)
 class SliceMeta:
-    """`started_at`: wall clock (Unix seconds) of the first packet; `overlap_sec`: repeated from the slice before."""
+    """`started_at`: wall clock (Unix seconds) of the first packet; `overlap_sec`: repeated from the slice before.
+
+    `planned_start`, `planned_end`: when the whole recording was due, as known when the slice was opened; None: not
+    known, or without an end.
+    """
 
     camera_id: int
     course_id: int
@@ -19,6 +23,8 @@ class SliceMeta:
     started_at: float
     overlap_sec: float = 0.0
     title: str = ""
+    planned_start: float | None = None
+    planned_end: float | None = None
 
     def comment(self) -> str:
         """As it stands in the file."""
@@ -38,6 +44,12 @@ def read_comment(comment: str, name: SliceName) -> SliceMeta:
             float(values["started_at"]),
             float(values["overlap_sec"]),
             str(values["title"]),
+            _instant(values.get("planned_start")),
+            _instant(values.get("planned_end")),
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return fallback
+
+
+def _instant(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

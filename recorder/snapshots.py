@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from recorder.clocks import monotonic
 from recorder.finisher import Finisher
 from recorder.protocol import Event, SnapshotTaken
 from recorder.stream import Stream
@@ -65,6 +65,6 @@ class Snapshots:
             self._emit(SnapshotTaken(str(self._path), request=request, error="the camera sends no picture"))
 
     def _done(self, made: bool) -> None:
-        self._taken_at = time.monotonic()
+        self._taken_at = monotonic()
         if not made:
             self._due = True  # with the next key frame

@@ -112,13 +112,14 @@ class RecordingSpec:
     """One recording: a lesson's occurrence or one by hand (`course_id` 0).
 
     `slice_id` groups its slices and survives restarts of recorder and daemon; `next_inx` is the index of the next
-    slice.
+    slice.  `planned_start`: when the whole of it was due, also where this process came later; None: at its beginning.
     """
 
     slice_id: int
     course_id: int
     next_inx: int = 1
     title: str = ""
+    planned_start: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class SliceFacts:
     `path` and `thumbnail` are absolute paths (`thumbnail` None where no picture could be made).  `started_at` is the
     wall clock of its first packet; `media_sec` its media length; `overlap_sec` how much of its beginning stands in
     the slice before it, packet for packet; `sha256` in hex over the whole file.  `repaired` marks a slice that a
-    crash left open.
+    crash left open.  `planned_start` and `planned_end` are those of its recording (`SliceMeta`).
     """
 
     stem: str
@@ -147,3 +148,5 @@ class SliceFacts:
     audio: str = ""
     packets: int = 0
     repaired: bool = False
+    planned_start: float | None = None
+    planned_end: float | None = None

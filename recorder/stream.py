@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
 from recorder.channel_clock import ChannelClock
+from recorder.clocks import monotonic
 from recorder.feed import Feed
 from recorder.protocol import Event, LinkChanged
 from recorder.reader import Reader
@@ -40,7 +40,7 @@ class Stream:
     ) -> None:
         self.name = name
         self._emit = emit
-        self._made_at = time.monotonic()
+        self._made_at = monotonic()
         self.timeline = Timeline()
         self.clock = ChannelClock(self.timeline)
         self.feed = Feed(Ring(limits.ring_sec, limits.ring_bytes), limits.queue_bytes)

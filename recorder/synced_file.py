@@ -14,14 +14,13 @@ import fcntl
 import hashlib
 import math
 import os
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from recorder import disk_calls
+from recorder import clocks, disk_calls
 from recorder.errors import FileError, SyncFailed
 
 HEAD_BYTES = 64 << 10
@@ -39,7 +38,7 @@ class SyncedFile:
     stays in `error`.  After `SyncFailed` the file is not to be used: what was not synced counts as lost.
     """
 
-    def __init__(self, path: Path, sync_sec: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, sync_sec: float, monotonic: Callable[[], float] = clocks.monotonic) -> None:
         self.path = path
         self.name = str(path)
         self.error: FileError | None = None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import get_args
 
+from recorder.clocks import monotonic
 from recorder.finisher import Finisher
 from recorder.looks import level_of, look_at
 from recorder.packets import Packet
@@ -55,7 +56,7 @@ class Watcher:
 
     def key_frame(self, stream: Stream) -> None:
         """A key frame came by this stream: it is looked at when it is time."""
-        now = time.monotonic()
+        now = monotonic()
         if self._limits.look_sec <= 0 or self._looking or now < self._look_at or stream is not self._watched():
             return
         group = stream.key_group()
@@ -105,7 +106,7 @@ class Watcher:
         finally:
             took = time.thread_time() - began
             self.cpu_sec += took
-            self._look_at = time.monotonic() + self._pause_sec(took)
+            self._look_at = monotonic() + self._pause_sec(took)
             self._looking = False
 
     def _pause_sec(self, took: float) -> float:
@@ -123,12 +124,12 @@ class Watcher:
                 self._emit(AlarmCleared(one.kind, stream.name, self._began.pop(one.kind), at, one.detail))
 
 
-def _wall(monotonic: float) -> float:
-    return time.time() - time.monotonic() + monotonic
+def _wall(at: float) -> float:
+    return time.time() - monotonic() + at
 
 
 def _monotonic(wall: float) -> float:
-    return wall - time.time() + time.monotonic()
+    return wall - time.time() + monotonic()
 
 
 def _age(now: float, at: float | None) -> float | None:

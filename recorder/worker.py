@@ -12,9 +12,9 @@ import signal
 import socket
 import sys
 import threading
-import time
 from pathlib import Path
 
+from recorder.clocks import monotonic
 from recorder.daemon_link import DaemonLink
 from recorder.errors import ProtocolError
 from recorder.feed import Feed
@@ -108,7 +108,7 @@ class Channel:
         )
         self._writer = Writer(self._main.feed, around, order.tuning, self._cause)
         self._taps = Taps(self.live_feed)
-        self._next_pulse = time.monotonic() + PULSE_SEC
+        self._next_pulse = monotonic() + PULSE_SEC
         for stream in self._streams:
             stream.reader.start()
 
@@ -140,7 +140,7 @@ class Channel:
 
     def tick(self) -> float:
         """Once in a while; seconds until it wants to be called again."""
-        now = time.monotonic()
+        now = monotonic()
         if now >= self._next_pulse:
             self._next_pulse = max(self._next_pulse + PULSE_SEC, now)
             for stream in self._streams:
@@ -177,7 +177,7 @@ class Channel:
         if self._sub is None or self._need_main or self._writer.busy:
             return True
         # Somebody may want to see the room: the main stream stands in for a sub stream that stays away.
-        return self._sub.away_sec(time.monotonic()) > STAND_IN_SEC
+        return self._sub.away_sec(monotonic()) > STAND_IN_SEC
 
     def _pulse(self, now: float) -> None:
         reader = self._main.reader
@@ -243,7 +243,7 @@ def _first_order(link: DaemonLink) -> Channel | None:
                 case OpenChannel():
                     return Channel(order, link)
                 case RepairFolder():
-                    repair_folder(Path(order.folder), order.adopt, link.tell)
+                    repair_folder(Path(order.folder), order.adopt, link.tell_at_once, order.skip)
                     return None
                 case PushLive():
                     push(order, link)

@@ -74,6 +74,15 @@ def test_no_file_is_too_long(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
 
 
+def test_the_recorder_measures_with_one_clock() -> None:
+    """Arrivals, gaps and limits are compared with each other, and an hour of suspend must not be missing from them."""
+    others = {"time.monotonic", "time.perf_counter", "import monotonic"}
+    for path in (ROOT / "recorder").rglob("*.py"):
+        text = path.read_text(encoding="utf-8").replace("from recorder.clocks import monotonic", "")
+        if path.name != "forkserver.py":  # knows no packets
+            assert not [other for other in others if other in text], f"{path.name}: use recorder.clocks.monotonic"
+
+
 def test_every_room_of_the_agent_is_shut_off_from_the_embedded_server() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]

@@ -271,19 +271,37 @@ class Journal:
                     *(int(facts.repaired), SliceState.RECORDED),
                 ),
             ).rowcount
-            db.execute(
-                "INSERT OR IGNORE INTO recording (slice_id, key, camera_id, course_id, subject_id, teacher_id, title,"
-                " planned_start, planned_end, ended_at) VALUES (?, ?, ?, ?, 0, 0, '', ?, ?, ?)",
-                (
-                    *(facts.slice_id, f"found:{facts.slice_id}", facts.camera_id, facts.course_id, facts.started_at),
-                    *(facts.started_at + facts.media_sec, facts.started_at + facts.media_sec),
-                ),
-            )
+            self._found(db, facts)
             db.execute(
                 "UPDATE recording SET last_inx = max(last_inx, ?), revision = revision + 1 WHERE slice_id = ?",
                 (facts.slice_inx, facts.slice_id),
             )
+            db.execute(  # what it covers is missing from no other recording of the lesson (`lesson_of`)
+                "UPDATE recording SET revision = revision + 1 WHERE slice_id <> ? AND"
+                " (camera_id, course_id, planned_start) ="
+                " (SELECT camera_id, course_id, planned_start FROM recording WHERE slice_id = ?)",
+                (facts.slice_id, facts.slice_id),
+            )
         return added == 1
+
+    def _found(self, db: sqlite3.Connection, facts: SliceFacts) -> None:
+        """A recording that a lost journal knew: when it was due stands in its slices, in the latest the latest plan.
+
+        It is open until somebody sees that nothing records it (`Fleet.reconcile`), and ends it.
+        """
+        db.execute(
+            "INSERT INTO recording (slice_id, key, camera_id, course_id, subject_id, teacher_id, title,"
+            " planned_start, planned_end) VALUES (?, ?, ?, ?, 0, 0, '', ?, ?)"
+            " ON CONFLICT DO UPDATE SET ended_at = NULL, planned_start = min(planned_start, excluded.planned_start),"
+            " planned_end = CASE WHEN ? > last_inx THEN excluded.planned_end ELSE planned_end END"
+            " WHERE key = excluded.key",
+            (
+                *(facts.slice_id, f"found:{facts.slice_id}", facts.camera_id, facts.course_id),
+                facts.started_at if facts.planned_start is None else facts.planned_start,
+                facts.started_at + facts.media_sec if facts.planned_end is None else facts.planned_end,
+                facts.slice_inx,
+            ),
+        )
 
     def known_stems(self) -> set[str]:
         """The stems of all slices that are, or were, on disk."""
@@ -304,6 +322,15 @@ class Journal:
     def slices_in(self, state: SliceState, limit: int = 100) -> list[SliceRow]:
         """Slices of one state, oldest first."""
         return self._slices("state = ? ORDER BY started_at LIMIT ?", int(state), limit)
+
+    def lesson_of(self, row: RecordingRow) -> tuple[list[SliceRow], list[Span]]:
+        """All slices and named gaps of what this recording recorded: after the loss of a journal in a lesson, its
+        remainder is another recording.
+        """
+        kin = "slice_id IN (SELECT slice_id FROM recording WHERE camera_id = ? AND course_id = ? AND planned_start = ?)"
+        lesson = (row.camera_id, row.course_id, row.planned_start)
+        gaps = self._db.execute(f"SELECT since, until, cause, detail FROM gap WHERE {kin} ORDER BY since", lesson)  # noqa: S608
+        return self._slices(f"{kin} ORDER BY started_at", *lesson), [Span(**dict(gap)) for gap in gaps]
 
     def slices_of(self, slice_id: int) -> list[SliceRow]:
         """A recording's slices by index, without those that were given up."""

@@ -10,9 +10,9 @@ import base64
 import select
 import socket
 import ssl
-import time
 from contextlib import suppress
 
+from recorder.clocks import monotonic
 from recorder.live.failures import PushEnded
 from recorder.live.target import Target
 from recorder.specs import LiveCause
@@ -34,7 +34,7 @@ class HttpSink:
         self._socket = self._connect(ca_file, limit_sec)
         try:
             self._socket.sendall(self._request(token))
-            self._await_continue(time.monotonic() + CONTINUE_SEC)
+            self._await_continue(monotonic() + CONTINUE_SEC)
         except OSError as error:
             self._socket.close()
             raise self._lost(error) from error
@@ -103,7 +103,7 @@ class HttpSink:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def _await_continue(self, deadline: float) -> None:
-        if self._readable(max(0.0, deadline - time.monotonic())):
+        if self._readable(max(0.0, deadline - monotonic())):
             status, reason = self._read_head()
             if status != 100:
                 raise self._refused(status, reason)

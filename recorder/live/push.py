@@ -9,8 +9,8 @@ from __future__ import annotations
 import select
 import signal
 import socket
-import time
 
+from recorder.clocks import monotonic
 from recorder.daemon_link import DaemonLink
 from recorder.errors import ProtocolError, RefusedUrl
 from recorder.live.failures import PushEnded
@@ -45,7 +45,7 @@ class Push:
         """Until it is over; what ended it is the last thing told."""
         # The default action needs neither the interpreter nor its lock: a write that hangs in libav ends, too.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        self._next_pulse = time.monotonic() + PULSE_SEC
+        self._next_pulse = monotonic() + PULSE_SEC
         try:
             target = target_of(self._order.push_url)
             while not self._stopped():
@@ -67,7 +67,7 @@ class Push:
 
     def _stopped(self) -> bool:
         """Wait for packets, for a while; whether the daemon wants no more."""
-        now = time.monotonic()
+        now = monotonic()
         if now >= self._next_pulse:
             self._next_pulse = now + PULSE_SEC
             self._link.tell(self._pulse())
@@ -77,7 +77,7 @@ class Push:
         poll = select.poll()
         poll.register(self._feed, select.POLLIN)
         poll.register(self._link, select.POLLIN)
-        poll.poll(max(0.0, self._next_pulse - time.monotonic()) * 1000)
+        poll.poll(max(0.0, self._next_pulse - monotonic()) * 1000)
         stop = any(isinstance(order, CloseChannel) for order in self._link.listen(0.0))
         return stop or self._link.ended
 

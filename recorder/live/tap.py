@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable
 
+from recorder.clocks import monotonic
 from recorder.feed import Feed
 from recorder.live.backlog import Backlog
 from recorder.live.framing import LiveTrack, packet_head, skipped_frame, tracks_frame
@@ -65,7 +65,7 @@ class Tap:
 
     def _put(self, timed: Timed) -> None:
         with self._changed:
-            self._backlog.put(timed, time.monotonic())
+            self._backlog.put(timed, monotonic())
             self._changed.notify()
 
     def _next(self) -> tuple[Timed | None, int]:

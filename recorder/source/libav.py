@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections import deque
 from collections.abc import Iterator
 from itertools import chain
@@ -14,6 +13,7 @@ from av.packet import Packet as AvPacket
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from recorder.clocks import monotonic
 from recorder.errors import SourceError
 from recorder.packets import Packet, Track
 from recorder.source import failures
@@ -61,7 +61,7 @@ class LibavSource:
 
     def open(self) -> tuple[Track, ...]:
         """Connect and probe; see `Source.open`."""
-        self._watchdog = Watchdog(self._connections, time.monotonic)
+        self._watchdog = Watchdog(self._connections, monotonic)
         self._watchdog.start()
         with self._connections.opening(self._check_interrupt):
             self._check_interrupt()
@@ -167,7 +167,7 @@ class LibavSource:
             dts=packet.dts,
             duration=packet.duration or 0,
             is_key=packet.is_keyframe,
-            arrival=time.monotonic(),
+            arrival=monotonic(),
         )
 
     def _reach(self) -> None:

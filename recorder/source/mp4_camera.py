@@ -18,7 +18,6 @@ import math
 import os
 import stat
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -29,6 +28,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
+from recorder import clocks
 from recorder.errors import SourceError
 from recorder.packets import Packet, Track
 from recorder.source.tracks import choose, track_of
@@ -40,6 +40,8 @@ _READ_BYTES = 256 << 10
 # How far the merge looks ahead for a track that has no packet yet; a track may end long before the other.
 _LOOKAHEAD_PACKETS = 512
 
+BEHIND_SEC = 10.0
+
 _Due = tuple[Fraction, Packet]  # a packet and the media time at which it is to be decoded, in seconds
 
 
@@ -50,7 +52,7 @@ class Mp4Camera:
         self,
         spec: SourceSpec,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = clocks.monotonic,
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         """`spec` must be of kind "file"; its `location` is a path."""
@@ -95,6 +97,8 @@ class Mp4Camera:
         while (ahead := due_at - self._monotonic()) > 0:
             self._wait(ahead)
             self._check_interrupt()
+        if ahead < -BEHIND_SEC:
+            raise SourceError("stalled", f"{self._path}: could not be played for {-ahead:.0f} s")
         return replace(packet, arrival=self._monotonic())
 
     def interrupt(self) -> None:

@@ -150,6 +150,30 @@ def test_a_slice_found_on_disk_brings_its_recording(journal: Journal) -> None:
     assert (row.planned_start, row.planned_end) == (5000.0, 5060.0)
 
 
+def test_slices_found_on_disk_say_when_their_recording_was_due(journal: Journal) -> None:
+    """In any order; the plan was changed before the second slice began."""
+    journal.add_slice(facts(5_000_000, 2, 5060.0, planned_start=4990.0, planned_end=5300.0))
+    journal.add_slice(facts(5_000_000, 1, 5000.0, planned_start=4990.0, planned_end=5120.0))
+    row = journal.recording(5_000_000)
+    assert row is not None
+    assert (row.planned_start, row.planned_end, row.ended_at) == (4990.0, 5300.0, None)
+
+
+def test_the_rest_of_a_lesson_whose_journal_was_lost_is_of_the_same_lesson(journal: Journal) -> None:
+    rest = journal.open_recording(LESSON, 2000.0)
+    journal.add_slice(facts(rest.slice_id, 1, 2000.0, planned_start=1000.0, planned_end=3700.0))
+    journal.recording_reported(rest.slice_id, 99)
+    journal.add_slice(facts(1_000_000, 1, 1000.0, planned_start=1000.0, planned_end=3700.0))
+    journal.add_gap(GapFound(1_000_000, 1060.0, 2000.0, "restart"))
+    journal.add_slice(facts(7_000_000, 1, 900.0))
+    for slice_id in (rest.slice_id, 1_000_000):
+        row = journal.recording(slice_id)
+        assert row is not None
+        slices, gaps = journal.lesson_of(row)
+        assert [piece.started_at for piece in slices] == [1000.0, 2000.0]
+        assert [gap.cause for gap in gaps] == ["restart"]
+
+
 def test_a_newer_journal_is_refused_politely(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     with sqlite3.connect(path) as db:

@@ -16,7 +16,7 @@ from agent.recorders import RecorderHost
 from agent.repairs import Repairs
 from agent.wire.models import WireCamera
 from recorder.names import SliceName, new_uid
-from recorder.protocol import RecordingBegan, SliceClosed
+from recorder.protocol import RecordingBegan, SliceClosed, Trouble
 from recorder.specs import Tuning
 from tests.agent.rooms import LIMIT_SEC, Rooms, recorded_sec, rooms_in
 from tests.agent.spool import eventually
@@ -111,6 +111,27 @@ async def test_what_was_asked_for_is_done_after_any_failure(
     rooms.repairs.ask()
     await asyncio.wait_for(done.wait(), LIMIT_SEC)
     assert caplog.text.count("tried again") == 2
+
+
+async def test_a_repair_that_hangs_is_killed_and_its_file_left_alone(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening a pipe that nobody writes into hangs; the file behind it is repaired all the same."""
+    monkeypatch.setattr("agent.repairs.AGAIN_SEC", 0.01)
+    monkeypatch.setattr("agent.repairs.QUIET_SEC", 3.0)
+    hangs, other = (rooms.slices / SliceName(digit * 32, 7, 1_700_000_000, 5, 11, 3).filename for digit in "ab")
+    os.mkfifo(hangs)
+    await asyncio.to_thread(other.write_bytes, b"\0" * 5000)
+    rooms.repairs.ask()
+
+    async def named() -> bool:
+        return bool(rooms.repairs.unusable)
+
+    await eventually(named)
+    assert [one.split(":")[0] for one in rooms.repairs.unusable] == [other.name]
+    assert hangs.exists()
+    (trouble,) = [event for event in rooms.events if isinstance(event, Trouble)]
+    assert hangs.name in trouble.detail
 
 
 async def test_without_a_process_it_is_tried_again(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:

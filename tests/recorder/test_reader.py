@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from recorder.clocks import monotonic
 from recorder.errors import SourceError
 from recorder.feed import Feed
 from recorder.packets import Packet, Track
@@ -172,7 +172,7 @@ def test_silence_is_ended_by_the_own_stall_clock(monkeypatch: pytest.MonkeyPatch
     packets = camera_packets(sample(), 0.2)
     with reading(monkeypatch, [Played(tracks_of(packets), packets, falls_silent)]) as (reader, heard, _):
         heard.wait_for(is_state("online"))
-        reader.watch(time.monotonic() + 1.0)
+        reader.watch(monotonic() + 1.0)
         heard.wait_for(is_state("waiting", "stalled"))
 
 
@@ -181,7 +181,7 @@ def test_a_picture_that_stops_is_a_stall_while_the_sound_goes_on(
 ) -> None:
     packets = camera_packets(sample(), 1.0)
     sound = [packet for packet in packets if packet.track.kind == "audio"]
-    now = time.monotonic()
+    now = monotonic()
     both = [replace(one, arrival=now) for one in packets] + [replace(one, arrival=now + 20.0) for one in sound]
     source = Played(tracks_of(packets), both, falls_silent)
     with reading(monkeypatch, [source]) as (reader, heard, _):
@@ -192,7 +192,7 @@ def test_a_picture_that_stops_is_a_stall_while_the_sound_goes_on(
 
 def test_a_source_that_may_pause_is_left_alone(monkeypatch: pytest.MonkeyPatch, sample: MakeSample) -> None:
     """HLS delivers whole segments, and a file may hold a slide show."""
-    now = time.monotonic()
+    now = monotonic()
     packets = [replace(one, arrival=now) for one in camera_packets(sample(), 0.2)]
     source = Played(tracks_of(packets), packets, falls_silent)
     source.stall_sec = 30.0

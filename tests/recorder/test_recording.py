@@ -2,87 +2,27 @@
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import pytest
 
-from recorder.channel_clock import ChannelClock
-from recorder.feed import Feed
-from recorder.finisher import Finisher
+from recorder.names import parse_stem
 from recorder.packets import Packet
-from recorder.protocol import BeginRecording, Event, GapFound, RecordingBegan, RecordingEnded, SliceClosed, Trouble
-from recorder.recording import Recording, Surroundings
-from recorder.ring import Ring
-from recorder.specs import Cause, Limits, RecordingSpec, SliceFacts, Tuning
-from recorder.timeline import Timeline
+from recorder.protocol import GapFound, RecordingBegan, RecordingEnded, Trouble
+from recorder.slice_meta import read_comment
+from recorder.specs import Limits, SliceFacts, Tuning
 from tests.media import (
     MakeSample,
     assert_plays,
     camera_packets,
-    digest,
     frame_numbers,
     packet_hashes,
     packets_in,
-    tracks_of,
 )
-
-WALL_ZERO = 1_700_000_000.0
-
-
-class Stage:
-    """A channel's parts around one recording; `play` lets packets arrive and time pass."""
-
-    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
-        self.now = 0.0
-        self.folder = folder
-        self.events: list[Event] = []
-        self.timeline = Timeline()
-        limits = limits or Limits()
-        self.clock = ChannelClock(self.timeline, lambda: self.now + WALL_ZERO, lambda: self.now)
-        self.feed = Feed(Ring(limits.ring_sec, limits.ring_bytes), limits.queue_bytes)
-        self.finisher = Finisher(self.events.append)
-        self.around = Surroundings(7, folder, limits, self.clock, self.finisher, self.events.append, self.feed.since)
-        self.recordings: list[Recording] = []
-
-    def begin(self, tuning: Tuning, begin: float, end: float | None = None, slice_id: int = 11) -> Recording:
-        end_at = None if end is None else WALL_ZERO + end
-        recording = Recording(
-            BeginRecording(RecordingSpec(slice_id, 5), WALL_ZERO + begin, end_at), tuning, self.around
-        )
-        self.recordings.append(recording)
-        recording.start()
-        return recording
-
-    def connect(self, packets: list[Packet]) -> None:
-        self.timeline.begin_session(tracks_of(packets))
-
-    def play(self, packets: list[Packet], shift: float = 0.0) -> None:
-        for packet in packets:
-            self.now = packet.arrival + shift
-            moved = Packet(
-                packet.track, packet.data, packet.pts, packet.dts, packet.duration, packet.is_key, self.now, packet.lost
-            )
-            timed = self.timeline.repair(moved)
-            self.feed.put(timed)
-            for recording in self.recordings:
-                recording.take(timed)
-
-    def lose(self, cause: Cause) -> None:
-        self.feed.source_lost()
-        for recording in self.recordings:
-            recording.lost(cause)
-
-    def finish(self) -> list[SliceFacts]:
-        self.finisher.join()
-        return [event.facts for event in self.events if isinstance(event, SliceClosed)]
-
-    def of(self, kind: type[Event]) -> list[Event]:
-        return [event for event in self.events if isinstance(event, kind)]
+from tests.recorder.recording_stage import WALL_ZERO, Stage, hashes
 
 
 @pytest.fixture
@@ -91,10 +31,6 @@ def packets(sample: MakeSample) -> list[Packet]:
     # A recording begins with a key frame: the sound in front of the very first one belongs to no picture.
     begin = next(n for n, one in enumerate(packets) if one.track.kind == "video")
     return [replace(one, arrival=one.arrival - packets[begin].arrival) for one in packets[begin:]]
-
-
-def hashes(packets: list[Packet], kind: str) -> list[str]:
-    return [digest(packet) for packet in packets if packet.track.kind == kind]
 
 
 def joined(slices: list[SliceFacts], kind: str, overlaps: list[int]) -> list[str]:
@@ -186,6 +122,23 @@ def test_the_ring_gives_the_beginning(tmp_path: Path, packets: list[Packet]) -> 
     assert facts.started_at == pytest.approx(WALL_ZERO + 4.0, abs=0.01)
     assert recording.finished
     assert not stage.of(GapFound)
+
+
+def test_a_slice_says_when_its_recording_was_due(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    recording = stage.begin(Tuning(slice_sec=4), 0.0, 60.0)
+    stage.play([p for p in packets if p.arrival < 3.0])
+    recording.move_end(WALL_ZERO + 90.0)
+    stage.play([p for p in packets if 3.0 <= p.arrival < 6.0])
+    recording.finish("end")
+    for facts, planned_end in zip(stage.finish(), (60.0, 90.0), strict=True):
+        assert (facts.planned_start, facts.planned_end) == (WALL_ZERO, WALL_ZERO + planned_end)
+        name = parse_stem(facts.stem)
+        assert name is not None
+        with av.open(facts.path) as file:
+            meta = read_comment(file.metadata["comment"], name)
+        assert (meta.planned_start, meta.planned_end) == (facts.planned_start, facts.planned_end)
 
 
 def test_touching_recordings_lose_nothing(tmp_path: Path, packets: list[Packet]) -> None:
@@ -323,61 +276,6 @@ def test_retuned_while_recording(tmp_path: Path, packets: list[Packet]) -> None:
     ]
 
 
-@pytest.mark.parametrize("call", ["pwrite", "fdatasync"])
-def test_a_disk_that_fails_for_a_while_costs_nothing_that_the_ring_has(
-    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    stage = Stage(tmp_path, Limits(sync_sec=0.0))
-    stage.connect(packets)
-    recording = stage.begin(Tuning(), 0.0)
-    _break_disk(monkeypatch, call, lambda: 5.0 < stage.now < 9.0)
-    stage.play(packets)
-    recording.finish("end")
-    slices = stage.finish()
-    troubles = stage.of(Trouble)
-    assert troubles
-    assert all(isinstance(t, Trouble) and t.kind == "disk" for t in troubles)
-    assert not stage.of(GapFound)
-    (facts,) = slices
-    numbers = frame_numbers(facts.path)
-    # The torn first file holds what was durable before the failure, the new one repeats from the key frame before it.
-    assert numbers[-1] == 399
-    assert numbers[0] is not None
-    assert numbers[0] <= 100
-    assert numbers == list(range(numbers[0], 400))
-    assert len(list(tmp_path.glob("*.part"))) >= 1
-
-
-def test_a_disk_that_fails_for_long_is_a_gap(
-    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stage = Stage(tmp_path, Limits(sync_sec=0.0, ring_sec=2.0))
-    stage.connect(packets)
-    recording = stage.begin(Tuning(), 0.0)
-    _break_disk(monkeypatch, "pwrite", lambda: 3.0 < stage.now < 12.0)
-    stage.play(packets)
-    recording.finish("end")
-    (facts,) = stage.finish()
-    (gap,) = stage.of(GapFound)
-    assert isinstance(gap, GapFound)
-    assert gap.cause == "disk"
-    numbers = frame_numbers(facts.path)
-    assert numbers[0] is not None
-    assert gap.until == pytest.approx(WALL_ZERO + numbers[0] / 25, abs=0.05)
-    assert WALL_ZERO + 1.0 <= gap.since < WALL_ZERO + 3.0
-
-
-def _break_disk(monkeypatch: pytest.MonkeyPatch, call: str, broken: Callable[[], bool]) -> None:
-    real = getattr(os, call)
-
-    def failing(*arguments: object) -> object:
-        if broken():
-            raise OSError(errno.ENOSPC if call == "pwrite" else errno.EIO, "broken by the test")
-        return real(*arguments)
-
-    monkeypatch.setattr(f"recorder.disk_calls.{call}", failing)
-
-
 def test_an_end_moved_at_the_last_moment_loses_nothing(tmp_path: Path, packets: list[Packet]) -> None:
     stage = Stage(tmp_path)
     stage.connect(packets)
@@ -390,27 +288,6 @@ def test_an_end_moved_at_the_last_moment_loses_nothing(tmp_path: Path, packets: 
     assert recording.finished
     (facts,) = stage.finish()
     assert frame_numbers(facts.path) == list(range(150))
-
-
-def test_an_end_moved_while_the_disk_fails_doubles_nothing(
-    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stage = Stage(tmp_path, Limits(sync_sec=0.0))
-    stage.connect(packets)
-    recording = stage.begin(Tuning(), 0.0, 4.0)
-    _break_disk(monkeypatch, "pwrite", lambda: 2.5 < stage.now < 4.5)
-    stage.play([p for p in packets if p.arrival < 4.5 and (p.track.kind == "video" or p.arrival < 3.9)])
-    assert not recording.finished
-    stage.now = 20.0  # the disk works again, nothing was retried yet
-    recording.move_end(None)
-    stage.play([p for p in packets if p.arrival >= 4.5])
-    recording.finish("end")
-    (facts,) = stage.finish()
-    numbers = frame_numbers(facts.path)
-    assert numbers[0] is not None
-    assert numbers == list(range(numbers[0], 400))
-    video = packet_hashes(facts.path, "video")
-    assert video == hashes(packets, "video")[-len(video) :]
 
 
 def test_sound_that_is_missing_at_the_end_holds_the_end_back_for_two_seconds(

@@ -13,7 +13,7 @@ import pytest
 from recorder import repair
 from recorder.names import SliceName, new_uid, parse
 from recorder.packets import Packet
-from recorder.protocol import Event, RepairDone, SliceClosed, Trouble
+from recorder.protocol import Event, RepairBegan, RepairDone, SliceClosed, Trouble
 from recorder.repair import repair_folder
 from recorder.slice_file import SliceFile
 from recorder.slice_meta import SliceMeta
@@ -53,7 +53,7 @@ def write_slice(folder: Path, packets: list[Packet], *, seal: bool = False) -> P
 def run(folder: Path, adopt: tuple[str, ...] = ()) -> list[Event]:
     events: list[Event] = []
     repair_folder(folder, adopt, events.append)
-    return events
+    return [event for event in events if not isinstance(event, RepairBegan)]
 
 
 def check(facts: SliceFacts) -> None:
@@ -199,3 +199,14 @@ def test_adopting_what_is_no_slice_is_told(folder: Path) -> None:
     trouble, other, _ = run(folder, ("../../etc/passwd", f"{new_uid()}_7_1700000000_5_11_3_8"))
     assert isinstance(trouble, Trouble)
     assert isinstance(other, Trouble)
+
+
+def test_each_file_is_told_before_it_is_touched_and_some_are_left_alone(folder: Path, packets: list[Packet]) -> None:
+    torn = write_slice(folder, packets[:200])
+    whole = write_slice(folder, packets[:200], seal=True)
+    events: list[Event] = []
+    size = torn.stat().st_size
+    repair_folder(folder, [], events.append, skip=[whole.name])
+    assert [type(event) for event in events] == [RepairBegan, SliceClosed, RepairDone]
+    assert events[0] == RepairBegan(torn.name, size)
+    assert whole.exists()

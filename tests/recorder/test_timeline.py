@@ -111,6 +111,16 @@ def test_a_pause_that_really_was_is_none_of_a_jump() -> None:
     assert [one.packet.dts for one in repaired(packets)] == stamps
 
 
+def test_a_camera_that_outlived_the_machines_sleep_leaves_a_hole_of_its_length() -> None:
+    """Its stamps and the arrivals (`recorder.clocks`) both went on for ten minutes: a pause, no jump to be mended."""
+    timeline = Timeline()
+    timeline.begin_session([VIDEO])
+    before = [timeline.repair(packet(VIDEO, n * FRAME, arrival=7 + n / 25)) for n in range(25)]
+    after = timeline.repair(packet(VIDEO, (25 + 600 * 25) * FRAME, arrival=7 + 1 + 600))
+    assert after.at - before[-1].at == pytest.approx(600.04)
+    assert timeline.repairs.total == 0
+
+
 def test_missing_equal_and_backward_stamps_are_counted() -> None:
     timeline = Timeline()
     timeline.begin_session([VIDEO])

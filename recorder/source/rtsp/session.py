@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import heapq
 import os
-import time
 from collections.abc import Generator
 from contextlib import suppress
 from typing import TypeVar
 
+from recorder.clocks import monotonic
 from recorder.errors import SourceError
 from recorder.packets import Packet
 from recorder.source.rtsp import rtcp
@@ -85,11 +85,11 @@ class Session:
         assert self._dialogue is not None
         self.chosen = chosen
         self._run(self._dialogue.set_up([one.media for one in chosen], self._transport), until)
-        self._make_lanes(time.monotonic())  # what comes before PLAY is answered belongs to the stream already
+        self._make_lanes(monotonic())  # what comes before PLAY is answered belongs to the stream already
         self._run(self._dialogue.play(), until)
         for lane in self._lanes:
             lane.begin()
-        now = time.monotonic()
+        now = monotonic()
         self._keep_alive_at = now + self._keep_alive_sec
         self._report_at = now + REPORT_SEC
 
@@ -125,10 +125,10 @@ class Session:
 
     def pump(self, until: float) -> list[Packet]:
         """Wait until something comes, take all that is there, and give what has become whole."""
-        now = time.monotonic()
+        now = monotonic()
         if now < self._next_batch_at:
             wait(self._wake, (), -1, min(self._next_batch_at, until))
-            now = time.monotonic()
+            now = monotonic()
         if now >= until:
             raise TimeoutError
         self._mind_session(now)
@@ -140,7 +140,7 @@ class Session:
             self._next_batch_at = now + self.batch_sec
         else:
             self._wait_for_more(min(until, self._keep_alive_at))
-            now = time.monotonic()
+            now = monotonic()
         for lane in self._lanes:
             if lane.ordering.holding:
                 lane.now = now
@@ -189,7 +189,7 @@ class Session:
         for pair in self._ports:
             descriptors += [pair.rtp.fileno(), pair.rtcp.fileno()]
         if any(lane.ordering.holding for lane in self._lanes):
-            until = min(until, time.monotonic() + self.batch_sec + DATAGRAM_BATCH_SEC)
+            until = min(until, monotonic() + self.batch_sec + DATAGRAM_BATCH_SEC)
         wait(self._wake, descriptors, -1, until)
 
     def _packets(self, now: float) -> list[Packet]:
@@ -230,7 +230,7 @@ class Session:
             if not self._udp:
                 channel = (way.channels or (2 * number, 2 * number + 1))[1]
                 header = bytes((0x24, channel)) + len(report).to_bytes(2, "big")
-                self._connection.send(header + report, time.monotonic() + _COURTESY_SEC)
+                self._connection.send(header + report, monotonic() + _COURTESY_SEC)
             elif way.server_ports is not None:
                 self._ports[number].rtcp.sendto(report, (self._connection.peer, way.server_ports[1]))
 
@@ -248,7 +248,7 @@ class Session:
         while messages:
             message = messages.popleft()
             if not message.status:
-                self._connection.send(answer(message), time.monotonic() + _COURTESY_SEC)
+                self._connection.send(answer(message), monotonic() + _COURTESY_SEC)
                 if message.method in ("REDIRECT", "TEARDOWN"):
                     raise EOFError
             elif self._keeping is not None and message.cseq in (None, self._keeping[0]):
@@ -278,12 +278,12 @@ class Session:
                     return message
                 if not message.status:
                     self._connection.send(answer(message), until)
-            if not self._take_stream(time.monotonic()) and not wait(self._wake, [self._connection.fileno()], -1, until):
+            if not self._take_stream(monotonic()) and not wait(self._wake, [self._connection.fileno()], -1, until):
                 raise TimeoutError
 
     def _send(self, request: Request) -> None:
         self._cseq += 1
-        self._connection.send(request.encode(self._cseq), time.monotonic() + self._answer_sec)
+        self._connection.send(request.encode(self._cseq), monotonic() + self._answer_sec)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -294,7 +294,7 @@ class Session:
         self._wake = self._keeping = None
         self._connection.detach_wake()
         with suppress(OSError, EOFError, Malformed, Refused, Redirected, SourceError):
-            self._run(self._dialogue.tear_down(), time.monotonic() + FAREWELL_SEC)
+            self._run(self._dialogue.tear_down(), monotonic() + FAREWELL_SEC)
             return True
         return False
 

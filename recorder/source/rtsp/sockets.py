@@ -8,9 +8,9 @@ import select
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterable
 
+from recorder.clocks import monotonic
 from recorder.errors import SourceError
 
 UDP_BUFFER_BYTES = 4 << 20
@@ -61,7 +61,7 @@ def wait(wake: Wake | None, readable: Iterable[int], writable: int, until: float
         if wake.is_set:
             raise Stopped
         poll.register(wake.fileno(), select.POLLIN)
-    ready = {descriptor for descriptor, _ in poll.poll(max(0.0, until - time.monotonic()) * 1000)}
+    ready = {descriptor for descriptor, _ in poll.poll(max(0.0, until - monotonic()) * 1000)}
     if wake is not None and wake.is_set:
         raise Stopped
     return ready
@@ -121,7 +121,7 @@ class Connection:
             try:
                 rest = rest[self._live.send(rest) :]
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                if not wait(self._wake, (), self.fileno(), until) and time.monotonic() >= until:
+                if not wait(self._wake, (), self.fileno(), until) and monotonic() >= until:
                     raise TimeoutError("the camera takes nothing") from None
 
     def receive(self, into: memoryview) -> int:

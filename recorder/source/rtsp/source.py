@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from urllib.parse import unquote, urlsplit
 
+from recorder.clocks import monotonic
 from recorder.errors import RefusedUrl, SourceError
 from recorder.packets import Packet, Track
 from recorder.source import failures
@@ -49,7 +49,7 @@ class RtspSource:
 
     def open(self) -> tuple[Track, ...]:
         """Connect, find the tracks, have them sent; see `Source.open`. Raises `NotOurs` where FFmpeg should try."""
-        until = time.monotonic() + self._limits.connect_sec
+        until = monotonic() + self._limits.connect_sec
         try:
             self._follow(until)
             return self._find_tracks(until)
@@ -94,7 +94,7 @@ class RtspSource:
 
     def _connect(self, target: Address, login: Login, until: float) -> None:
         session = self._session = Session(self._wake, udp=self._udp, answer_sec=self._limits.stall_sec)
-        patience = time.monotonic() + min(self._limits.connect_sec, self._limits.stall_sec)
+        patience = monotonic() + min(self._limits.connect_sec, self._limits.stall_sec)
         try:
             session.connect(target.host, target.port, target.scheme == "rtsps", min(until, patience))
         except OSError as error:
@@ -141,7 +141,7 @@ class RtspSource:
     def _fetch(self) -> None:
         session = self._session
         assert session is not None
-        began = time.monotonic()
+        began = monotonic()
         try:
             while not self._ready:
                 self._ready.extend(session.pump(began + self.stall_sec))

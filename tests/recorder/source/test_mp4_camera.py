@@ -128,6 +128,19 @@ def test_a_late_reader_catches_up_and_the_pace_does_not_drift(sample: MakeSample
     assert max(lateness[150:]) < 0.01
 
 
+def test_what_came_while_the_machine_slept_is_gone(sample: MakeSample) -> None:
+    """The clock goes on in suspend: no hour of film is played at once, the connection is lost and made anew."""
+    now = 100.0
+    camera = Mp4Camera(SourceSpec("file", str(sample())), monotonic=lambda: now, wait=lambda _: False)
+    camera.open()
+    camera.read()
+    now += 3600.0
+    with pytest.raises(SourceError, match="3600 s") as lost:
+        camera.read()
+    camera.close()
+    assert lost.value.cause == "stalled"
+
+
 def test_real_time_on_the_real_clock(sample: MakeSample) -> None:
     camera = open_source(SourceSpec("file", str(sample())), Limits())
     began = time.monotonic()
