@@ -94,10 +94,12 @@ class Watching:
     """What is called black, frozen, silent and without audio, and for how long it must last; 0 seconds: not watched.
 
     `black_luma` counts from black, 0 to 255.  `sound`: "auto" misses a track that this recorder has once had,
-    "required" any, "ignored" none.  `look_sec`: how often picture and sound are decoded, 0: never.
+    "required" any, "ignored" none.  `look_sec`: how often picture and sound are decoded, 0: never; looks that take
+    long (large H.265 pictures) become rarer, so that they take no more than `cpu_share` of a core.
     """
 
     look_sec: float = 10.0
+    cpu_share: float = 0.001
     black_sec: float = 30.0
     black_luma: float = 12.0
     frozen_sec: float = 120.0

@@ -17,8 +17,6 @@ from recorder.specs import AlarmKind, Watching
 from recorder.stream import Stream
 from recorder.watching import FRESH_SEC, Finding, Watch
 
-CPU_SHARE = 0.001
-"""Looks that take long (large H.265 pictures) become rarer, so that they take no more of a core than this."""
 _SOUND_PACKETS = 24  # half a second of AAC at 48 kHz
 _BETWEEN_PACKETS = 50
 _GOLDEN = 0.618_034
@@ -112,7 +110,7 @@ class Watcher:
     def _pause_sec(self, took: float) -> float:
         """Until the next look: never the same twice in a row, so that a film's loop is not met at the same place."""
         spread = 0.75 + 0.5 * (next(self._looks) * _GOLDEN % 1)
-        return max(self._limits.look_sec * spread, took / CPU_SHARE)
+        return max(self._limits.look_sec * spread, took / self._limits.cpu_share)
 
     def _tell(self, stream: Stream, found: list[Finding]) -> None:
         for one in found:
