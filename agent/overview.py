@@ -28,7 +28,7 @@ from agent.status import (
     UploadsView,
 )
 from agent.uploads import Uploads
-from agent.wire.models import CameraStatus, Hello, StatusReport
+from agent.wire.models import CameraStatus, ChannelAlarm, Hello, StatusReport
 
 NEXT_LESSONS = 5
 
@@ -122,6 +122,11 @@ class Overview:
                 detail=channel.shown_link.detail,
                 video=channel.shown_link.video,
                 audio=channel.shown_link.audio,
+                alarms=tuple(
+                    ChannelAlarm(kind=alarm.kind, since=alarm.since, detail=alarm.detail)
+                    for alarm in self.alarms()
+                    if alarm.camera_id == camera_id
+                ),
             )
             for camera_id, channel in sorted(self._fleet.channels.items())
         )

@@ -15,6 +15,10 @@ from recorder.protocol import GapFound
 from recorder.specs import SliceFacts
 
 ALIVE_SEC = 10.0
+_OF_SLICE = (
+    *("stem", "slice_id", "slice_inx", "camera_id", "course_id", "path", "thumbnail", "started_at", "media_sec"),
+    *("overlap_sec", "size", "sha256", "video", "audio"),
+)
 
 
 class JournalError(Exception):
@@ -246,30 +250,9 @@ class Journal:
         """A finished slice. False when the journal knew it already."""
         with self._transaction() as db:
             added = db.execute(
-                "INSERT OR IGNORE INTO slice (stem, slice_id, slice_inx, camera_id, course_id, path, thumbnail,"
-                " started_at, media_sec, overlap_sec, size, sha256, video, audio, repaired, state)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(
-                        facts.stem,
-                        facts.slice_id,
-                        facts.slice_inx,
-                        facts.camera_id,
-                        facts.course_id,
-                        facts.path,
-                        facts.thumbnail,
-                    ),
-                    *(
-                        facts.started_at,
-                        facts.media_sec,
-                        facts.overlap_sec,
-                        facts.size,
-                        facts.sha256,
-                        facts.video,
-                        facts.audio,
-                    ),
-                    *(int(facts.repaired), SliceState.RECORDED),
-                ),
+                f"INSERT OR IGNORE INTO slice ({', '.join(_OF_SLICE)}, repaired, state)"  # noqa: S608
+                f" VALUES ({'?, ' * len(_OF_SLICE)}?, ?)",
+                (*(getattr(facts, name) for name in _OF_SLICE), int(facts.repaired), SliceState.RECORDED),
             ).rowcount
             self._found(db, facts)
             db.execute(

@@ -52,6 +52,11 @@ COMMON: Table = {
     "cause_asleep": ("本机休眠", "this machine slept"),
     "cause_no_key_frame": ("没有关键帧", "no key frame"),
     "cause_stopped": ("手动停止", "stopped by hand"),
+    "alarm_not_recording": ("应录未录", "should be recording and is not"),
+    "alarm_black": ("画面全黑", "the picture is black"),
+    "alarm_frozen": ("画面静止", "the picture stands still"),
+    "alarm_silent": ("没有声音", "the sound is silent"),
+    "alarm_no_audio": ("缺少音轨", "no sound arrives"),
 }
 
 
@@ -79,8 +84,15 @@ class Words:
 
     def cause(self, cause: str) -> str:
         """A gap's or a channel's cause; one that is not known here as it came."""
-        pair = COMMON.get(f"cause_{cause}")
-        return pair[self._column] if pair else cause
+        return self._known("cause", cause)
+
+    def alarm(self, kind: str) -> str:
+        """What stands wrong; a kind that is not known here as it came."""
+        return self._known("alarm", kind)
+
+    def _known(self, what: str, word: str) -> str:
+        pair = COMMON.get(f"{what}_{word}")
+        return pair[self._column] if pair else word
 
 
 def preferred(accept_language: str) -> str:

@@ -122,6 +122,16 @@ class RegisterReply(WireModel):
     gather: GatherSettings = GatherSettings()
 
 
+class ChannelAlarm(WireModel):
+    """Something that stands wrong about a channel since `since` (Unix seconds): `not_recording`, `black`, `frozen`,
+    `silent`, `no_audio`.
+    """
+
+    kind: str
+    since: float
+    detail: str = ""
+
+
 class CameraStatus(WireModel):
     """One channel in `hello`, `status` events and status reports. `status` 1 online, 0 offline, -1 not known since
     start.
@@ -135,6 +145,7 @@ class CameraStatus(WireModel):
     detail: str = ""
     video: str = ""
     audio: str = ""
+    alarms: tuple[ChannelAlarm, ...] = ()
 
 
 class Hello(WireModel):

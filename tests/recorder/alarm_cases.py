@@ -55,10 +55,11 @@ CASES = (
 
 @dataclass(slots=True)
 class Run:
-    """What became of a case. `first_at` is the wall clock of the film's beginning."""
+    """What became of a case. Wall clock: the film began at `film_at`, its recording at `first_at`."""
 
     case: Case
     recorder: Recorder
+    film_at: float = 0.0
     first_at: float = 0.0
 
     @property
@@ -95,6 +96,7 @@ def _follow(run: Run) -> None:
     recorder, length = run.recorder, sum(phase.seconds for phase in run.case.phases)
     while recorder.until(LinkChanged).state != "online":
         pass
+    run.film_at = time.time()
     recorder.until(Pulse)  # the ring holds the film's first pictures
     recorder.order(BeginRecording(RecordingSpec(11, 5), time.time()))
     run.first_at = recorder.until(RecordingBegan).first_at

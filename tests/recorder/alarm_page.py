@@ -121,15 +121,17 @@ class Drawing:
             self._parts.append(
                 f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}" class="mark"/>'
             )
-            self.text(WIDTH - RIGHT - 4, y(value) - 3, label, 'class="label"')
-        line = " ".join(f"{self.x(at):.1f},{y(value):.1f}" for at, value in points)
-        self._parts.append(f'<polyline points="{line}" class="value"/>')
+            self.text(WIDTH - RIGHT - 4, y(value) + (10 if label.startswith("still") else -3), label, 'class="label"')
+        for piece in _unbroken(points):
+            line = " ".join(f"{self.x(at):.1f},{y(value):.1f}" for at, value in piece)
+            self._parts.append(f'<polyline points="{line}" class="value"/>')
         self._top += ROW + GAP
 
     def alarm(self, run: Run) -> None:
         """From when to when the case was so, and the alarm stood."""
         case = run.case
-        bars = [("in the film", "film", case.since, case.until)] if case.alarm else []
+        begun = run.first_at - run.film_at
+        bars = [("in the film", "film", case.since - begun, case.until - begun)] if case.alarm else []
         for raised, cleared in zip(run.raised, run.cleared, strict=False):
             bars.append((f"alarm: {raised.kind}", "alarm", raised.since - run.first_at, cleared.until - run.first_at))
         if not bars:
@@ -157,6 +159,17 @@ class Drawing:
             f"<style>{style}</style><rect width='100%' height='100%' fill='#fff'/>"
             f'<text x="8" y="20" class="title">{title}</text>{"".join(self._parts)}</svg>\n'
         )
+
+
+def _unbroken(points: list[tuple[float, float]]) -> Iterable[list[tuple[float, float]]]:
+    """The points in pieces, each without a pause of more than a second."""
+    piece: list[tuple[float, float]] = []
+    for point in points:
+        if piece and point[0] - piece[-1][0] > 1.0:
+            yield piece
+            piece = []
+        piece.append(point)
+    yield piece
 
 
 def draw(run: Run) -> str:
@@ -199,7 +212,7 @@ def main(folder: Path) -> None:
         for run in runs:
             (folder / f"{slug(run.case)}.svg").write_text(draw(run), encoding="utf-8")
             raised = run.raised[0] if run.raised else None
-            delay = f"{raised.since - run.first_at - run.case.since:+.1f} s" if raised else "-"
+            delay = f"{raised.since - run.film_at - run.case.since:+.1f} s" if raised else "-"
             print(f"| {run.case.name} | {run.case.alarm or 'none'} | {delay} | {told(raised)} |")
     forks.close()
 

@@ -16,7 +16,7 @@ from agent.standalone.api.paging import page
 from agent.standalone.api.params import Kind, Param, Params
 from agent.standalone.gather.hub import Order
 from agent.standalone.gather.rows import bump, wire_camera
-from agent.standalone.store.schema import Camera, Gather, Grade, Image, Lesson, Record, School, StoredFile
+from agent.standalone.store.schema import Alarm, Camera, Gather, Grade, Image, Lesson, Record, School, StoredFile
 from agent.standalone.store.trash import throw_away
 from agent.wire.commands import CameraRef
 
@@ -123,7 +123,7 @@ def del_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order
         if camera is None:
             continue
         throw_away(session, StoredFile.camera_id == camera_id)
-        for table in (Record, Image):
+        for table in (Record, Image, Alarm):
             session.execute(delete(table).where(table.camera_id == camera_id))
         for lesson in session.scalars(select(Lesson).where(Lesson.camera_id == camera_id)):
             session.delete(lesson)

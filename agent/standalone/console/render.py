@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agent.standalone.clocktime import length_text
-from agent.standalone.console.view import ChannelView, Dashboard, LessonView, RecordView
+from agent.standalone.console.view import AlarmLine, ChannelView, Dashboard, LessonView, RecordView
 from agent.standalone.console.words import Words
 from agent.standalone.services import Services
-from agent.web.markup import Markup, asset, html
+from agent.web.markup import Markup, asset, html, joined
 from agent.web.parts import LessonLine, lesson_line, listed, page, picture
 
 
@@ -81,6 +81,10 @@ class Renderer:
     def _list(self, items: Iterable[Markup], empty: str) -> Markup:
         return listed(items, self._words[empty])
 
+    def _alarm(self, alarm: AlarmLine) -> str:
+        words = self._words
+        return f"{words.alarm(alarm.kind)} · {words['since']} {self._clock(alarm.since)}"
+
     def _channel(self, channel: ChannelView) -> Markup:
         words = self._words
         on = ", ".join(title or words["by_hand"] for title in channel.recording)
@@ -94,7 +98,10 @@ class Renderer:
             state=words[channel.state],
             recording_kind="on" if on else "idle",
             recording=f"{words['recording']}: {on}" if on else words["idle"],
-            trouble=trouble,
+            trouble=joined(
+                html('<span class="line">{text}</span>', text=text)
+                for text in (*filter(None, (trouble,)), *map(self._alarm, channel.alarms))
+            ),
             media=channel.media,
             taken=f"{words['picture_of']} {self._clock(channel.taken)}" if channel.taken else "",
         )

@@ -11,11 +11,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from agent.standalone.clocktime import week_id
-from agent.standalone.store.schema import Camera, Course, Gather, Image, Lesson, Record, Subject, Teacher
+from agent.standalone.store.schema import Alarm, Camera, Course, Gather, Image, Lesson, Record, Subject, Teacher
 from agent.web.parts import GapView
 
 RECENT = 24
 LessonState = Literal["upcoming", "on", "silent", "closing", "done", "unreported"]
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmLine:
+    """Something that stands wrong about a channel since this Unix second; `kind` has a word `alarm_<kind>`."""
+
+    kind: str
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,7 @@ class ChannelView:
     taken: float
     recording: tuple[str, ...]
     media: str
+    alarms: tuple[AlarmLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +117,15 @@ def _channels(session: Session, now: float, subjects: dict[int, str]) -> list[Ch
                 taken=image.taken if image else 0.0,
                 recording=tuple(titles.get(slice_id, "") for slice_id in ids),
                 media=" · ".join(filter(None, (camera.video, camera.audio))),
+                alarms=_alarms(session, camera.camera_id) if alive else (),
             )
         )
     return found
+
+
+def _alarms(session: Session, camera_id: int) -> tuple[AlarmLine, ...]:
+    query = select(Alarm).where(Alarm.camera_id == camera_id).order_by(Alarm.since)
+    return tuple(AlarmLine(alarm.kind, alarm.since) for alarm in session.scalars(query))
 
 
 def _channel_state(camera: Camera, alive: bool) -> str:

@@ -29,6 +29,7 @@ _WORDS: Table = {
     "enrol_key": ("采集端接入密钥", "Enrol key for agents"),
     "disconnected": ("与服务器的连接已断开，正在重试…", "The server cannot be reached; trying again…"),
     "not_found": ("没有这个录像。", "There is no such recording."),
+    "since": ("自", "since"),
 }
 
 

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from agent.standalone.gather.files import STORAGE_PREFIX
 from agent.standalone.gather.http import Caller, Refused, answer, body, caller
 from agent.standalone.services import SERVICES
-from agent.standalone.store.schema import Camera, Course, Gap, Gather, Image, Lesson, Record, StoredFile
+from agent.standalone.store.schema import Alarm, Camera, Course, Gap, Gather, Image, Lesson, Record, StoredFile
 from agent.wire.models import (
     CameraStatus,
     EventFrame,
@@ -129,6 +131,8 @@ def take_camera(session: Session, gather_id: int, report: CameraStatus) -> None:
     camera.wanted = int(report.wanted)
     camera.cause, camera.detail = report.cause, report.detail
     camera.video, camera.audio = report.video, report.audio
+    session.execute(delete(Alarm).where(Alarm.camera_id == camera.camera_id))
+    session.add_all(Alarm(camera_id=camera.camera_id, **alarm.model_dump()) for alarm in report.alarms)
 
 
 def take_event(session: Session, who: Caller, frame: EventFrame, now: float) -> None:
@@ -144,6 +148,17 @@ def take_event(session: Session, who: Caller, frame: EventFrame, now: float) -> 
     elif frame.event == "recording" and isinstance(data.get("slice_id"), int):
         others = [slice_id for slice_id in camera.recording if slice_id != data["slice_id"]]
         camera.recording = others if data.get("ended") else [*others, data["slice_id"]]
+    elif frame.event == "alarm" and isinstance(data.get("alarm"), str) and isinstance(data.get("since"), int | float):
+        _take_alarm(session, camera.camera_id, data)
+
+
+def _take_alarm(session: Session, camera_id: int, data: Mapping[str, Any]) -> None:
+    known = session.get(Alarm, (camera_id, data["alarm"]))
+    if data.get("state") == "raised" and known is None:
+        alarm = Alarm(camera_id=camera_id, kind=data["alarm"], since=data["since"], detail=str(data.get("detail", "")))
+        session.add(alarm)
+    elif data.get("state") == "cleared" and known is not None:
+        session.delete(known)
 
 
 def take_lesson(session: Session, who: Caller, report: RecordingReport, now: float) -> None:

@@ -65,8 +65,9 @@ class Database:
             version = session.get(Meta, "schema")
             if version is not None:
                 _check_version(version.value)
+            Base.metadata.create_all(session.connection())  # a database of before may lack a table
+            if version is not None:
                 return
-            Base.metadata.create_all(session.connection())
             first_rows(session, now)
             session.add(Meta(name="schema", value=str(SCHEMA_VERSION)))
 

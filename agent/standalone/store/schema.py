@@ -225,6 +225,16 @@ class Gap(Base):
     detail: Mapped[str] = mapped_column(default="")
 
 
+class Alarm(Base):
+    """What stands wrong about a channel, as its agent last said."""
+
+    __tablename__ = "alarm"
+    camera_id: Mapped[int] = mapped_column(ForeignKey("camera.camera_id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[float]
+    detail: Mapped[str] = mapped_column(default="")
+
+
 class StoredFile(Base):
     """A finished upload: `path` below the data folder; a name belongs to the agent that brought it first."""
 
