@@ -142,9 +142,9 @@ class LibavSource:
     def _await_picture(self, stream: VideoStream) -> Track | None:
         """The track of an announced picture once its first key frame is there; nothing that came meanwhile is lost."""
         early: list[AvPacket[Stream]] = []
-        give_up = time.monotonic() + KEY_FRAME_SEC
+        give_up = monotonic() + KEY_FRAME_SEC
         track = None
-        while track is None and time.monotonic() < give_up:
+        while track is None and monotonic() < give_up:
             packet = self._next_raw()
             early.append(packet)
             if packet.stream_index == stream.index and packet.is_keyframe:
