@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -125,14 +126,19 @@ def failure(where: str, probed: SourceProbed, user: str) -> Finding:
         "unusable": "camera_unusable",
         "no_probe": "camera_no_probe",
     }.get(probed.cause, "camera_silent")
-    return error(code, where, user=user, why=probed.detail or probed.cause, examples=_EXAMPLES)
+    return error(code, where, user=user, why=_why(probed), examples=_EXAMPLES)
+
+
+def _why(probed: SourceProbed) -> str:
+    """What the recorder said, without the address that stands before it already."""
+    return re.sub(r"^\S+://\S+: ", "", probed.detail) or probed.cause
 
 
 def seen(where: str, probed: SourceProbed) -> Iterator[Finding]:
     """Something came: is it what a recording needs?"""
     left_out = [reason for reason in probed.dropped if _BETTER not in reason]
     if probed.cause:
-        yield error("camera_broke_off", where, packets=probed.packets, why=probed.detail)
+        yield error("camera_broke_off", where, packets=probed.packets, why=_why(probed))
     elif not probed.video:
         yield error("camera_no_picture", where, audio=probed.audio, why="; ".join(left_out))
         return

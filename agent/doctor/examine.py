@@ -47,7 +47,9 @@ async def examine(found: LoadedConfig, daemon: Daemon, say: Words, *, as_service
     seen = await check_server(found, _token(config))
     findings += clock.check_clock(seen.offset_sec, clock.kernel_synchronised(), time.time())
     findings += clock.check_zone(known.timezone)
-    findings += seen.findings
+    of_daemon = _server_of(daemon, config.server.url)
+    findings += of_daemon
+    findings += seen.findings if config.server.url or not of_daemon else []
     if as_service:
         findings += await asyncio.to_thread(lambda: list(service.check_service(unit, config)))
     cameras, rates = await _cameras(config, known, daemon)
@@ -85,6 +87,20 @@ def _running(config: Config, daemon: Daemon, say: Words) -> list[Finding]:
         return [ok("daemon_well")]
     severe = error if verdict.health is Health.NOT_RECORDING else warning
     return [severe("daemon_troubled", why="; ".join(verdict.reasons))]
+
+
+def _server_of(daemon: Daemon, configured: str) -> list[Finding]:
+    """What the running daemon says of its server, where that is another one than the configuration's: `standalone` has
+    one of its own, and a changed address needs a restart.
+    """
+    view = daemon.status
+    if view is None or not view.server or view.server == configured:
+        return []
+    if configured:
+        return [warning("server_differs", configured, running=view.server)]
+    if view.link == "connected":
+        return [ok("server_connected", view.server)]
+    return [warning("server_away", view.server, why=view.link_detail or view.link)]
 
 
 async def _cameras(config: Config, known: Known, daemon: Daemon) -> tuple[list[Finding], list[float]]:

@@ -33,7 +33,8 @@ class Finding:
         return self._say(2 if language == "en" else 3)
 
     def _say(self, column: int) -> str:
-        return redact(PHRASES[self.code][column].format(where=self.where, **self.data))
+        data = {key: redact(value) if isinstance(value, str) else value for key, value in self.data.items()}
+        return PHRASES[self.code][column].format(where=redact(self.where), **data)
 
     def as_json(self, language: Language) -> dict[str, Any]:
         """For programs, and for those who read them."""

@@ -143,6 +143,19 @@ _SERVER: dict[str, Phrase] = {
         "",
         "",
     ),
+    "server_connected": ("the running daemon is connected to {where}", "守护进程已连接到 {where}", "", ""),
+    "server_away": (
+        "the running daemon is not connected to {where}: {why}",
+        "守护进程未连接到 {where}：{why}",
+        "`gather-agent logs` says more",
+        "参见 gather-agent logs",
+    ),
+    "server_differs": (
+        "the running daemon uses {running}, the configuration says {where}",
+        "守护进程使用 {running}，而配置为 {where}",
+        "restart the service: systemctl restart gather-agent",
+        "请重启服务：systemctl restart gather-agent",
+    ),
     "server_none": (
         "no server is configured: what is recorded stays on this machine",
         "未配置服务器：录像保留在本机",

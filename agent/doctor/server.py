@@ -111,12 +111,17 @@ async def _status(client: ServerClient, bearer: str, seen: ServerSeen) -> tuple[
     if date := response.headers.get("Date"):
         seen.offset_sec = before + took / 2 - (parsedate_to_datetime(date).timestamp() + 0.5)
     if response.status not in (400, 401, 403, 422):
-        raise ValueError(f"HTTP {response.status}: {content[:100]!r}")
+        raise ValueError(_quoted(response.status, content))
     try:
         Reply.model_validate_json(content)
     except ValueError:
-        raise ValueError(f"HTTP {response.status}: {content[:100]!r}") from None
+        raise ValueError(_quoted(response.status, content)) from None
     return response.status, took * 1000
+
+
+def _quoted(status: int, content: bytes) -> str:
+    beginning = " ".join(content[:100].decode(errors="replace").split())
+    return f"HTTP {status}: {beginning}" if beginning else f"HTTP {status}"
 
 
 def _judge(found: LoadedConfig, has_token: bool, has_key: bool, answers: list[tuple[int, float]]) -> Iterator[Finding]:

@@ -52,6 +52,8 @@ def test_a_daemon_that_runs_is_asked(house: House, sample: MakeSample, capsys: p
     code, found = doctor(capsys, "--home", str(house.home))
     assert (code, found["daemon_well"]["severity"]) == (0, "ok")
     assert found["camera_online"]["where"] == "1 Room 101"
+    assert found["server_connected"]["where"] == "http://school", "the daemon's own, whatever the file says"
+    assert "server_none" not in found
     # Away for the daemon: it is looked at, and found.
     house.behind.cameras = CamerasView(now=1.0, cameras=(channel(state="waiting"),))
     code, found = doctor(capsys, "--home", str(house.home))
