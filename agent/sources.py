@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
+from agent.logs import HIDDEN
 from agent.wire.models import WireCamera
+from recorder.source.urls import redact
 from recorder.specs import SourceSpec
 
 IPC = 0
@@ -88,6 +90,5 @@ def describe(camera: WireCamera) -> str:
 
 
 def shown(address: str) -> str:
-    """An address without user and password."""
-    scheme, separator, rest = address.partition("://")
-    return scheme + separator + rest.rpartition("@")[2] if separator else address
+    """An address without user, password and telling query fields."""
+    return redact(address).replace(f"://{HIDDEN}@", "://")

@@ -342,13 +342,22 @@ class Config(BaseModel):
 
 def secrets_of(config: Config) -> list[str]:
     """Every secret in it, and what of an address is secret: to be hidden wherever they turn up."""
-    found = [config.server.enrol_key.get_secret_value()]
-    addresses = [config.standalone.database, *(one.get_secret_value() for one in config.record.sub_streams.values())]
-    for address in addresses:
-        userinfo = address.partition("://")[2].partition("/")[0].rpartition("@")[0]
-        password = userinfo.partition(":")[2]
-        found += [password, unquote(password)]
+    found = []
+    for _, section in config:
+        for value in dict(section).values():
+            for one in value.values() if isinstance(value, dict) else (value,):
+                if isinstance(one, SecretStr):
+                    found += [one.get_secret_value(), *_passwords(one.get_secret_value())]
+                elif isinstance(one, str):
+                    found += _passwords(one)
     return [secret for secret in found if secret]
+
+
+def _passwords(text: str) -> list[str]:
+    """The password of an address, as it is written and as it is meant."""
+    userinfo = text.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    password = userinfo.partition(":")[2]
+    return [password, unquote(password)]
 
 
 def _http_url(url: str) -> str:
