@@ -90,7 +90,7 @@ class MqttBridge:
                 wait = backoff.next()
                 level = logging.INFO if str(error) == told else logging.WARNING
                 told = str(error)
-                log.log(level, "MQTT broker %s: %s; next try in %.0f s", where, error, wait)
+                log.log(level, "MQTT broker %s: %s; next try in %.0f s", where, told, wait)
                 await asyncio.sleep(wait)
             finally:
                 await ended(session)
