@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,10 +46,11 @@ def noon_zone() -> str:
 class School:
     """`gather-agent serve` and `gather-agent run`, each with a home below `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **env: str) -> None:
         self.folder = folder
         self.slices = folder / "agent/media/slices"
         self._env = os.environ | {"GATHER__TIME__ZONE": noon_zone(), "GATHER__STANDALONE__PORT": str(free_port())}
+        self._env |= env
         self.server = self._start("serve", "server")
         self.url = f"http://127.0.0.1:{self._env['GATHER__STANDALONE__PORT']}"
         secrets = until("the server's secrets", self._secrets)
@@ -100,6 +101,10 @@ class School:
 
     def lesson_now(self, film: Path, minutes: int = 55) -> tuple[int, int]:
         """A channel that plays the film, and a lesson on it that begins now: `(camera_id, course_id)`."""
+        return self.lesson_now_from({"stream_prop": 1, "stream_mp4": film}, minutes)
+
+    def lesson_now_from(self, source: Mapping[str, object], minutes: int = 55) -> tuple[int, int]:
+        """The same from any source, by its fields of API v1."""
         (gather,) = until("the agent's registration", lambda: self.api("list_gather")["data"])
         self.api("mod_gather", gather_id=gather["gather_id"], slice_val=1, inter_val=1, snap_val=1)
         camera = self.api(
@@ -107,8 +112,7 @@ class School:
             camera_name="101",
             gather_id=gather["gather_id"],
             grade_id=1,
-            stream_prop=1,
-            stream_mp4=film,
+            **source,
         )
         now = datetime.now(ZoneInfo(noon_zone()))
         course = self.api(
