@@ -32,8 +32,8 @@ Kind = Literal[
     "unusable",  # set aside by a repair
 ]
 LOSSES: frozenset[Kind] = frozenset({"lost", "damaged", "journal"})
-MENDED: frozenset[Kind] = frozenset({"unknown", "open", "gone"})
-"""What a repair puts right."""
+MENDED: frozenset[Kind] = frozenset({"unknown", "open", "gone", "lost"})
+"""What a repair puts right; what is lost stays lost, and is named as a gap of its lesson from then on."""
 _WORST_FIRST = {kind: rank for rank, kind in enumerate(get_args(Kind))}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from agent.journal import Journal, RecordingRow, SliceRow
+from agent.journal import Journal, RecordingRow, SliceRow, SliceState
 from agent.ledger import Span, account, account_so_far, missing_sec
 from agent.status import GapView, LessonOutcome, LessonState, SliceProgress, SliceView
 from agent.timetable import Lesson
@@ -78,7 +78,8 @@ def _of_lesson(lesson: Lesson, names: Mapping[int, str], now: float) -> LessonOu
 
 def _of_recording(kept: Kept, doing: Now | None, names: Mapping[int, str], now: float) -> LessonOutcome:
     row = kept.row
-    spans = [Span(one.started_at, one.started_at + one.media_sec) for one in kept.slices]
+    there = [one for one in kept.slices if one.state is not SliceState.GIVEN_UP]
+    spans = [Span(one.started_at, one.started_at + one.media_sec) for one in there]
     end = now if row.planned_end is None else row.planned_end
     is_on = row.ended_at is None and (doing is not None or now < end + CLOSING_SEC)
     due = Span(row.planned_start, min(end, now) if is_on else end)

@@ -166,8 +166,10 @@ class GapView(View):
     detail: str = ""
 
 
-SliceProgress = Literal["recorded", "uploaded", "confirmed", "removed"]
-"""How far a slice is: on this disk; in the storage; known to the server; and gone from this disk after that."""
+SliceProgress = Literal["recorded", "uploaded", "confirmed", "removed", "given_up"]
+"""How far a slice is: on this disk; in the storage; known to the server; gone from this disk after that; or gone
+before it was uploaded, which is a gap.
+"""
 
 
 class SliceView(View):

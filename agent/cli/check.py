@@ -54,7 +54,9 @@ def _check(path: Path, config: Config, level: Any) -> Checkup:
 
 
 async def _repair(found: Checkup, config: Config) -> None:
-    """As the daemon repairs at its start; and what the server has and this disk has not is called removed."""
+    """As the daemon repairs at its start; what the server has and this disk has not is called removed, and what nobody
+    has becomes a gap of its lesson, for people and for the server.
+    """
     slices = config.paths.media / "slices"
     journal = JournalThread(config.paths.state / "journal.sqlite")
     host = RecorderHost()
@@ -75,6 +77,8 @@ async def _repair(found: Checkup, config: Config) -> None:
         for finding in found.findings:
             if finding.kind == "gone":
                 await journal.do(Journal.advance, finding.stem, SliceState.REMOVED)
+            elif finding.kind == "lost":
+                await journal.do(Journal.give_up, finding.stem, "the file was gone before it was uploaded")
     finally:
         await host.close()
         await journal.close()

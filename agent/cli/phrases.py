@@ -99,8 +99,8 @@ PHRASES: dict[str, tuple[str, str]] = {
         "日志库中 {slices} 个切片，本机 {files} 个（{size}），检查级别：{level}。",
     ),
     "check_lost": (
-        "LOST: the file is gone and was not uploaded ({about})",
-        "已丢失：文件不存在且尚未上传（{about}）",
+        "LOST: the file is gone and was not uploaded ({about}); --repair makes it a gap of its lesson",
+        "已丢失：文件不存在且尚未上传（{about}）；--repair 会将其记为该课程的缺失",
     ),
     "check_damaged": (
         "DAMAGED and not uploaded: {about}",

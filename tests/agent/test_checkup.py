@@ -128,8 +128,12 @@ async def test_the_command_tells_first_and_mends_what_can_be(
     assert look(home, capsys) == look(home, capsys) == (1, ["open", "gone"]), "looking changes nothing"
     (spool.slices / f"{kept}.mp4").unlink()
     assert look(home, capsys) == (2, ["lost", "open", "gone"])
-    assert await asyncio.to_thread(main, ["check", "--home", str(home), "--repair"]) == 2
-    text = capsys.readouterr().out
-    assert "--repair: 2 put right." in text
-    assert "LOST: the file is gone and was not uploaded (slice 2 of recording 11, channel 7, 60 s)" in text
-    assert look(home, capsys) == (2, ["lost", "unusable"])
+    assert main(["check", "--home", str(home)]) == 2
+    lost = "LOST: the file is gone and was not uploaded (slice 2 of recording 11, channel 7, 60 s)"
+    assert lost in capsys.readouterr().out
+    assert await asyncio.to_thread(main, ["check", "--home", str(home), "--repair"]) == 1
+    assert "--repair: 3 put right." in capsys.readouterr().out
+    assert look(home, capsys) == (1, ["unusable"])
+    journal = Journal(home / "state/journal.sqlite", read_only=True)
+    assert [(gap.cause, gap.length) for gap in journal.named_gaps(11)] == [("disk", 60.0)], "the loss has a name now"
+    journal.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -110,6 +111,14 @@ def test_a_lesson_that_is_over(slices: list[SliceRow], state: str) -> None:
     assert found.coverage is not None
     assert (found.coverage == 1.0) == (state == "recorded")
     assert found.missing_sec == pytest.approx((1 - found.coverage) * 2700)
+
+
+def test_a_slice_that_was_given_up_is_missing_with_its_cause() -> None:
+    gone = replace(piece(START, END), state=SliceState.GIVEN_UP)
+    why = Span(START, END, "disk", "deleted before it was uploaded")
+    found = outcome(Kept(row(ended_at=END), (gone,), (why,)), END + 60)
+    assert (found.state, found.coverage, found.slices[0].state) == ("missed", 0.0, "given_up")
+    assert [(gap.cause, gap.detail) for gap in found.gaps] == [("disk", "deleted before it was uploaded")]
 
 
 def test_a_lesson_called_off_before_it_began_was_not_due() -> None:

@@ -58,7 +58,8 @@ def test_a_clock_that_is_set(tmp_path: Path, reader: str) -> None:
             stage.end()
             return camera, stage.close()
 
-    jumps = itertools.product((3600.0, -3600.0, 7.0, -2.0), (BOTH, ("video",), ("audio",)))
+    each: tuple[tuple[TrackKind, ...], ...] = (BOTH, ("video",), ("audio",))
+    jumps = itertools.product((3600.0, -3600.0, 7.0, -2.0), each)
     acts = {}
     for by_sec, kinds in jumps:
         name = f"{'+'.join(kinds)} by {by_sec:g} s"
