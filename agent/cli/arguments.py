@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from agent import __version__
 from agent.cli.exits import Exit
+from agent.cli.help_zh import HELP_ZH
+from agent.words import Language, language_of
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,7 +23,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(Exit.USAGE, f"{self.prog}: {message}\n")
 
 
-def parser() -> Parser:
+def parser(language: Language = "en") -> Parser:
     """Every command; `module` names the one under `agent.cli` whose `run(args)` does it."""
     top = Parser(prog="gather-agent", description="Records a classroom's cameras by timetable.")
     top.add_argument("--version", action="version", version=f"gather-agent {__version__}")
@@ -33,7 +36,31 @@ def parser() -> Parser:
     check = _command(actions, "check", "config_check", "valid? every problem with its line, and what to write instead")
     check.add_argument("--show-origin", action="store_true", help="every key, its value and where it comes from")
     _json(check)
+    if language == "zh":
+        _translate(top)
     return top
+
+
+def language_wanted(argv: Sequence[str], env: Mapping[str, str]) -> Language:
+    """The language for help: that of `--lang`, also before anything is parsed, else that of the locale."""
+    for word, following in zip(argv, (*argv[1:], ""), strict=False):
+        chosen = following if word == "--lang" else word.partition("--lang=")[2]
+        if chosen in ("en", "zh"):
+            return "zh" if chosen == "zh" else "en"
+    return language_of(env)
+
+
+def _translate(one: argparse.ArgumentParser) -> None:
+    one.description = HELP_ZH.get(one.description or "", one.description)
+    for group in one._action_groups:
+        group.title = HELP_ZH.get(group.title or "", group.title)
+    for action in one._actions:
+        action.help = HELP_ZH.get(action.help or "", action.help)
+        if isinstance(action, argparse._SubParsersAction):
+            for shown in action._choices_actions:
+                shown.help = HELP_ZH.get(shown.help or "", shown.help)
+            for command in action.choices.values():
+                _translate(command)
 
 
 def _services(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from agent.cli.arguments import parser
+from agent.cli.arguments import language_wanted, parser
 from agent.cli.exits import Exit, Stop
 from agent.config import ConfigError
 from agent.logs import redact
@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without Chinese must not end a recording
-    args = parser().parse_args(argv)
+    typed = sys.argv[1:] if argv is None else argv
+    args = parser(language_wanted(typed, os.environ)).parse_args(typed)
     try:
         # By name: `status` does not pay for the daemon, and only two commands load the embedded server.
         return int(importlib.import_module(f"agent.cli.{args.module}").run(args))
