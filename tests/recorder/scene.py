@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,7 +43,9 @@ _forking = threading.Lock()  # a fork server answers one question at a time
 LIMITS = Limits(connect_sec=4.0, stall_sec=2.0, retry_min_sec=0.3, retry_max_sec=2.0)
 """Short enough for a test, long enough for a machine that has other things to do."""
 READERS = ("own", "libav")
-"""Who reads RTSP (`SourceSpec.reader`): every scene is played with each."""
+"""Who reads RTSP (`SourceSpec.reader`)."""
+PLAYED_WITH = tuple(os.environ.get("GATHER_READERS", "own").split())
+"""The reader with which every scene is played; `GATHER_READERS="own libav"` for both (`make soak`)."""
 CLOCK_SEC = 0.7
 """How far a time that the recorder tells may lie from what the camera's log says, on a machine that is busy."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,21 @@ from tests.camera.camera import Camera
 from tests.camera.faults import Answer, Drip, HalfOpen, Silence
 from tests.camera.film import FilmSpec, make_film
 from tests.media import frame_numbers
-from tests.recorder.scene import LIMITS, READERS, Scene, check_files, check_gaps, check_whole, scene, spec_of
+from tests.recorder.processes import Forks
+from tests.recorder.scene import (
+    LIMITS,
+    PLAYED_WITH,
+    Recorded,
+    Scene,
+    check_files,
+    check_gaps,
+    check_whole,
+    scene,
+    spec_of,
+    together,
+)
 
-pytestmark = [pytest.mark.faults, pytest.mark.parametrize("reader", READERS)]
+pytestmark = [pytest.mark.faults, pytest.mark.parametrize("reader", PLAYED_WITH)]
 
 FILM = FilmSpec(seconds=60)
 OTHER = FilmSpec(seconds=60, width=192, height=112, first=5000, gop=15)
@@ -32,25 +45,32 @@ def settled(stage: Scene) -> tuple[int, int]:
     return stage.census()
 
 
-@pytest.mark.parametrize("fault", [Silence, HalfOpen, Drip])
-def test_a_camera_that_falls_silent(tmp_path: Path, reader: str, fault: type[Silence | HalfOpen | Drip]) -> None:
-    with Camera(make_film(FILM)) as camera, scene(tmp_path, spec_of(camera, reader)) as stage:
-        before = settled(stage)
-        wrong = fault()
-        camera.inject(wrong)
-        stage.lost()
-        camera.mend(wrong)
-        stage.online(2)
-        stage.recorded(1.0)
-        assert stage.census() == before, "something of the lost connection is still there"
-        stage.end()
-        recorded = stage.close()
-    sessions = check_whole(camera, recorded, "video")
-    check_whole(camera, recorded, "audio")
-    (gap_sec,) = check_gaps(recorded, sessions, "stalled")
-    assert gap_sec < LIMITS.stall_sec + 2 * QUICK_SEC + GOP_SEC + BUSY_SEC
-    assert [facts.slice_inx for facts in recorded.slices] == [1, 2]
-    check_files(recorded)
+def test_a_camera_that_falls_silent(tmp_path: Path, reader: str) -> None:
+    """Altogether; or to this client alone, with and without a byte now and then."""
+
+    def act(forks: Forks, fault: type[Silence | HalfOpen | Drip]) -> tuple[Camera, Recorded]:
+        folder = tmp_path / fault.__name__
+        with Camera(make_film(FILM)) as camera, scene(folder, spec_of(camera, reader), forks=forks) as stage:
+            before = settled(stage)
+            wrong = fault()
+            camera.inject(wrong)
+            stage.lost()
+            camera.mend(wrong)
+            stage.online(2)
+            stage.recorded(1.0)
+            assert stage.census() == before, "something of the lost connection is still there"
+            stage.end()
+            return camera, stage.close()
+
+    acts = {fault.__name__: partial(act, fault=fault) for fault in (Silence, HalfOpen, Drip)}
+    for name, (camera, recorded) in together(acts).items():
+        sessions = check_whole(camera, recorded, "video")
+        check_whole(camera, recorded, "audio")
+        (gap_sec,) = check_gaps(recorded, sessions, "stalled")
+        print(f"{name}: a gap of {gap_sec:.2f} s")
+        assert gap_sec < LIMITS.stall_sec + 2 * QUICK_SEC + GOP_SEC + BUSY_SEC
+        assert [facts.slice_inx for facts in recorded.slices] == [1, 2]
+        check_files(recorded)
 
 
 def test_a_camera_that_pauses_for_less_than_the_stall_limit_loses_nothing(tmp_path: Path, reader: str) -> None:

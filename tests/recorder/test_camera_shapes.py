@@ -25,7 +25,7 @@ from tests.media import frame_numbers, packets_in
 from tests.recorder.processes import Forks
 from tests.recorder.scene import (
     CLOCK_SEC,
-    READERS,
+    PLAYED_WITH,
     Recorded,
     check_files,
     check_whole,
@@ -35,7 +35,7 @@ from tests.recorder.scene import (
     together,
 )
 
-pytestmark = [pytest.mark.faults, pytest.mark.parametrize("reader", READERS)]
+pytestmark = [pytest.mark.faults, pytest.mark.parametrize("reader", PLAYED_WITH)]
 
 
 def check_one_piece(recorded: Recorded, slices: int) -> None:

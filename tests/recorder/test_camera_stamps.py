@@ -16,9 +16,9 @@ from tests.camera.faults import StampJump
 from tests.camera.film import FilmSpec, make_film
 from tests.media import frame_numbers, packets_in
 from tests.recorder.processes import Forks
-from tests.recorder.scene import READERS, Recorded, check_files, check_whole, scene, spec_of, together
+from tests.recorder.scene import PLAYED_WITH, Recorded, check_files, check_whole, scene, spec_of, together
 
-pytestmark = [pytest.mark.faults, pytest.mark.parametrize("reader", READERS)]
+pytestmark = [pytest.mark.faults, pytest.mark.parametrize("reader", PLAYED_WITH)]
 
 FILM = FilmSpec(seconds=60)
 BOTH: tuple[TrackKind, ...] = ("video", "audio")
