@@ -40,7 +40,7 @@ test-all: env
 	$(BIN)/pytest -n 2
 
 soak: env
-	GATHER_KILLS=100 $(BIN)/pytest -s -m faults
+	GATHER_KILLS=100 GATHER_READERS="own libav" $(BIN)/pytest -s -m faults
 	GATHER_RTSP_MINUTES=30 $(BIN)/pytest -s -n 2 tests/integration/test_rtsp_recording.py
 
 servers:
