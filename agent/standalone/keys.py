@@ -131,6 +131,19 @@ class Keys:
             return None
         return value if isinstance(value, int) else None
 
+    def admission(self, purpose: str, value: int) -> str:
+        """A ticket that is good for `SESSION_SECONDS`, and not longer than the credential."""
+        return self._timed(f"admission-{purpose}").dumps([self._secrets.generation, value])
+
+    def admitted(self, purpose: str, text: str) -> int | None:
+        """The number of an admission; None when it is not, or no longer, good."""
+        try:
+            self._check(f"admission-{purpose}", text, SESSION_SECONDS)
+            value = self._timed(f"admission-{purpose}").loads(text)[1]
+        except (TokenExpired, TokenInvalid):
+            return None
+        return value if isinstance(value, int) else None
+
     def _timed(self, salt: str) -> URLSafeTimedSerializer:
         key = self._secrets.signing_key
         return URLSafeTimedSerializer(key, salt=salt, signer=_Signer, signer_kwargs={"clock": self._clock})

@@ -18,6 +18,8 @@ from agent.standalone.gather.files import FileStore
 from agent.standalone.gather.http import refusals
 from agent.standalone.gather.hub import Hub
 from agent.standalone.keys import Keys
+from agent.standalone.live import player
+from agent.standalone.live.channels import LIVE, LiveChannels
 from agent.standalone.services import SERVICES, Clock, Services
 from agent.standalone.settings import ServerSettings, SettingsError
 from agent.standalone.store.database import Database
@@ -112,6 +114,8 @@ class EmbeddedServer:
         app = web.Application(middlewares=[refusals], client_max_size=MAX_BODY)
         app[SERVICES] = self._services
         app[pages.ATTEMPTS] = Attempts()
+        app[LIVE] = LiveChannels(self._services.database, self._services.hub)
+        app.on_shutdown.append(_end_live)
         app.on_shutdown.append(_end_relays)
         app.add_routes(
             [
@@ -126,6 +130,7 @@ class EmbeddedServer:
                 web.head("/gather/v1/files/{name}", uploads.head_file),
                 *storage.routes(),
                 *pages.routes(),
+                *player.routes(),
             ]
         )
         return app
@@ -146,6 +151,10 @@ class EmbeddedServer:
         port = runner.addresses[0][1]
         host = "127.0.0.1" if settings.everywhere else settings.host
         self._services.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _end_live(app: web.Application) -> None:
+    await app[LIVE].close()
 
 
 async def _end_relays(app: web.Application) -> None:

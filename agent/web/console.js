@@ -29,6 +29,24 @@
 
   setTimeout(refresh, PERIOD_MS);
 
+  const watching = document.getElementById("watching");
+  if (watching) {
+    const frame = watching.querySelector("iframe");
+    live.addEventListener("click", (event) => {
+      const link = event.target.closest("a.watch");
+      if (!link || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      frame.src = link.href;
+      watching.querySelector(".caption").textContent = link.dataset.caption;
+      watching.showModal();
+    });
+    watching.querySelector(".close").addEventListener("click", () => watching.close());
+    watching.addEventListener("close", () => {
+      frame.removeAttribute("src");
+      if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    });
+  }
+
   const player = document.getElementById("player");
   if (!player) return;
   const video = player.querySelector("video");

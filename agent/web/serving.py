@@ -12,7 +12,7 @@ from agent.web.words import LANGUAGES, preferred
 LANGUAGE_COOKIE = "gather_lang"
 POLICY = (
     "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'self'; script-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'"
+    "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'"
 )
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": POLICY + "; frame-ancestors 'none'",

@@ -5,9 +5,13 @@ the live process only.
 from __future__ import annotations
 
 import io
+import os
+import socket
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Protocol
 
 import av
@@ -15,7 +19,7 @@ import av
 from recorder.av_errors import AV_ERRORS
 from recorder.live.failures import PushEnded
 from recorder.live.framing import LivePacket, LiveTrack
-from recorder.live.http_sink import HttpSink, reach
+from recorder.live.http_sink import HttpSink, bound_waits, reach
 from recorder.live.target import Target
 
 VIDEO = ("h264", "hevc", "av1")
@@ -66,6 +70,8 @@ class FlvOutput:
             self._output.flags |= _FLUSH_PACKETS
             self._streams = {number: _add_stream(self._output, tracks[number]) for number in usable}
             self._output.start_encoding()
+            if self._sink is None:
+                _bound_waits_of_libav(limit_sec)
         except (*AV_ERRORS, PushEnded) as error:
             raise self._failed(error) from None
         self._shift: Fraction | None = None
@@ -116,9 +122,22 @@ class FlvOutput:
         if self._sink is not None and self._sink.error is not None:
             return self._sink.error
         text = self._target.redact(str(error).partition(":")[0])
-        if isinstance(error, BrokenPipeError | ConnectionError):
+        if isinstance(error, TimeoutError):
+            return PushEnded("stalled", f"{self._target.shown}: the server takes nothing any more")
+        if isinstance(error, ConnectionError):
             return PushEnded("ended", f"{self._target.shown}: the server closed the connection ({text})")
         return PushEnded("refused", f"{self._target.shown}: the server does not take the stream ({text})")
+
+
+def _bound_waits_of_libav(limit_sec: float) -> None:
+    """libav opens its connections without any limit: they are found among the descriptors of this process."""
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        with suppress(OSError):  # closed meanwhile
+            if not stat.S_ISSOCK(entry.stat().st_mode):
+                continue
+            with socket.socket(fileno=os.dup(int(entry.name))) as connection:
+                if connection.family in (socket.AF_INET, socket.AF_INET6) and connection.type == socket.SOCK_STREAM:
+                    bound_waits(connection, limit_sec)
 
 
 def _add_stream(output: av.container.OutputContainer, track: LiveTrack) -> Any:

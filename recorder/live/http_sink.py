@@ -1,23 +1,25 @@
 """A file-like object that sends what is written as the body of one endless `POST` (RFC 9112, chunked).
 
-The request waits for `100 Continue` before its first byte, so that a server that refuses says so at once; one that
-never learnt to is not waited for long.
+The request waits for `100 Continue` before its first byte, so that a server that refuses says so at once.  One that is
+shown a token speaks the gather protocol and has to answer; any other that never learnt to is not waited for long.
 """
 
 from __future__ import annotations
 
 import base64
+import errno
 import select
 import socket
 import ssl
 from contextlib import suppress
 
-from recorder.clocks import monotonic
 from recorder.live.failures import PushEnded
 from recorder.live.target import Target
 from recorder.specs import LiveCause
 
 CONTINUE_SEC = 2.0
+SEND_BUFFER_BYTES = 256 << 10
+"""What the kernel may keep for a server: more would only be old when it arrives, and hide that nobody reads it."""
 _MAX_HEAD = 16 << 10
 
 
@@ -34,7 +36,7 @@ class HttpSink:
         self._socket = self._connect(ca_file, limit_sec)
         try:
             self._socket.sendall(self._request(token))
-            self._await_continue(monotonic() + CONTINUE_SEC)
+            self._await_continue(limit_sec if token else CONTINUE_SEC, needed=bool(token))
         except OSError as error:
             self._socket.close()
             raise self._lost(error) from error
@@ -71,7 +73,7 @@ class HttpSink:
             plain = socket.create_connection((target.host, target.port), timeout=limit_sec)
         except OSError as error:
             raise _unreachable(target, error) from error
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        bound_waits(plain, limit_sec)
         if target.scheme == "http":
             return plain
         try:
@@ -102,11 +104,13 @@ class HttpSink:
             lines.append(f"Authorization: Basic {basic}")
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def _await_continue(self, deadline: float) -> None:
-        if self._readable(max(0.0, deadline - monotonic())):
+    def _await_continue(self, limit_sec: float, *, needed: bool) -> None:
+        if self._readable(limit_sec):
             status, reason = self._read_head()
             if status != 100:
                 raise self._refused(status, reason)
+        elif needed:
+            raise PushEnded("timeout", f"{self._target.shown}: the server does not answer")
 
     def _readable(self, timeout: float) -> bool:
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
@@ -143,7 +147,7 @@ class HttpSink:
         return PushEnded(cause, f"{self._target.shown}: the server {word} ({status} {reason})".replace(" )", ")"))
 
     def _lost(self, error: OSError) -> PushEnded:
-        if isinstance(error, TimeoutError):
+        if isinstance(error, TimeoutError) or error.errno == errno.ETIMEDOUT:
             return PushEnded("stalled", f"{self._target.shown}: the server takes nothing any more")
         return PushEnded("ended", f"{self._target.shown}: the connection broke off ({error.strerror or error})")
 
@@ -151,6 +155,13 @@ class HttpSink:
 def _unreachable(target: Target, error: OSError) -> PushEnded:
     reason = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
     return PushEnded("unreachable", f"{target.shown}: cannot be reached ({reason})")
+
+
+def bound_waits(sock: socket.socket, limit_sec: float) -> None:
+    """Have the kernel give up a connection on which nothing was taken for so long."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(limit_sec * 1000))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
 
 def reach(target: Target, limit_sec: float) -> None:

@@ -16,6 +16,7 @@ from agent.standalone.api.paging import page
 from agent.standalone.api.params import Kind, Param, Params
 from agent.standalone.gather.hub import Order
 from agent.standalone.gather.rows import bump, wire_camera
+from agent.standalone.live.player import address_of
 from agent.standalone.store.schema import Alarm, Camera, Gather, Grade, Image, Lesson, Record, School, StoredFile
 from agent.standalone.store.trash import throw_away
 from agent.wire.commands import CameraRef
@@ -182,6 +183,16 @@ def _check_source(prop: int, path: str, url: str) -> None:
 _CAMERA_ID = Param("camera_id", Kind.ID, missing=Err.NO_ID)
 _NAME = Param("camera_name", missing=Err.NO_NAME)
 
+
+def play_camera(session: Session, call: Call) -> dict[str, Any]:
+    """3.31: the address of a page to be framed, which needs no token, cannot be guessed and is good for some hours."""
+    camera_id = call.params.number("camera_id")
+    if session.get(Camera, camera_id) is None:
+        raise ApiError(Err.NO_ID, "camera_id 不存在")
+    ticket = call.services.keys.admission("camera", camera_id)
+    return done(play_url=address_of(call.base_url, ticket, *call.params.frame()))
+
+
 ENDPOINTS = (
     Endpoint("list_camera", list_camera, (Param("camera_id", Kind.ID), Param("gather_id", Kind.ID))),
     Change(
@@ -209,4 +220,5 @@ ENDPOINTS = (
     Endpoint("get_camera_status", get_camera_status, (_CAMERA_ID,)),
     Change("start_camera", start_camera, (_CAMERA_ID,)),
     Change("stop_camera", stop_camera, (_CAMERA_ID,)),
+    Endpoint("play_camera", play_camera, (_CAMERA_ID,)),
 )

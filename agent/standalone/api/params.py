@@ -71,6 +71,11 @@ class Params:
         text = self.text(name)
         return int(text) if _INTEGER.fullmatch(text) else default
 
+    def frame(self) -> tuple[int, int]:
+        """`width` and `height` of a page to be framed, in pixels."""
+        width, height = self.number("width", 850), self.number("height", 550)
+        return min(max(width, 1), 10_000), min(max(height, 1), 10_000)
+
     def ids(self, name: str) -> list[int]:
         """The ids of a list, each once, in their order."""
         return list(dict.fromkeys(int(part) for part in self.text(name).split(",") if part.strip()))

@@ -17,7 +17,6 @@ from agent.standalone.store.schema import Camera, Grade, Record, StoredFile, Sub
 from agent.standalone.store.trash import throw_away
 
 _FILTERS = ("camera_id", "gather_id", "course_id", "record_id")
-WIDTH, HEIGHT = 850, 550
 
 
 def list_record(session: Session, call: Call) -> dict[str, Any]:
@@ -91,8 +90,7 @@ def play_record(session: Session, call: Call) -> dict[str, Any]:
     record_id = call.params.number("record_id")
     if session.get(Record, record_id) is None:
         raise ApiError(Err.NO_ID, "record_id 不存在")
-    width = min(max(call.params.number("width", WIDTH), 1), 10_000)
-    height = min(max(call.params.number("height", HEIGHT), 1), 10_000)
+    width, height = call.params.frame()
     ticket = call.services.keys.ticket("record", record_id)
     return done(play_url=f"{call.base_url}/play/record/{ticket}?width={width}&height={height}")
 

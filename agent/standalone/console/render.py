@@ -49,6 +49,7 @@ class Renderer:
                 other_language=words["other_language"],
                 disconnected=words["disconnected"],
                 close=words["close"],
+                watch=words["watch"],
                 download=words["download"],
                 for_programs=words["for_programs"],
                 credential=words["credential"],
@@ -91,7 +92,7 @@ class Renderer:
         trouble = " — ".join(filter(None, (words.cause(channel.cause) if channel.cause else "", channel.detail)))
         return html(
             asset("channel.html"),
-            picture=picture(channel.picture, channel.name, words),
+            picture=self._watch(channel),
             name=channel.name,
             gather=channel.gather,
             kind=channel.state,
@@ -104,6 +105,19 @@ class Renderer:
             ),
             media=channel.media,
             taken=f"{words['picture_of']} {self._clock(channel.taken)}" if channel.taken else "",
+        )
+
+    def _watch(self, channel: ChannelView) -> Markup:
+        """The channel's picture, as a link to the live one."""
+        ticket = self._services.keys.admission("camera", channel.camera_id)
+        return html(
+            '<a class="watch" href="{href}" data-caption="{name}" aria-label="{label}">'
+            "{picture}<span>{live}</span></a>",
+            href=f"/play/camera/{ticket}",
+            name=channel.name,
+            label=f"{self._words['watch']}: {channel.name}",
+            picture=picture(channel.picture, channel.name, self._words),
+            live=f"▶ {self._words['watch']}",
         )
 
     def _lesson(self, lesson: LessonView, now: float) -> Markup:

@@ -30,6 +30,7 @@ class AlarmLine:
 class ChannelView:
     """A channel. `state` is a word of `words`; `recording` names what it records now."""
 
+    camera_id: int
     name: str
     gather: str
     state: str
@@ -108,6 +109,7 @@ def _channels(session: Session, now: float, subjects: dict[int, str]) -> list[Ch
         titles = {lesson.slice_id: subjects.get(lesson.subject_id, "") for lesson in session.scalars(query_on)}
         found.append(
             ChannelView(
+                camera_id=camera.camera_id,
                 name=camera.camera_name,
                 gather=gather.name_set or gather.name_pc,
                 state=_channel_state(camera, alive),

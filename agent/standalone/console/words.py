@@ -22,6 +22,7 @@ _WORDS: Table = {
     "stopped": ("已停止", "stopped"),
     "slice": ("片段", "part"),
     "repaired": ("断电或崩溃后修复", "repaired after a crash"),
+    "watch": ("直播", "Live"),
     "play": ("播放", "Play"),
     "close": ("关闭", "Close"),
     "download": ("下载", "Download"),

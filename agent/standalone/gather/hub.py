@@ -142,6 +142,10 @@ class Hub:
         worst = next((answer for answer in answers if answer.err_code), None)
         return value, worst or (answers[0] if answers else Answer(id=""))
 
+    async def ask(self, gather_id: int, cmd: str, data: WireModel) -> Answer:
+        """Have an agent do something that changes nothing in the database."""
+        return await self._wait(self._post(Order(gather_id, cmd, 0, data)))
+
     def _post(self, order: Order) -> asyncio.Future[Answer] | Answer:
         connection = self._connections.get(order.gather_id)
         return failure(Code.AGENT_OFFLINE) if connection is None else connection.command(order)

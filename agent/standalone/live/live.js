@@ -1,0 +1,142 @@
+"use strict";
+
+// Plays a channel live and keeps it playing: says every 12 s that somebody looks, begins anew whenever the picture stops,
+// and lets go while the page is out of sight for long.
+(() => {
+  const root = document.getElementById("live");
+  const video = document.getElementById("video");
+  const state = document.getElementById("state");
+  const sound = document.getElementById("sound");
+  const words = JSON.parse(root.dataset.words);
+
+  const BEAT_MS = 12000;
+  const ASK_MS = 2000; // while there is no picture
+  const STUCK_MS = 6000;
+  const HIDDEN_MS = 60000;
+  const RETRY_MS = [300, 1000, 2000, 5000];
+
+  let player = null;
+  let failures = 0;
+  let progressedAt = performance.now();
+  let hiddenAt = null;
+  let asking = 0;
+  let retry = 0;
+
+  function say(text) {
+    state.textContent = text;
+    state.hidden = !text;
+  }
+
+  // The websocket is preferred: browsers allow six connections to a server by HTTP, and a wall has more pictures.
+  function address() {
+    const here = new URL(root.dataset.stream, location.href);
+    if (failures % 2 === 0) here.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    return here.href;
+  }
+
+  function stop() {
+    clearTimeout(retry);
+    if (!player) return;
+    const old = player;
+    player = null;
+    old.destroy();
+  }
+
+  function start() {
+    stop();
+    progressedAt = performance.now();
+    player = mpegts.createPlayer(
+      { type: "flv", isLive: true, url: address() },
+      {
+        enableStashBuffer: false,
+        liveBufferLatencyChasing: true,
+        liveBufferLatencyMaxLatency: 2.0,
+        liveBufferLatencyMinRemain: 0.5,
+        autoCleanupSourceBuffer: true,
+        autoCleanupMaxBackwardDuration: 30,
+        autoCleanupMinBackwardDuration: 10,
+      },
+    );
+    const mine = player;
+    player.on(mpegts.Events.ERROR, (kind, detail) => {
+      if (mine !== player) return;
+      if (kind === mpegts.ErrorTypes.MEDIA_ERROR && detail === mpegts.ErrorDetails.MEDIA_CODEC_UNSUPPORTED) say(words.codec);
+      again();
+    });
+    player.on(mpegts.Events.LOADING_COMPLETE, () => {
+      if (mine === player) again();
+    });
+    player.attachMediaElement(video);
+    player.load();
+    const playing = player.play();
+    if (playing) playing.catch(() => {});
+  }
+
+  function again() {
+    stop();
+    retry = setTimeout(start, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]);
+    failures += 1;
+    ask();
+  }
+
+  async function ask() {
+    clearTimeout(asking);
+    if (hiddenAt === null || performance.now() - hiddenAt < HIDDEN_MS) {
+      try {
+        const answer = await fetch(root.dataset.beat, { method: "POST", cache: "no-store" });
+        if (answer.status === 404) {
+          say(words.over);
+          stop();
+          return;
+        }
+        const said = await answer.json();
+        if (!playing()) say(said.text);
+      } catch {
+        if (!playing()) say(words.unreachable);
+      }
+    }
+    asking = setTimeout(ask, playing() ? BEAT_MS : ASK_MS);
+  }
+
+  function playing() {
+    return player !== null && !video.paused && performance.now() - progressedAt < STUCK_MS && video.currentTime > 0;
+  }
+
+  video.addEventListener("timeupdate", () => {
+    progressedAt = performance.now();
+    if (player && video.currentTime > 0) {
+      failures = 0;
+      say("");
+      sound.hidden = !video.muted;
+      root.dataset.playing = "yes";
+    }
+  });
+
+  sound.addEventListener("click", () => {
+    video.muted = false;
+    sound.hidden = true;
+  });
+
+  document.addEventListener("visibilitychange", () => {
+    hiddenAt = document.hidden ? performance.now() : null;
+    if (!document.hidden) {
+      ask();
+      if (!player) start();
+    }
+  });
+
+  setInterval(() => {
+    if (hiddenAt !== null && performance.now() - hiddenAt > HIDDEN_MS) {
+      stop();
+    } else if (player && !video.paused && performance.now() - progressedAt > STUCK_MS) {
+      again();
+    }
+  }, 1000);
+
+  if (!mpegts.isSupported()) {
+    say(words.browser);
+    return;
+  }
+  start();
+  asking = setTimeout(ask, ASK_MS);
+})();

@@ -1,0 +1,74 @@
+"""A channel in a browser: a server and an agent as in a school, `play_camera`, and moving pictures in Chromium."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.school import School, until
+from tests.media import MakeSample
+from tests.servers.devtools import Tab, browser_tab
+
+pytestmark = pytest.mark.browser
+
+# The number of the picture that is shown, from the strip at its top, as `recorder.sample.read_frame_number` reads it.
+NUMBER = """(() => {
+  const video = document.getElementById("video"), canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+  const context = canvas.getContext("2d");
+  context.drawImage(video, 0, 0);
+  const row = context.getImageData(0, Math.floor(canvas.height / 32), canvas.width, 1).data;
+  let number = 0;
+  for (let bit = 0; bit < 24; bit++)
+    number = number * 2 + (row[4 * Math.floor((bit + 0.5) * canvas.width / 32) + 1] > 128 ? 1 : 0);
+  return number;
+})()"""
+FRAMES = "document.getElementById('video').getVideoPlaybackQuality().totalVideoFrames"
+PLAYING = "document.getElementById('live')?.dataset.playing"
+
+
+def live_of(school: School) -> dict[str, Any] | None:
+    status = school.status()
+    return status["channels"][0]["live"] if status and status["channels"] else None
+
+
+def seconds_to_the_picture(tab: Tab, url: str) -> float:
+    began = time.monotonic()
+    tab.open(url)
+    tab.until(f"location.href === {url!r} && {PLAYING}")
+    return time.monotonic() - began
+
+
+def test_live_in_chromium(tmp_path: Path, sample: MakeSample) -> None:
+    with closing(School(tmp_path)) as school, browser_tab() as tab:
+        camera_id, _ = school.lesson_now(sample(seconds=60, gop_sec=2))
+        until("the recording", school.recording)
+        url = school.api("play_camera", camera_id=camera_id)["play_url"]
+        assert live_of(school) is None
+        first = seconds_to_the_picture(tab, url)
+        live = until("the push, as status tells it", lambda: live_of(school))
+        assert live["state"] == "live"
+        assert live["target"] == f"{school.url}/gather/***"
+        seen = tab.ask(FRAMES)
+        number = tab.ask(NUMBER)
+        tab.until(f"{FRAMES} >= {seen + 50}")
+        later = tab.ask(NUMBER)
+        assert (later - number) % 1500 >= 40, (number, later)
+        assert tab.ask("document.getElementById('state').hidden")
+        (tmp_path / "live.png").write_bytes(tab.screenshot())
+        again = seconds_to_the_picture(tab, url + "&again")
+        print(f"first picture after {first:.2f} s, for the next viewer after {again:.2f} s")
+
+        # The recorder process dies under the viewer: the picture comes back by itself.
+        school.kill_recorder()
+        seen = tab.ask(FRAMES)
+        tab.until(f"{FRAMES} >= 25 && {FRAMES} !== {seen}")
+        tab.until(PLAYING)
+
+        tab.open("about:blank")
+        until("the end of the push", lambda: live_of(school) is None)
+        assert school.recording()
