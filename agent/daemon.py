@@ -28,7 +28,7 @@ from agent.disk_keeper import DiskKeeper, coming
 from agent.fleet import Fleet
 from agent.intake import Intake
 from agent.journal import JournalThread
-from agent.link.client import ServerClient, tls_context
+from agent.link.client import ServerClient, tls_context, tls_everywhere
 from agent.link.relay import Relay
 from agent.link.server import ServerLink
 from agent.live import Lives, LiveSetup
@@ -46,7 +46,7 @@ from agent.session import Hooks
 from agent.state import AgentState
 from agent.status import DaemonView, Happening
 from agent.storage.base import Storage
-from agent.storage.choice import storage_for
+from agent.storage.choice import own_storage, storage_for
 from agent.storage.pace import Pace
 from agent.tally import Tally
 from agent.uploads import Uploads
@@ -147,6 +147,9 @@ class Daemon:
             lambda: self._state.token,
             tls_context(config.server.ca_file),
             config.server.timeout_sec,
+        )
+        self._own_storage = own_storage(
+            config.storage, tls_everywhere(config.server.ca_file), self._pace, config.paths.state
         )
         self._uploads = Uploads(
             self._journal,
@@ -252,6 +255,8 @@ class Daemon:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._journal.close)
             stack.push_async_callback(self._client.close)
+            if self._own_storage is not None:
+                stack.push_async_callback(self._own_storage.close)
             stack.push_async_callback(self._host.close)
             stack.push_async_callback(self._devices.close)
             await self._disk.turn()
@@ -391,7 +396,7 @@ class Daemon:
         self._reports.status_now()
 
     def _storage(self) -> Storage | None:
-        return storage_for(
+        return self._own_storage or storage_for(
             self._state.known.storage,
             self._config.upload.folder,
             self._client.http,

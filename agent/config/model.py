@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,11 @@ from agent.config.paths import default_media, default_runtime, default_standalon
 
 AnyPath = Annotated[Path, Field(strict=False)]
 Secret = Annotated[SecretStr, Field(strict=False)]
+
+
+_TRACKERS = re.compile(
+    r"fdfs://(\[[0-9A-Fa-f:]+\]|[^\[\]:,/\s]+)(:\d{1,5})?(,(\[[0-9A-Fa-f:]+\]|[^\[\]:,/\s]+)(:\d{1,5})?)*/?"
+)
 
 
 def misfit(what: str, instead: str) -> PydanticCustomError:
@@ -193,6 +199,44 @@ class UploadSection(Section):
         return window
 
 
+class StorageSection(Section):
+    """Where recordings go, if not where the server says (`kind` "server"): a storage that this machine reaches itself.
+
+    `url`: the endpoint (s3), the folder (webdav), the trackers (fastdfs: `fdfs://10.0.0.5:22122,10.0.0.6:22122`).
+    `bucket`: with s3 empty where `url` names it already, with fastdfs the group (empty = any). `folder`: s3 only.
+    """
+
+    kind: Literal["server", "s3", "webdav", "fastdfs"] = "server"
+    url: str = ""
+    bucket: str = ""
+    folder: str = ""
+    region: str = "us-east-1"
+    user: str = ""
+    secret: Secret = SecretStr("")
+    secret_file: AnyPath | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        if not url.startswith("fdfs://"):
+            return _http_url(url)
+        if not _TRACKERS.fullmatch(url):
+            raise misfit("no list of trackers", '"fdfs://10.0.0.5:22122,10.0.0.6:22122"')
+        return url
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        if self.kind == "server":
+            if self.url:
+                yield Contradiction("url", 'kind is "server": this address is not used', 'kind = "s3" or another')
+            return
+        scheme = "fdfs://" if self.kind == "fastdfs" else "http"
+        if not self.url.startswith(scheme):
+            example = "fdfs://10.0.0.5:22122" if self.kind == "fastdfs" else "https://storage.school.example"
+            yield Contradiction("url", f'kind is "{self.kind}" and needs an address', f'"{example}"')
+        if self.kind == "s3" and not (self.user and self.secret.get_secret_value()):
+            yield Contradiction("user", 'kind is "s3" and needs an access key and its secret', "user and secret_file")
+
+
 class LocalSection(Section):
     """The local page with /healthz, /readyz and /metrics. `port` 0 = none. `names`: further names of this machine.
 
@@ -314,6 +358,7 @@ class Config(BaseModel):
     record: RecordSection = RecordSection()
     spool: SpoolSection = SpoolSection()
     upload: UploadSection = UploadSection()
+    storage: StorageSection = StorageSection()
     local: LocalSection = LocalSection()
     mqtt: MqttSection = MqttSection()
     log: LogSection = LogSection()

@@ -35,6 +35,14 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
 
 
+def tls_everywhere(ca_file: Path | None) -> ssl.SSLContext:
+    """For who may be the school's own or anybody's: the system's authorities, and the given bundle as well."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=str(ca_file))
+    return context
+
+
 class ServerClient:
     """Posts bodies of the gather protocol and reads the answers."""
 

@@ -34,16 +34,16 @@ class FileBody:
         self._file, self._digest = file, hashlib.sha256()
         self._pace, self._silence = pace, silence_sec
         self._loop = asyncio.get_running_loop()
-        self._limit = asyncio.timeout(None)
+        self._limit: asyncio.Timeout | None = None
 
     def request(self, wait_sec: float = 0.0) -> asyncio.Timeout:
         """To be entered by the task that waits for a request's answer: ends it when nothing moves."""
-        self._limit = asyncio.timeout(self._silence + ANSWER_SEC + wait_sec)
-        return self._limit
+        self._limit = limit = asyncio.timeout(self._silence + ANSWER_SEC + wait_sec)
+        return limit
 
     def alive(self, wait_sec: float = 0.0) -> None:
         """Something moved; the next sign of life may take the silence limit and `wait_sec` more."""
-        if not self._limit.expired():
+        if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(self._loop.time() + wait_sec + self._silence)
 
     async def skip(self, length: int) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
 
+from agent.config.model import StorageSection
 from agent.storage.base import Storage, StorageError
+from agent.storage.fastdfs import FastDfsStorage, trackers_of
 from agent.storage.folder import FolderStorage
 from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace
+from agent.storage.s3 import S3Storage
+from agent.storage.sigv4 import Credentials
+from agent.storage.webdav import DavStorage
 from agent.wire.models import StorageTarget, StoredFile
 
 
@@ -26,6 +32,22 @@ class RefusedStorage:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+def own_storage(section: StorageSection, tls: ssl.SSLContext, pace: Pace, state: Path) -> Storage | None:
+    """The storage that the configuration names; None where it leaves the choice to the server. `state`: the folder that
+    outlives a restart. Needs a running loop.
+    """
+    if section.kind == "fastdfs":
+        return FastDfsStorage(trackers_of(section.url), section.bucket, pace, state / "fastdfs")
+    if section.kind == "server":
+        return None
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls), trust_env=True)
+    secret = section.secret.get_secret_value()
+    if section.kind == "s3":
+        who = Credentials(section.user, secret, section.region)
+        return S3Storage(session, section.url, who, pace, bucket=section.bucket, folder=section.folder)
+    return DavStorage(session, section.url, pace, user=section.user, password=secret)
 
 
 def storage_for(

@@ -50,10 +50,10 @@ class Proxy:
         self.port = 0
         self.connections = self.up = self.down = 0
         self.target, self.plan = target, plan
-        self._frozen = asyncio.Event()
         self._moving = asyncio.Event()
         self._moving.set()
         self._open: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -69,8 +69,10 @@ class Proxy:
             yield self
         finally:
             server.close()
+            self.thaw()
             self.cut()
-            await asyncio.sleep(0)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=10)
 
     def cut(self) -> None:
         """Reset every open connection."""
@@ -87,6 +89,10 @@ class Proxy:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         line = self.plan(self.connections) if self.plan else self.line
         self._open.add(writer)
         far: asyncio.StreamWriter | None = None

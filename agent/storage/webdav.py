@@ -1,0 +1,132 @@
+"""Storage in a WebDAV folder (RFC 4918): nginx, Apache, Nextcloud, a NAS.
+
+WebDAV knows no checksum, so what was written is read back. It is written under another name and moved to its own when
+it is whole: nobody sees half a file.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from agent.link.failure import rest_wanted
+from agent.storage.base import UPLOAD_NAME, StorageError
+from agent.storage.body import CHUNK, SILENCE_SEC, FileBody, opened
+from agent.storage.http import bounded
+from agent.storage.pace import Pace
+from agent.wire.models import StoredFile
+
+_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
+_WRITTEN = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}
+
+
+class DavStorage:
+    """Files lie at `<url>/<name>`; the address that is reported is the path of that URL."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        pace: Pace,
+        *,
+        user: str = "",
+        password: str = "",
+        silence_sec: float = SILENCE_SEC,
+    ) -> None:
+        self._session, self._url = session, url.rstrip("/")
+        self._furnished = False
+        self._headers = {}
+        if user:  # RFC 7617, in UTF-8
+            self._headers["Authorization"] = f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+        self._pace, self._silence = pace, silence_sec
+
+    async def put(self, path: Path, name: str, sha256: str) -> StoredFile:
+        """See `base.Storage.put`."""
+        if UPLOAD_NAME.fullmatch(name) is None:
+            raise StorageError(f"{name!r} is not a name that is stored", retry=False)
+        stored = StoredFile(file=f"{urlsplit(self._url).path}/{name}", size=0, sha256=sha256)
+        async with opened(path, sha256, self._pace, self._silence) as body:
+            try:
+                if not await self._holds(name, body):
+                    await self._write(name, body)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                body.still_the_same()
+                raise StorageError(f"{name}: {type(error).__name__} {error}".rstrip(), down=True) from error
+            return stored.model_copy(update={"size": body.size})
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._session.close()
+
+    async def _write(self, name: str, body: FileBody) -> None:
+        arriving = f"arriving-{name}"
+        if not self._furnished:
+            await self._make_folders(body)
+        headers = {"Content-Type": _TYPES[body.path.suffix], "Content-Length": str(body.size)}
+        status, rest_sec = await self._ask("PUT", arriving, body, headers, data=True)
+        body.still_the_same()
+        self._furnished = status in _WRITTEN
+        self._good(name, "PUT", status, rest_sec)
+        if not await self._holds(arriving, body):
+            raise StorageError(f"{name}: what the storage holds is not what was sent")
+        headers = {"Destination": f"{self._url}/{name}", "Overwrite": "T"}
+        self._good(name, "MOVE", *await self._ask("MOVE", arriving, body, headers))
+
+    async def _make_folders(self, body: FileBody) -> None:
+        """The whole way to the folder, whatever is answered: what stands already is refused with 405, 403 or else."""
+        parts = urlsplit(self._url)
+        folders = parts.path.strip("/").split("/")
+        for depth in range(1, len(folders) + 1):
+            url = f"{parts.scheme}://{parts.netloc}/{'/'.join(folders[:depth])}/"
+            async with body.request(), self._request("MKCOL", url, {}) as answer:
+                await bounded(answer, body)
+
+    async def _holds(self, name: str, body: FileBody) -> bool:
+        """Whether exactly this content is there: its size first, then every byte read back."""
+        async with body.request(), self._request("HEAD", f"{self._url}/{name}", {}) as answer:
+            if answer.status == HTTPStatus.NOT_FOUND:
+                return False
+            self._good(name, "HEAD", answer.status, rest_wanted(answer.headers.get("Retry-After")))
+            if answer.headers.get("Content-Length") != str(body.size):
+                return False
+        digest, size = hashlib.sha256(), 0
+        async with body.request(), self._request("GET", f"{self._url}/{name}", {}) as answer:
+            async for piece in answer.content.iter_chunked(CHUNK):
+                body.alive()
+                size += len(piece)
+                if size > body.size:
+                    return False
+                digest.update(piece)
+        return digest.hexdigest() == body.sha256
+
+    async def _ask(
+        self, method: str, name: str, body: FileBody, headers: dict[str, str], *, data: bool = False
+    ) -> tuple[int, float]:
+        async with (
+            body.request(),
+            self._request(method, f"{self._url}/{name}", headers, body if data else None) as answer,
+        ):
+            await bounded(answer, body)
+            return answer.status, rest_wanted(answer.headers.get("Retry-After"))
+
+    def _request(
+        self, method: str, url: str, headers: dict[str, str], body: FileBody | None = None
+    ) -> aiohttp.client._RequestContextManager:
+        return self._session.request(
+            method,
+            url,
+            headers={**headers, **self._headers},
+            data=None if body is None else body.chunks(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
+            allow_redirects=False,
+        )
+
+    @staticmethod
+    def _good(name: str, method: str, status: int, rest_sec: float) -> None:
+        if status not in _WRITTEN:
+            raise StorageError(f"{name}: the storage answers {status} to {method}", rest_sec=rest_sec, down=True)

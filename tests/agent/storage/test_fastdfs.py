@@ -1,0 +1,171 @@
+"""Files into FastDFS, over lines that break, against a server written from the measured protocol."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.clock import SystemClock
+from agent.storage.base import StorageError
+from agent.storage.fastdfs import APPENDED_FROM, FastDfsStorage, trackers_of
+from agent.storage.fdfs_wire import FdfsError, parse_info, parse_name, parse_place
+from agent.storage.pace import Pace
+from tests.servers.fastdfs import FastDfs
+from tests.servers.proxy import Line, Proxy
+
+NAME = "0123456789abcdef0123456789abcdef_7_1800000000_5_11_1_60.mp4"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FastDfs]:
+    async with FastDfs().serve() as server:
+        yield server
+
+
+def storage(server: FastDfs, state: Path, group: str = "", **more: float) -> FastDfsStorage:
+    more = {"silence_sec": 5.0, "rollback_sec": 2.0, **more}
+    trackers = [("127.0.0.1", server.tracker_port)]
+    return FastDfsStorage(trackers, group, Pace(0, SystemClock()), state / "fastdfs", piece=1 << 20, **more)
+
+
+def make(folder: Path, size: int) -> tuple[Path, str]:
+    path = folder / NAME
+    path.write_bytes(random.Random(size).randbytes(size))
+    return path, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("width", [15, 45])
+@pytest.mark.parametrize("size", [0, 1000, APPENDED_FROM + 1_234_567])
+async def test_a_file_arrives_under_a_name_of_the_storage(
+    tmp_path: Path, server: FastDfs, width: int, size: int
+) -> None:
+    server.address_width = width
+    path, sha256 = make(tmp_path, size)
+    stored = await storage(server, tmp_path, "group1" if width == 15 else "").put(path, NAME, sha256)
+    group, _, name = stored.file.removeprefix("/").partition("/")
+    assert (group, name[-4:], stored.size) == ("group1", ".mp4", size)
+    assert bytes(server.files[name].content) == path.read_bytes()
+    assert not server.files[name].appender
+    assert list(server.files) == [name]
+    assert list((tmp_path / "fastdfs").glob("*")) == []
+
+
+@pytest.mark.parametrize("rollback_sec", [0.0, 0.4])
+async def test_a_large_file_goes_on_after_every_break_and_leaves_nothing_behind(
+    tmp_path: Path, server: FastDfs, rollback_sec: float
+) -> None:
+    server.rollback_sec = rollback_sec
+    path, sha256 = make(tmp_path, APPENDED_FROM * 3)
+    random_ = random.Random(3)
+    proxy = Proxy(("127.0.0.1", server.storage_port), lambda _: Line(cut_up=random_.randrange(1_500_000, 4_000_000)))
+    breaks, stored = 0, None
+    async with proxy.serve():
+        server.advertised = proxy.port
+        while stored is None:
+            try:
+                stored = await storage(server, tmp_path).put(path, NAME, sha256)
+            except StorageError as error:
+                assert error.down
+                breaks += 1
+    (file,) = server.files.values()
+    assert bytes(file.content) == path.read_bytes()
+    assert breaks >= 3
+    assert server.asked.count(23) == 1, "one upload, however often it broke off"
+    assert proxy.up < 1.7 * path.stat().st_size
+
+
+async def test_what_is_never_rolled_back_is_cut_off(tmp_path: Path, server: FastDfs) -> None:
+    server.rollback_sec = 60.0
+    path, sha256 = make(tmp_path, APPENDED_FROM + 100)
+    lines = [Line(), Line(), Line(cut_up=1_600_000)]
+    proxy = Proxy(("127.0.0.1", server.storage_port), lambda number: lines[number - 1] if number <= 3 else Line())
+    async with proxy.serve():
+        server.advertised = proxy.port
+        with pytest.raises(StorageError):
+            await storage(server, tmp_path).put(path, NAME, sha256)
+        await storage(server, tmp_path, rollback_sec=0.2).put(path, NAME, sha256)
+    (file,) = server.files.values()
+    assert bytes(file.content) == path.read_bytes()
+    assert 36 in server.asked
+
+
+@pytest.mark.parametrize("size", [1000, APPENDED_FROM])
+async def test_what_arrives_damaged_is_deleted_and_sent_again(tmp_path: Path, server: FastDfs, size: int) -> None:
+    path, sha256 = make(tmp_path, size)
+    server.corrupt = True
+    with pytest.raises(StorageError, match="not what was sent"):
+        await storage(server, tmp_path).put(path, NAME, sha256)
+    assert server.files == {}
+    server.corrupt = False
+    await storage(server, tmp_path).put(path, NAME, sha256)
+    assert len(server.files) == 1
+
+
+@pytest.mark.parametrize("size", [1000, APPENDED_FROM])
+async def test_a_file_that_has_changed_is_refused_for_good(tmp_path: Path, server: FastDfs, size: int) -> None:
+    path, _ = make(tmp_path, size)
+    with pytest.raises(StorageError, match="has changed") as caught:
+        await storage(server, tmp_path).put(path, NAME, hashlib.sha256(b"other").hexdigest())
+    assert not caught.value.retry
+    assert server.files == {}
+
+
+async def test_an_unfinished_upload_that_the_storage_lost_begins_anew(tmp_path: Path, server: FastDfs) -> None:
+    path, sha256 = make(tmp_path, APPENDED_FROM * 2)
+    proxy = Proxy(("127.0.0.1", server.storage_port), lambda _: Line(cut_up=3_000_000))
+    async with proxy.serve():
+        server.advertised = proxy.port
+        with pytest.raises(StorageError):
+            await storage(server, tmp_path).put(path, NAME, sha256)
+    server.files.clear()
+    server.advertised = 0
+    with pytest.raises(StorageError):  # its old place is gone, the trackers send elsewhere
+        await storage(server, tmp_path).put(path, NAME, sha256)
+    await storage(server, tmp_path).put(path, NAME, sha256)
+    assert len(server.files) == 1
+
+
+async def test_no_storage_and_no_tracker(tmp_path: Path, server: FastDfs) -> None:
+    path, sha256 = make(tmp_path, 1000)
+    server.active = False
+    with pytest.raises(StorageError, match="no storage is active"):
+        await storage(server, tmp_path).put(path, NAME, sha256)
+    with pytest.raises(StorageError, match="no such file or group"):
+        await storage(server, tmp_path, "group9").put(path, NAME, sha256)
+    dead = FastDfsStorage([("127.0.0.1", 1), ("127.0.0.1", 2)], "", Pace(0, SystemClock()), tmp_path)
+    with pytest.raises(StorageError, match="no tracker knows") as caught:
+        await dead.put(path, NAME, sha256)
+    assert caught.value.down
+
+
+@pytest.mark.parametrize(
+    ("url", "trackers"),
+    [
+        ("fdfs://10.0.0.5:22122", [("10.0.0.5", 22122)]),
+        ("fdfs://10.0.0.5,tracker.example:99/", [("10.0.0.5", 22122), ("tracker.example", 99)]),
+        ("fdfs://[fe80::1]:22122", [("fe80::1", 22122)]),
+    ],
+)
+def test_trackers(url: str, trackers: list[tuple[str, int]]) -> None:
+    assert trackers_of(url) == trackers
+
+
+@pytest.mark.parametrize("url", ["fdfs://", "fdfs://a:0", "fdfs://a:99999", "fdfs://a,,b", "fdfs://a b"])
+def test_no_trackers(url: str) -> None:
+    with pytest.raises(ValueError, match="tracker"):
+        trackers_of(url)
+
+
+@given(st.binary(max_size=100))
+def test_replies_of_anything_are_understood_or_refused(body: bytes) -> None:
+    for parse in (parse_place, parse_name, parse_info):
+        try:
+            parse(body)
+        except FdfsError:
+            continue

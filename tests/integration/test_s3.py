@@ -1,0 +1,199 @@
+"""Uploads to an S3 server that checks signatures (moto, with its IAM switched on), over lines that break."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from agent.clock import SystemClock
+from agent.storage.base import StorageError
+from agent.storage.pace import Pace
+from agent.storage.s3 import S3Storage
+from agent.storage.sigv4 import EMPTY, Credentials, signed_headers
+from tests.faults.school import until
+from tests.servers.ports import free_port
+from tests.servers.proxy import CLEAN, Line, Proxy, target_of
+
+pytestmark = pytest.mark.integration
+
+NAME = "0123456789abcdef0123456789abcdef_7_1800000000_5_11_1_60.mp4"
+PART = 5 << 20
+BUCKET = "recordings"
+_POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+
+
+@dataclass(frozen=True)
+class Server:
+    """An S3 server with one bucket, and who may use it."""
+
+    url: str
+    who: Credentials
+
+    def ask(self, method: str, path: str, query: dict[str, str] | None = None) -> bytes:
+        host = self.url.removeprefix("http://")
+        headers = signed_headers(
+            method, path, query or {}, {"Host": host}, payload_sha256=EMPTY, who=self.who, now=time.time()
+        )
+        url = f"{self.url}{urllib.parse.quote(path)}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
+        request = urllib.request.Request(url, method=method, headers=headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return bytes(answer.read())
+
+
+def iam(url: str, **params: str) -> str:
+    """A call of the server's IAM, while it lets everybody in."""
+    headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/iam/aws4_request"}
+    data = urllib.parse.urlencode({"Version": "2010-05-08", **params}).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def between(text: str, tag: str) -> str:
+    return text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    port = free_port()
+    log = tmp_path_factory.mktemp("s3") / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)],
+            stdout=out,
+            stderr=out,
+            env={"PATH": os.defpath, "HOME": str(log.parent)},
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+
+        def ready() -> bool:
+            assert process.poll() is None, log.read_text()
+            try:
+                urllib.request.urlopen(f"{url}/moto-api/", timeout=1).close()
+            except OSError:
+                return False
+            return True
+
+        until("the S3 server", ready)
+        iam(url, Action="CreateUser", UserName="agent")
+        iam(url, Action="PutUserPolicy", UserName="agent", PolicyName="all", PolicyDocument=json.dumps(_POLICY))
+        key = iam(url, Action="CreateAccessKey", UserName="agent")
+        found = Server(url, Credentials(between(key, "AccessKeyId"), between(key, "SecretAccessKey")))
+        reset = urllib.request.Request(f"{url}/moto-api/reset-auth", b"0", {"Content-Type": "text/plain"})
+        urllib.request.urlopen(reset, timeout=10).close()
+        found.ask("PUT", f"/{BUCKET}")
+        yield found
+    finally:
+        process.kill()
+        process.wait()
+
+
+Make = Callable[..., S3Storage]
+
+
+@pytest.fixture
+async def storage(server: Server) -> AsyncIterator[Make]:
+    made: list[S3Storage] = []
+
+    def make(url: str = server.url, who: Credentials = server.who, bucket: str = BUCKET) -> S3Storage:
+        made.append(
+            S3Storage(
+                aiohttp.ClientSession(),
+                url,
+                who,
+                Pace(0, SystemClock()),
+                bucket=bucket,
+                folder="school/录像",
+                part=PART,
+                silence_sec=20.0,
+            )
+        )
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+def make(folder: Path, size: int, name: str = NAME) -> tuple[Path, str]:
+    path = folder / name
+    path.write_bytes(random.Random(size).randbytes(size))
+    return path, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("size", [0, 1000, PART, PART + 1, 3 * PART + 77])
+async def test_a_file_arrives_whole_and_once(tmp_path: Path, server: Server, storage: Make, size: int) -> None:
+    path, sha256 = make(tmp_path, size, f"{size:032x}_7_1800000000_5_11_1_60.mp4")
+    found = await storage().put(path, path.name, sha256)
+    assert found.file == f"/{BUCKET}/school/录像/{path.name}"
+    assert server.ask("GET", found.file) == path.read_bytes()
+    again = await storage().put(path, path.name, sha256)
+    assert again == found
+
+
+async def test_a_large_file_goes_on_part_by_part_over_a_line_that_breaks(
+    tmp_path: Path, server: Server, storage: Make
+) -> None:
+    path, sha256 = make(tmp_path, 6 * PART, "f" * 32 + "_7_1800000000_5_11_1_60.mp4")
+    random_ = random.Random(5)
+    proxy = Proxy(target_of(server.url), lambda _: Line(cut_up=random_.randrange(PART // 4, 2 * PART)))
+    breaks, found = 0, None
+    async with proxy.serve():
+        while found is None:
+            try:
+                # Through the proxy, and yet signed for the host that the server takes itself for: moto takes any.
+                found = await storage(proxy.url).put(path, path.name, sha256)
+            except StorageError as error:
+                assert error.down
+                breaks += 1
+                assert breaks < 40
+            if breaks == 6:
+                proxy.plan = lambda _: CLEAN
+    assert breaks >= 2
+    assert proxy.up < 2.5 * path.stat().st_size
+
+
+async def test_a_damaged_line_is_noticed_by_the_server(tmp_path: Path, server: Server, storage: Make) -> None:
+    path, sha256 = make(tmp_path, 100_000, "e" * 32 + "_7_1800000000_5_11_1_60.mp4")
+    proxy = Proxy(target_of(server.url), lambda _: Line(flip_up=60_000))
+    async with proxy.serve():
+        with pytest.raises(StorageError):
+            await storage(proxy.url).put(path, path.name, sha256)
+    await storage().put(path, path.name, sha256)
+
+
+async def test_a_wrong_key_a_wrong_secret_and_no_bucket_are_told_apart(
+    tmp_path: Path, server: Server, storage: Make
+) -> None:
+    path, sha256 = make(tmp_path, 1000)
+    for who, bucket, word in (
+        (Credentials("nobody", "none"), BUCKET, "403"),
+        (Credentials(server.who.access_key, "wrong"), BUCKET, "403"),
+        (server.who, "no-such-bucket", "404"),
+    ):
+        with pytest.raises(StorageError, match=word) as caught:
+            await storage(who=who, bucket=bucket).put(path, NAME, sha256)
+        assert caught.value.down
+        assert "wrong" not in str(caught.value)
+
+
+async def test_a_file_that_has_changed_is_not_kept(tmp_path: Path, server: Server, storage: Make) -> None:
+    path, _ = make(tmp_path, 2 * PART + 5, "d" * 32 + "_7_1800000000_5_11_1_60.mp4")
+    with pytest.raises(StorageError, match="has changed") as caught:
+        await storage().put(path, path.name, hashlib.sha256(b"other").hexdigest())
+    assert not caught.value.retry
+    listed = server.ask("GET", f"/{BUCKET}", {"uploads": ""})
+    assert b"d" * 32 not in listed

@@ -1,0 +1,185 @@
+"""A tracker and a storage that speak FastDFS's protocol as its 6.16 was measured to, for tests: files in memory.
+
+Kept to the letter: 10-byte headers, every reply command 100, errno as status with an empty body, the connection closed
+after 22; upload bodies of another length refused; appends to ordinary files refused; an append that breaks off rolled
+back (`rollback_sec` later, as on a line that dies silently); names of 44 characters; a regenerated name is new, and the
+old one gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import itertools
+import struct
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+GROUP = b"group1"
+NO_FILE, INVALID, NO_SPACE = 2, 22, 28
+
+
+class _Refused(Exception):
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+@dataclass
+class _File:
+    content: bytearray
+    appender: bool
+
+
+@dataclass
+class FastDfs:
+    """`files` by remote name. `advertised` is where the tracker sends clients (a proxy's port, to break lines)."""
+
+    address_width: int = 15
+    rollback_sec: float = 0.0
+    tracker_port: int = 0
+    storage_port: int = 0
+    advertised: int = 0
+    active: bool = True
+    corrupt: bool = False
+    files: dict[str, _File] = field(default_factory=dict)
+    asked: list[int] = field(default_factory=list)
+    _number: itertools.count[int] = field(default_factory=itertools.count)
+
+    @contextlib.asynccontextmanager
+    async def serve(self) -> AsyncIterator[FastDfs]:
+        """Listen on two ports."""
+        tracker = await asyncio.start_server(self._tracker, "127.0.0.1", 0)
+        storage = await asyncio.start_server(self._storage, "127.0.0.1", 0)
+        self.tracker_port = tracker.sockets[0].getsockname()[1]
+        self.storage_port = storage.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            tracker.close()
+            storage.close()
+            await asyncio.sleep(0)
+
+    async def _tracker(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def answer(command: int, length: int) -> bytes:
+            body = await reader.readexactly(length)
+            if command == 101 and body:
+                raise _Refused(INVALID)
+            if command == 104 and body.rstrip(b"\0") != GROUP:
+                raise _Refused(NO_FILE)
+            if command not in (101, 104):
+                raise _Refused(INVALID)
+            if not self.active:
+                raise _Refused(NO_FILE)
+            host = b"127.0.0.1".ljust(self.address_width, b"\0")
+            return GROUP.ljust(16, b"\0") + host + struct.pack(">qB", self.advertised or self.storage_port, 0)
+
+        await self._serve(reader, writer, answer)
+
+    async def _storage(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def answer(command: int, length: int) -> bytes:
+            if command in (11, 23):
+                return await self._upload(reader, length, appender=command == 23)
+            if command == 24:
+                return await self._append(reader, length)
+            body = await reader.readexactly(length)
+            known = {12: self._delete, 22: self._info, 36: self._truncate, 38: self._regenerate}
+            if command not in known:
+                raise _Refused(INVALID)
+            return known[command](body)
+
+        await self._serve(reader, writer, answer)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: object) -> None:
+        try:
+            while True:
+                length, command, status = struct.unpack(">qBB", await reader.readexactly(10))
+                assert status == 0
+                self.asked.append(command)
+                try:
+                    body = await answer(command, length)  # type: ignore[operator]
+                    writer.write(struct.pack(">qBB", len(body), 100, 0) + body)
+                except _Refused as refused:
+                    writer.write(struct.pack(">qBB", 0, 100, refused.status))
+                    if refused.status == INVALID:
+                        break
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    def _name(self, content: bytes, extension: str) -> str:
+        """44 characters: a path of two folders, 27 of base64, and an extension with digits before it."""
+        crc = zlib.crc32(content)
+        raw = struct.pack(">iiqI", 0x7F000001, 1_800_000_000, len(content), crc)
+        digits = f"{next(self._number):07}"[: 7 - len(extension) - 1]
+        return f"M00/00/00/{base64.urlsafe_b64encode(raw).decode().rstrip('=')}{digits}.{extension}"
+
+    async def _upload(self, reader: asyncio.StreamReader, length: int, *, appender: bool) -> bytes:
+        _, size, extension = struct.unpack(">Bq6s", await reader.readexactly(15))
+        if size != length - 15:
+            raise _Refused(INVALID)
+        content = bytearray(await reader.readexactly(size))  # broken off: nothing is kept
+        if self.corrupt and content:
+            content[0] ^= 1
+        name = self._name(bytes(content), extension.rstrip(b"\0").decode())
+        assert len(name) == 44
+        self.files[name] = _File(content, appender)
+        return GROUP.ljust(16, b"\0") + name.encode()
+
+    async def _append(self, reader: asyncio.StreamReader, length: int) -> bytes:
+        name_length, size = struct.unpack(">qq", await reader.readexactly(16))
+        name = (await reader.readexactly(name_length)).decode()
+        file = self.files.get(name)
+        if length != 16 + name_length + size or file is None or not file.appender:
+            raise _Refused(INVALID if file else NO_FILE)
+        before, left = len(file.content), size
+        try:
+            while left:
+                file.content += await reader.readexactly(min(left, 1 << 16))
+                left -= min(left, 1 << 16)
+        except (OSError, asyncio.IncompleteReadError):
+            if self.rollback_sec:
+                await asyncio.sleep(self.rollback_sec)
+            del file.content[before:]
+            raise
+        if self.corrupt:
+            file.content[-1] ^= 1
+        return b""
+
+    def _find(self, name: bytes) -> _File:
+        file = self.files.get(name.decode())
+        if file is None:
+            raise _Refused(NO_FILE)
+        return file
+
+    def _delete(self, body: bytes) -> bytes:
+        self._find(body[16:])
+        del self.files[body[16:].decode()]
+        return b""
+
+    def _info(self, body: bytes) -> bytes:
+        file = self._find(body[16:])
+        # An appender's CRC is that of the empty file which it began as; only a regenerated one is right.
+        crc = 0 if file.appender else zlib.crc32(file.content)
+        return struct.pack(">qqq", len(file.content), 1_800_000_000, crc) + b"127.0.0.1".ljust(16, b"\0")
+
+    def _truncate(self, body: bytes) -> bytes:
+        name_length, size = struct.unpack(">qq", body[:16])
+        file = self._find(body[16 : 16 + name_length])
+        if not file.appender or size > len(file.content):
+            raise _Refused(INVALID)
+        del file.content[size:]
+        return b""
+
+    def _regenerate(self, body: bytes) -> bytes:
+        file = self._find(body)
+        if not file.appender:
+            raise _Refused(INVALID)
+        del self.files[body.decode()]
+        name = self._name(bytes(file.content), body.decode().rpartition(".")[2])
+        self.files[name] = _File(file.content, appender=False)
+        return GROUP.ljust(16, b"\0") + name.encode()
