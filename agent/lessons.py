@@ -11,6 +11,8 @@ from agent.ledger import Span, account, account_so_far, missing_sec
 from agent.status import GapView, LessonOutcome, LessonState, SliceProgress, SliceView
 from agent.timetable import Lesson
 
+FOUND = "found:"
+"""How the journal's key of a recording begins that only its files told of."""
 CLOSING_SEC = 15.0
 """So long after its end a recording may still be finished; then it is judged by what is there."""
 
@@ -51,13 +53,20 @@ def outcomes(
     """One outcome for each lesson and each recording, by time and channel.
 
     `due_now`: the recordings that should be on, by key.  A lesson that changed its time after it was recorded stands
-    there as it was recorded.
+    there as it was recorded.  What was found on disk after the loss of a journal is part of its lesson.
     """
-    found = {one.row.key: _of_recording(one, due_now.get(one.row.key), names, now) for one in kept}
-    for lesson in lessons:
-        if lesson.key not in found:
-            found[lesson.key] = _of_lesson(lesson, names, now)
-    return tuple(sorted(found.values(), key=lambda one: (one.planned_start, one.camera_id, one.course_id)))
+    rows: dict[object, Kept] = {}
+    for one in sorted(kept, key=lambda one: one.row.key.startswith(FOUND)):
+        row = one.row
+        rows.setdefault((row.camera_id, row.course_id, row.planned_start) if row.course_id else row.key, one)
+    keys = {one.row.key for one in rows.values()}
+    found = [_of_recording(one, due_now.get(one.row.key), names, now) for one in rows.values()]
+    found += [
+        _of_lesson(lesson, names, now)
+        for lesson in lessons
+        if lesson.key not in keys and (lesson.course.camera_id, lesson.course.course_id, lesson.start) not in rows
+    ]
+    return tuple(sorted(found, key=lambda one: (one.planned_start, one.camera_id, one.course_id)))
 
 
 def _of_lesson(lesson: Lesson, names: Mapping[int, str], now: float) -> LessonOutcome:

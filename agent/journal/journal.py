@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.journal.rows import RecordingRow, SliceRow, SliceState, SnapshotRow
-from agent.journal.schema import TABLES, VERSION
+from agent.journal.schema import LATER_INDEXES, TABLES, VERSION
 from agent.ledger import Span
 from agent.reconciler import Due
 from recorder.protocol import GapFound
@@ -61,6 +61,8 @@ class Journal:
                 raise JournalError(f"{self.path} is of an older gather-agent; start this one once, which renews it")
         elif version == 0:
             self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+        if not read_only:
+            self._db.executescript(LATER_INDEXES)
 
     def close(self) -> None:
         """Let go of the file."""

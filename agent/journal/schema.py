@@ -69,3 +69,10 @@ CREATE TABLE snapshot (
     reported  REAL    NOT NULL DEFAULT 0
 ) STRICT;
 """
+
+LATER_INDEXES = """
+CREATE INDEX IF NOT EXISTS recording_by_start ON recording (planned_start);
+"""
+"""Made at every start where they are missing: an index changes what is fast, not what is there. A day's lessons, and
+all recordings of one lesson, are found by when they were due.
+"""

@@ -273,3 +273,22 @@ def test_a_clock_set_back_before_the_beginning_makes_nothing_unwanted(journal: J
     ended = journal.recording(row.slice_id)
     assert ended is not None
     assert (ended.planned_start, ended.planned_end, ended.ended_at) == (1000.0, 3700.0, 400.0)
+
+
+def test_a_day_and_a_lesson_are_found_without_reading_everything(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    Journal(path).close()
+    with sqlite3.connect(path) as older:
+        older.execute("DROP INDEX recording_by_start")
+    older.close()
+    journal = Journal(path)  # which makes it where an older one had none
+    asked: list[str] = []
+    row = journal.open_recording(LESSON, 1500.0)
+    journal._db.set_trace_callback(asked.append)
+    journal.recordings_between(1000.0, 2000.0)
+    journal.lesson_of(row)
+    journal._db.set_trace_callback(None)
+    plans = [str(tuple(step)) for query in asked for step in journal._db.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert len(asked) == 3
+    assert not [step for step in plans if "SCAN" in step], plans
+    journal.close()

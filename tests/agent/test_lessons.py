@@ -126,6 +126,15 @@ def test_a_lesson_called_off_before_it_began_was_not_due() -> None:
     assert (found.state, found.coverage) == ("not_due", None)
 
 
+def test_what_was_found_after_a_lost_journal_is_its_lesson_s() -> None:
+    slices = (piece(START, START + 1000), piece(START + 1010, END))
+    before, after = row(slice_id=12, key="found:12", ended_at=END), row(slice_id=13, ended_at=END)
+    for kept in ([Kept(before, slices)], [Kept(before, slices), Kept(after, slices)]):
+        (found,) = outcomes(lessons(), kept, {}, {}, END + 60)
+        assert (found.state, found.missing_sec) == ("partly", 10.0)
+    assert found.key == KEY
+
+
 def test_a_recording_by_hand_stands_among_the_lessons_by_time() -> None:
     by_hand = Kept(row(slice_id=12, key="manual:7:1", course_id=0, planned_start=START - 100, planned_end=None))
     found = outcomes(lessons(), [by_hand], {"manual:7:1": ARRIVING}, {}, START - 50)
