@@ -1,6 +1,7 @@
 # make run     a sample classroom, recorded, uploaded and listed; SOURCE=rtsp://... or SOURCE=film.mp4 takes another camera
 # make test    every check that needs Python packages alone
 # make test-all  everything, against real servers too (make servers installs them)
+# make bench   the recorder against FFmpeg, as tables; BENCH=streams,snapshot,start,slicing picks (docs/benchmarks.md)
 # make soak    the kills and the recording of a real server again, for about an hour
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(ENV)/bin
 SERVERS := ffmpeg chromium nginx libnginx-mod-rtmp python3-gst-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-rtsp systemd mosquitto mosquitto-clients openssl
 
-.PHONY: help env run test test-all soak servers clean
+.PHONY: help env run test test-all bench soak servers clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -38,6 +39,9 @@ test: env
 
 test-all: env
 	$(BIN)/pytest -n 2
+
+bench: env
+	$(BIN)/python -m bench
 
 soak: env
 	GATHER_KILLS=100 GATHER_READERS="own libav" $(BIN)/pytest -s -m faults

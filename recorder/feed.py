@@ -96,6 +96,12 @@ class Feed:
         """Nothing is recorded: packets go to the ring only."""
         with self._changed:
             self._open = self._dropping = False
+            self._ring.needed_since = None
+
+    def need(self, since: float | None) -> None:
+        """Keep in the ring what came at or after this media time: it is not on the disk yet, not for certain."""
+        with self._changed:
+            self._ring.needed_since = since
 
     def tail(self, most: int, wanted: Callable[[Timed], bool]) -> list[Timed]:
         """The newest packets of this kind, at most so many, the newest last."""

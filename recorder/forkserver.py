@@ -21,7 +21,8 @@ import time
 import traceback
 from pathlib import Path
 
-from recorder import worker
+from recorder import allocator, worker
+from recorder.warmup import warm_up
 
 LINGER_SEC = 10.0
 """So long the server waits for its recorders when the daemon is gone."""
@@ -138,6 +139,8 @@ def main() -> None:
     sock = socket.socket(fileno=int(sys.argv[1]))
     sock.set_inheritable(False)
     _name_process("gather-forks")
+    allocator.be_frugal()
+    warm_up()
     gc.collect()
     gc.freeze()  # what is loaded stays shared: the collector of a recorder does not write into its pages
     server = ForkServer(sock)

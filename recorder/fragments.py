@@ -65,13 +65,16 @@ class WholeBoxes:
 
     def _pass_on(self) -> None:
         while count := _whole(self._held):
-            unit = self._held[:count]
-            if unit[4:8] == b"prft":
-                unit[:SUM_BYTES] = sum_box(unit[SUM_BYTES:])
-            self._append(bytes(unit))
-            del self._held[:count]
+            with memoryview(self._held) as held:
+                if bytes(held[4:8]) == b"prft":
+                    held[:SUM_BYTES] = sum_box(held[SUM_BYTES:count])
+                self._append(held[:count])
+            if count == len(self._held):
+                self._held = bytearray()  # its memory goes, until the next fragment
+            else:
+                del self._held[:count]
 
-    def _append(self, data: bytes) -> None:
+    def _append(self, data: bytes | memoryview) -> None:
         self._file.seek(0, 2)
         self._file.write(data)
         self._written += len(data)
@@ -82,7 +85,7 @@ class WholeBoxes:
         self._file.write(data)
 
 
-def sum_box(fragment: bytes | bytearray) -> bytes:
+def sum_box(fragment: bytes | bytearray | memoryview) -> bytes:
     """What stands in front of a fragment (`moof` and `mdat`)."""
     return _SUM.pack(SUM_BYTES, b"uuid", FRAGMENT_SUM, zlib.crc32(fragment), len(fragment))
 

@@ -53,7 +53,8 @@ def jpeg_of(packets: Sequence[Packet]) -> Picture:
         if found is None:
             raise FileError(f"no picture: {track.label} gave no whole frame in {len(packets)} packets")
         frame, source = found
-        jpeg = source.data if track.codec == "mjpeg" else _encoded(frame)
+        frame = frame.reformat(format="yuvj420p")
+        jpeg = source.data if track.codec == "mjpeg" else encode_jpeg(frame)
     except AV_ERRORS as error:
         raise FileError(f"no picture: {track.label} cannot be decoded ({error})") from error
     return Picture(jpeg, frame.width, frame.height, _luma_mean(frame))
@@ -105,7 +106,8 @@ def _av_packet(packet: Packet) -> av.Packet[VideoStream]:
     return raw
 
 
-def _encoded(frame: VideoFrame) -> bytes:
+def encode_jpeg(frame: VideoFrame) -> bytes:
+    """A JPEG of a frame of yuvj420p, at its size. Raises `AV_ERRORS`."""
     encoder = av.CodecContext.create("mjpeg", "w")
     assert isinstance(encoder, VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuvj420p"
@@ -113,14 +115,13 @@ def _encoded(frame: VideoFrame) -> bytes:
     encoder.thread_count = 1
     encoder.qscale = True
     encoder.global_quality = _QUALITY * _QP_TO_LAMBDA
-    whole_range = frame.reformat(format="yuvj420p")
-    whole_range.pts, whole_range.time_base = 0, Fraction(1, 25)
-    whole_range.pict_type = 0
-    return b"".join(bytes(packet) for packet in (*encoder.encode(whole_range), *encoder.encode(None)))
+    frame.pts, frame.time_base = 0, Fraction(1, 25)
+    frame.pict_type = 0
+    return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
 
 
 def _luma_mean(frame: VideoFrame) -> float:
-    plane = frame.reformat(format="gray").planes[0]
+    plane = frame.planes[0]  # of yuvj420p
     rows = memoryview(plane)
     total = count = 0
     for y in range(0, frame.height, _LUMA_SAMPLE_STEP):

@@ -114,6 +114,16 @@ class Recording:
         """New slicing from the next packet on."""
         self._slicer.retune(tuning.slice_sec, tuning.inter_val)
 
+    @property
+    def unsafe_since(self) -> float | None:
+        """What came at or after this media time may have to be recorded once more; None for nothing."""
+        if self._lost_at is not None:
+            return self._lost_at
+        file = self._file
+        if file is None or not file.packets:
+            return None
+        return file.durable_at if file.durable_at is not None else file.begin
+
     def is_overdue(self, online: bool) -> bool:
         """Whether the end is long enough past that nothing more can come.
 

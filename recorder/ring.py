@@ -23,6 +23,8 @@ class _Group:
 class Ring:
     """Bounded by `seconds` of media and by `max_bytes`; the newest group stays even when it is longer than `seconds`.
 
+    What came at or after media time `needed_since` stays beyond `seconds`, though not beyond `max_bytes`.
+
     A single group larger than `max_bytes` (a camera that never sends key frames) is forgotten: memory stays bounded.
     """
 
@@ -30,6 +32,7 @@ class Ring:
         self._seconds = seconds
         self._max_bytes = max_bytes
         self._groups: deque[_Group] = deque()
+        self.needed_since: float | None = None
         self.size = 0
 
     def append(self, timed: Timed) -> None:
@@ -50,8 +53,11 @@ class Ring:
     def _too_much(self, now: float) -> bool:
         if self.size > self._max_bytes:
             return True
+        if len(self._groups) < 2:
+            return False
         # The second group must reach back far enough before the first may go.
-        return len(self._groups) > 1 and now - self._groups[1].at >= self._seconds
+        second = self._groups[1].at
+        return now - second >= self._seconds and (self.needed_since is None or second <= self.needed_since)
 
     def end_session(self) -> None:
         """The connection is lost: what comes next continues no group, and belongs to another moment."""

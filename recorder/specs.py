@@ -79,7 +79,7 @@ class Limits:
 
     connect_sec: float = 10.0
     stall_sec: float = 5.0
-    ring_sec: float = 30.0
+    ring_sec: float = 10.0
     ring_bytes: int = 64 << 20
     queue_bytes: int = 64 << 20
     fragment_sec: float = 1.0

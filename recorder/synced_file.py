@@ -58,7 +58,7 @@ class SyncedFile:
 
     # -- what PyAV calls ---------------------------------------------------------------------------------------------
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Write at the current position; all of it or `FileError`."""
         if self.error is not None:
             raise self.error
@@ -145,14 +145,14 @@ class SyncedFile:
             raise self._failed(error) from error
         self._entered = True
 
-    def _write_all(self, data: bytes, start: int) -> None:
+    def _write_all(self, data: bytes | memoryview, start: int) -> None:
         written = disk_calls.pwrite(self._fd, data, start)
         if written < len(data):
             rest = memoryview(data)
             while written < len(data):
                 written += disk_calls.pwrite(self._fd, rest[written:], start + written)
 
-    def _account(self, data: bytes, start: int) -> None:
+    def _account(self, data: bytes | memoryview, start: int) -> None:
         """Keep the head and the checksum of the tail right."""
         into_head = min(max(HEAD_BYTES - start, 0), len(data))
         if into_head:

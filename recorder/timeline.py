@@ -249,7 +249,7 @@ class Timeline:
         clock = self._clocks.get(track.index)
         if clock is None:
             clock = self._clocks[track.index] = _Clock(track.time_base)
-        elif clock.time_base != track.time_base:
+        elif clock.time_base is not track.time_base and clock.time_base != track.time_base:
             clock.rescale(track.time_base)
         return clock
 

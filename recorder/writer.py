@@ -126,6 +126,9 @@ class Writer:
             self._attempt(recording, recording.finish, reason, cause)
 
     def _tick(self) -> None:
+        unsafe = [at for recording in self._running.values() if (at := recording.unsafe_since) is not None]
+        if self._running:
+            self._feed.need(min(unsafe, default=None))
         now = self._around.clock.wall()
         for slice_id, recording in [(key, one) for key, one in self._waiting.items() if one.begin_at <= now]:
             self._running[slice_id] = recording

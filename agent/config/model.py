@@ -128,7 +128,7 @@ class RecordSection(Section):
     transport: Literal["tcp", "udp"] = "tcp"
     connect_sec: float = Field(default=10.0, ge=1, le=120)
     stall_sec: float = Field(default=5.0, ge=1, le=120)
-    ring_sec: float = Field(default=30.0, ge=1, le=600)
+    ring_sec: float = Field(default=10.0, ge=1, le=600)
     ring_mb: int = Field(default=64, ge=4, le=4096)
     queue_mb: int = Field(default=64, ge=4, le=4096)
     fragment_sec: float = Field(default=1.0, ge=0.1, le=10)

@@ -36,6 +36,12 @@ def with_parameter_sets(stream: VideoStream, extradata: bytes, width: int, heigh
     return copy
 
 
+def bare_video(codec: str) -> VideoStream:
+    """A stream of a codec of which nothing is known yet: that of a raw demuxer without a byte to read."""
+    container = av.open(io.BytesIO(), "r", format=codec)
+    return container.streams.video[0]
+
+
 def audio_template(codec: str, extradata: bytes, rate: int, channels: int) -> AudioStream:
     """A stream of sound that no container has described; `channels` from 1 to 8."""
     first = _null_output().add_stream(codec, rate=rate)

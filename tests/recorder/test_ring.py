@@ -87,3 +87,16 @@ def test_sound_alone_may_begin_anywhere() -> None:
     assert ring.since(stream[80].at + 0.001) == stream[80:]
     assert ring.last_group() == stream[-1:]
     assert 1.0 <= stream[-1].at - ring.since(0.0)[0].at < 1.1
+
+
+@given(streams, st.floats(0, 5), st.floats(0, 100))
+def test_what_is_still_needed_stays(items: list[tuple[bool, bool, float, int]], seconds: float, since: float) -> None:
+    stream = build(items)
+    ring = Ring(seconds, 1 << 30)
+    ring.needed_since = since
+    for one in stream:
+        ring.append(one)
+    keys = [one.at for one in stream if one.opens]
+    if keys:
+        old = [key for key in keys if key <= since and stream[-1].at - key >= seconds]
+        assert ring.since(-1e9)[0].at == max(old, default=keys[0])

@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 from fractions import Fraction
 
-import av
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
@@ -18,7 +16,7 @@ from recorder.source.parameter_sets import SetCodec, Sets, nal_type
 from recorder.source.rtsp.aac import AudioConfig
 from recorder.source.rtsp.sdp import Media
 from recorder.source.rtsp.sequence_sets import BadSet, Sequence, h264_sequence, h265_sequence, profile_tier_level
-from recorder.source.templates import audio_template, with_parameter_sets
+from recorder.source.templates import audio_template, bare_video, with_parameter_sets
 
 _SPS: dict[SetCodec, int] = {"h264": 7, "hevc": 33}
 _NEEDED: dict[SetCodec, tuple[int, ...]] = {"h264": (7, 8), "hevc": (32, 33, 34)}
@@ -61,14 +59,14 @@ def video_track(index: int, codec: SetCodec, sets: Sets, clock: int) -> tuple[Tr
     """A track whose packets have lengths, not start codes. Raises `BadSet`."""
     sequence = sequence_of(codec, sets)
     extradata = extradata_of(codec, sets)
-    template = with_parameter_sets(_bare(codec), extradata, sequence.width, sequence.height)
+    template = with_parameter_sets(bare_video(codec), extradata, sequence.width, sequence.height)
     track = Track(index, "video", codec, Fraction(1, clock), extradata, sequence.width, sequence.height)
     return _with_template(track, template), sequence
 
 
 def picture_track(index: int, codec: str, clock: int, width: int, height: int) -> Track:
     """A track without parameter sets."""
-    template = with_parameter_sets(_bare(codec), b"", width, height)
+    template = with_parameter_sets(bare_video(codec), b"", width, height)
     return _with_template(Track(index, "video", codec, Fraction(1, clock), b"", width, height), template)
 
 
@@ -97,12 +95,6 @@ def _with_template(track: Track, template: VideoStream | AudioStream) -> Track:
         track.channels,
         template,
     )
-
-
-def _bare(codec: str) -> VideoStream:
-    """A stream of a codec of which nothing is known yet: that of a raw demuxer without a byte to read."""
-    container = av.open(io.BytesIO(), "r", format=codec)
-    return container.streams.video[0]
 
 
 def _avcc(sets: Sets) -> bytes:

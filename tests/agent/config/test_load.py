@@ -137,7 +137,7 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path, env:
         (f"[server]\nenrol_key = ['{SECRET}']", "2", "server.enrol_key", "a text", "its file"),
         ("[standalone]\ndatabase = 'file.db'", "2", "standalone.database", "not a database URL", "sqlite:///"),
         ("[record]\nsync_sec = 0.5", "2", "record.sync_sec", "shorter than fragment_sec = 1", "1 or more"),
-        ("[record]\npreroll_sec = 31", "2", "record.preroll_sec", "longer than ring_sec = 30", "30 or less"),
+        ("[record]\npreroll_sec = 31", "2", "record.preroll_sec", "longer than ring_sec = 10", "10 or less"),
         ("[record]\nring_mb = 5\nring_mb = 6", "3", "", "not TOML", "key = 5"),
         ('[log]\nlevel = "info', "2", "", "not TOML", "key = 5"),
         ("[log]\nlevel info", "2", "", "not TOML", "key = 5"),
