@@ -44,9 +44,11 @@ def noon_zone() -> str:
 
 
 class School:
-    """`gather-agent serve` and `gather-agent run`, each with a home below `folder`."""
+    """`gather-agent serve` and `gather-agent run`, each with a home below `folder`. `agent_url`: where the agent finds
+    the server, if not directly.
+    """
 
-    def __init__(self, folder: Path, **env: str) -> None:
+    def __init__(self, folder: Path, *, agent_url: str = "", **env: str) -> None:
         self.folder = folder
         self.slices = folder / "agent/media/slices"
         self._env = os.environ | {"GATHER__TIME__ZONE": noon_zone(), "GATHER__STANDALONE__PORT": str(free_port())}
@@ -54,7 +56,7 @@ class School:
         self.server = self._start("serve", "server")
         self.url = f"http://127.0.0.1:{self._env['GATHER__STANDALONE__PORT']}"
         secrets = until("the server's secrets", self._secrets)
-        self._env |= {"GATHER__SERVER__URL": self.url, "GATHER__SERVER__ENROL_KEY": secrets["enrol_key"]}
+        self._env |= {"GATHER__SERVER__URL": agent_url or self.url, "GATHER__SERVER__ENROL_KEY": secrets["enrol_key"]}
         self.token = until("the server", lambda: self._token(secrets["credential"]))
         self.daemon = self._start("run", "agent")
 
@@ -163,6 +165,11 @@ class School:
     def kill_daemon(self) -> None:
         """`kill -9` of the daemon, and its start again, as the service manager would."""
         self.daemon.kill()
+        self.daemon.wait()
+        self.start_daemon()
+
+    def killed_daemon(self) -> None:
+        """Start the daemon again, which somebody has killed."""
         self.daemon.wait()
         self.start_daemon()
 

@@ -48,6 +48,8 @@ class Proxy:
     def __init__(self, target: tuple[str, int], plan: Plan | None = None) -> None:
         self.line = CLEAN
         self.port = 0
+        self.watch: Callable[[str, bytes], None] = lambda way, piece: None
+        """Called with "up" or "down" and each piece before it is forwarded."""
         self.connections = self.up = self.down = 0
         self.target, self.plan = target, plan
         self._moving = asyncio.Event()
@@ -133,6 +135,7 @@ class Proxy:
                 piece[line.flip_up - passed] ^= 0xFF
             end = min((at for at in (line.cut_up, line.half_up) if at is not None), default=None)
             keep = piece if end is None else piece[: max(0, end - passed)]
+            self.watch(way, bytes(keep))
             writer.write(keep)
             await writer.drain()
             passed += len(keep)
@@ -163,27 +166,22 @@ def target_of(url: str) -> tuple[str, int]:
 @contextlib.contextmanager
 def threaded(proxy: Proxy) -> Iterator[Callable[[Callable[[], None]], object]]:
     """Serve the proxy from a thread of its own, for tests without a loop; gives a way to call it there."""
-    loop = asyncio.new_event_loop()
-    ready, done = threading.Event(), asyncio.Event()
+    ready = threading.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
+    ends: list[asyncio.Event] = []
 
     async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        ends.append(done := asyncio.Event())
         async with proxy.serve():
             ready.set()
             await done.wait()
 
-    def run() -> None:
-        loop.run_until_complete(serve())
-        pending = asyncio.all_tasks(loop)
-        for task in pending:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-        loop.close()
-
-    thread = threading.Thread(target=run, daemon=True)
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
     assert ready.wait(10)
     try:
-        yield loop.call_soon_threadsafe
+        yield loops[0].call_soon_threadsafe
     finally:
-        loop.call_soon_threadsafe(done.set)
-        thread.join(10)
+        loops[0].call_soon_threadsafe(ends[0].set)
+        thread.join(20)
