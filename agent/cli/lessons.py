@@ -101,11 +101,17 @@ def _show_day(lessons: tuple[LessonOutcome, ...], say: Words, at: Callable[[floa
                 _title(lesson, say),
                 say(f"lesson_{lesson.state}"),
                 tables.percent(lesson.coverage),
-                f"{lesson.missing_sec:.0f} s" if lesson.missing_sec >= 1 else "",
+                _seconds(lesson.missing_sec),
                 f"{uploaded}/{len(lesson.slices)}" if lesson.slices else "",
             )
         )
     tables.show([say(column) for column in columns], rows, right=(4, 5, 6))
+
+
+def _seconds(missing: float) -> str:
+    if missing <= 0:
+        return ""
+    return f"{missing:.0f} s" if missing >= 10 else f"{missing:.1f} s"
 
 
 def _title(lesson: LessonOutcome, say: Words) -> str:

@@ -80,7 +80,7 @@ def test_a_run_with_unusual_secrets(
         with started("run", "--home", home) as process:
             log = read_past(process, "refuses user or password", "refuses this agent's key")
             for command in COMMANDS:
-                for more in (["--json"], ["--lang", "zh"]):
+                for more in (["--json"], ["--lang", "zh"])[: 1 if command == "doctor" else 2]:
                     main([*command.split(), *more, "--home", str(home)])
             process.terminate()
             rest, _ = process.communicate()
