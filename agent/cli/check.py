@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.checkup import MENDED, Checkup, Finding, check_up
-from agent.cli.common import loaded, single_instance, words
+from agent.cli.common import asked, single_instance, words
 from agent.cli.exits import Exit, Stop
 from agent.config import Config
 from agent.files import holder_of
@@ -22,7 +22,7 @@ from agent.words import Words, megabytes
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0 all agrees, 1 something does not and nothing is lost, 2 something recorded is lost or damaged."""
-    say, config = words(args), loaded(args, as_service=True).config
+    say, config = words(args), asked(args).config
     path = config.paths.state / "journal.sqlite"
     if not path.exists():
         raise Stop(Exit.UNAVAILABLE, say("check_no_journal", path=path))

@@ -8,14 +8,16 @@ import contextlib
 import fcntl
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from agent.cli.exits import Exit, Stop
 from agent.cli.phrases import PHRASES
-from agent.config import LoadedConfig, control_socket, load_config
+from agent.config import ConfigError, LoadedConfig, control_socket, load_config
 from agent.config.paths import default_state, service_environment
+from agent.logs import redact
 from agent.words import Words, language_of
 
 
@@ -26,19 +28,27 @@ def loaded(
 
     With `--home` alone nothing outside that folder counts: only `config.toml` in it, where there is one.  Commands
     that ask about an agent (`as_service`) mean the installed service where there is one, unless this user has an agent
-    of his own.
+    of his own; and a file that is wrong does not keep them from finding it (`problems` of the answer).
     """
     overrides = dict(more or {})
     if args.home is None:
-        found = load_config(args.config, overrides=overrides)
+        found = load_config(args.config, overrides=overrides, lenient=as_service)
         service = service_environment(os.environ) if as_service else None
         if service is None or control_socket(found.config).exists() or default_state(os.environ).exists():
             return found
-        return load_config(args.config, service, overrides)
+        return load_config(args.config, service, overrides, lenient=True)
     home = args.home.absolute()
     folders = {"paths.state": home / "state", "paths.media": home / "media", "standalone.folder": home / "server"}
     folders["paths.runtime"] = home / "run"
-    return load_config(args.config, overrides=folders | overrides, search=(home / "config.toml",))
+    return load_config(args.config, overrides=folders | overrides, search=(home / "config.toml",), lenient=as_service)
+
+
+def asked(args: argparse.Namespace) -> LoadedConfig:
+    """The configuration for a command that asks about an agent; what is wrong with it is said on stderr."""
+    found = loaded(args, as_service=True)
+    if found.problems:
+        print(redact(str(ConfigError(found.problems))), file=sys.stderr)  # noqa: T201
+    return found
 
 
 def words(args: argparse.Namespace) -> Words:

@@ -14,7 +14,7 @@ from agent import logs
 from agent.cli.common import loaded, words
 from agent.cli.door import Door, NobodyThere
 from agent.cli.exits import Exit, Stop
-from agent.config import LoadedConfig
+from agent.config import Config, LoadedConfig
 from agent.doctor.examine import Daemon, examine, examine_addresses
 from agent.doctor.findings import SEVERITIES, Finding, worst
 from agent.status import CamerasView, DaemonView
@@ -43,7 +43,7 @@ async def _examine(args: argparse.Namespace, found: LoadedConfig, say: Words) ->
         transport = args.transport or found.config.record.transport
         return await examine_addresses(args.address, found.config, transport, args.user, _password(args))
     as_service = args.home is None and args.config is None
-    return await examine(found, await asyncio.to_thread(_daemon, args), say, as_service=as_service)
+    return await examine(found, await asyncio.to_thread(_daemon, args, found.config), say, as_service=as_service)
 
 
 def _password(args: argparse.Namespace) -> str:
@@ -54,8 +54,8 @@ def _password(args: argparse.Namespace) -> str:
     return password
 
 
-def _daemon(args: argparse.Namespace) -> Daemon:
-    door = Door(args)
+def _daemon(args: argparse.Namespace, config: Config) -> Daemon:
+    door = Door(args, config)
     try:
         return Daemon(door.view("/status", DaemonView)[0], door.view("/cameras", CamerasView)[0])
     except NobodyThere:

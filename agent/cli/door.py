@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from agent.cli.common import loaded, words
+from agent.cli.common import asked, words
 from agent.cli.exits import Exit, Stop
-from agent.config import control_socket
+from agent.config import Config, control_socket
 
 ANSWER_SEC = 5.0
 ORDER_SEC = 15.0
@@ -29,8 +29,8 @@ class NobodyThere(Stop):
 class Door:
     """The control socket that the arguments mean. Everything that goes wrong is a `Stop` in words."""
 
-    def __init__(self, args: argparse.Namespace) -> None:
-        self.address = control_socket(loaded(args, as_service=True).config)
+    def __init__(self, args: argparse.Namespace, config: Config | None = None) -> None:
+        self.address = control_socket(config or asked(args).config)
         self._say = words(args)
 
     def view(self, path: str, model: type[M]) -> tuple[M, str]:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from agent.cli import tables
-from agent.cli.common import loaded, words
+from agent.cli.common import asked, words
 from agent.cli.door import Door, NobodyThere
 from agent.cli.exits import Exit, Stop
 from agent.offline import NothingThere, lessons_on_disk
@@ -27,13 +27,13 @@ def run(args: argparse.Namespace) -> int:
     say = words(args)
     first = _first_day(args.day, say)
     query = f"?days={args.days}" + (f"&day={first.isoformat()}" if first else "")
-    running = True
+    running, config = True, asked(args).config
     try:
-        view, text = Door(args).view(f"/lessons{query}", LessonsView)
+        view, text = Door(args, config).view(f"/lessons{query}", LessonsView)
     except NobodyThere as nobody:
         running = False
         try:
-            view = lessons_on_disk(loaded(args, as_service=True).config, first, args.days)
+            view = lessons_on_disk(config, first, args.days)
         except NothingThere:
             raise nobody from None
         text = view.model_dump_json()

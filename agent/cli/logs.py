@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent import logs
-from agent.cli.common import loaded, words
+from agent.cli.common import asked, words
 from agent.cli.exits import Exit, Stop
 
 UNIT = "gather-agent.service"
@@ -22,7 +22,7 @@ FOLLOW_SEC = 0.5
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0, 69 where no log is found."""
-    config = loaded(args, as_service=True).config
+    config = asked(args).config
     logs.conceal(config.server.enrol_key.get_secret_value())
     file = (args.home.absolute() if args.home else config.paths.state) / "log"
     if args.home is None and _journal_has_unit():

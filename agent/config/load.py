@@ -35,6 +35,8 @@ class LoadedConfig:
     config: Config
     origins: Mapping[str, str]
     path: Path | None = None
+    problems: tuple[Problem, ...] = ()
+    """What is wrong, where `lenient` asked for it: `config` then has the folders that can be read, and defaults."""
 
 
 @dataclass(slots=True)
@@ -66,11 +68,13 @@ def load_config(
     env: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | None = None,
     search: Iterable[Path] | None = None,
+    *,
+    lenient: bool = False,
 ) -> LoadedConfig:
     """The configuration from `path` (None: the first that exists of `search`, the usual places, else defaults alone).
 
     `env` is `os.environ` unless given; `overrides` holds values of the command line by dotted key.  `ConfigError` tells
-    every problem.
+    every problem; with `lenient` they come with the answer instead, for those who only want to find an agent.
     """
     env = os.environ if env is None else env
     draft = _Draft()
@@ -85,10 +89,21 @@ def load_config(
     _read_secrets(draft, env)
     _check_files(draft)
     config = _validate(draft, env)
-    if draft.problems or config is None:
-        raise ConfigError(sorted(draft.problems, key=_by_place))
     origins = {key: draft.origins.get(key, "default") for key in problems.fields()}
-    return LoadedConfig(config, origins, path)
+    if config is not None and not draft.problems:
+        return LoadedConfig(config, origins, path)
+    wrong = sorted(draft.problems, key=_by_place)
+    if not lenient:
+        raise ConfigError(wrong)
+    return LoadedConfig(_folders_alone(draft, env), origins, path, tuple(wrong))
+
+
+def _folders_alone(draft: _Draft, env: Mapping[str, str]) -> Config:
+    paths = draft.values.get("paths", {})
+    wrong = {problem.key for problem in draft.problems}
+    given = paths.items() if isinstance(paths, dict) else ()
+    folders = {name: folder for name, folder in given if isinstance(folder, Path) and f"paths.{name}" not in wrong}
+    return Config.model_validate({"paths": folders}, context={"env": env})
 
 
 def _read_file(draft: _Draft, path: Path) -> None:

@@ -41,7 +41,11 @@ async def examine(found: LoadedConfig, daemon: Daemon, say: Words, *, as_service
     unit = service.find_unit() if as_service else None
     who = places.person(unit.last("User") if unit is not None and os.geteuid() == 0 else "")
     known = _known(config)
-    findings = _running(config, daemon, say)
+    findings = [
+        error("config_wrong", wrong.where, key=wrong.key, why=wrong.what, instead=wrong.instead)
+        for wrong in found.problems
+    ]
+    findings += _running(config, daemon, say)
     findings += places.check_folders(config, who, places.Mounts())
     findings += await asyncio.to_thread(lambda: list(places.check_journal(config)))
     seen = await check_server(found, _token(config))
@@ -49,7 +53,7 @@ async def examine(found: LoadedConfig, daemon: Daemon, say: Words, *, as_service
     findings += clock.check_zone(known.timezone)
     of_daemon = _server_of(daemon, config.server.url)
     findings += of_daemon
-    findings += seen.findings if config.server.url or not of_daemon else []
+    findings += seen.findings if config.server.url or not (of_daemon or found.problems) else []
     if as_service:
         findings += await asyncio.to_thread(lambda: list(service.check_service(unit, config)))
     cameras, rates = await _cameras(config, known, daemon)

@@ -5,6 +5,13 @@ from __future__ import annotations
 from agent.doctor.camera_phrases import CAMERA, Phrase
 
 _DAEMON: dict[str, Phrase] = {
+    "config_wrong": (
+        "the configuration is wrong, {where} {key}: {why}. A daemon that runs keeps the one it has; none starts with"
+        " this",
+        "配置有误，{where} {key}：{why}。守护进程继续使用原有配置，但无法用它启动",
+        "write: {instead}; `gather-agent config check` looks again",
+        "应写为：{instead}；可用 gather-agent config check 再次检查",
+    ),
     "daemon_well": ("gather-agent is running and all is well", "采集端正在运行，一切正常", "", ""),
     "daemon_troubled": (
         "gather-agent is running, but: {why}",

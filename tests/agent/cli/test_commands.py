@@ -117,11 +117,23 @@ def test_config_check_says_ok_or_everything_that_is_wrong(tmp_path: Path, capsys
     assert main(["config", "check", "--config", str(path)]) == 0
     assert capsys.readouterr().out == f"OK: no file, every key has its default\nOK: {path}\n"
     path.write_text("[log]\nlevle = 'info'\n[record]\nring_mb = 1\n")
-    for command in (["config", "check"], ["run"], ["serve"], ["standalone"], ["status"]):
+    for command in (["config", "check"], ["run"], ["serve"], ["standalone"]):
         assert main([*command, "--config", str(path)]) == 78
         report = capsys.readouterr().err
         assert f"{path}:2: log.levle: there is no such key" in report
         assert f"{path}:4: record.ring_mb: too small" in report
+
+
+@pytest.mark.parametrize("daemon", [view()], indirect=True)
+def test_a_file_that_is_wrong_does_not_hide_a_daemon_that_runs(
+    daemon: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = daemon / "config.toml"
+    path.write_text("[log]\nlevle = 'info'\n")
+    assert main(["status", "--home", str(daemon)]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("All is well.\n")
+    assert f"{path}:2: log.levle: there is no such key" in said.err
 
 
 def test_with_a_home_only_its_own_file_counts(tmp_path: Path) -> None:

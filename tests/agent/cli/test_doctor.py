@@ -63,6 +63,15 @@ def test_a_daemon_that_runs_is_asked(house: House, sample: MakeSample, capsys: p
     assert (code, found["daemon_troubled"]["severity"]) == (2, "error")
 
 
+def test_a_configuration_that_is_wrong_is_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config.toml").write_text('[server]\nurl = 7\nenrol_key = "s3cr3t-key"\n')
+    code, found = doctor(capsys, "--home", str(tmp_path))
+    assert (code, found["config_wrong"]["where"]) == (2, f"{tmp_path}/config.toml:2")
+    assert "server.url" in found["config_wrong"]["what"]
+    assert "s3cr3t-key" not in str(found)
+    assert "server_none" not in found, "nobody knows that"
+
+
 def test_another_instance_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with single_instance(tmp_path / "state"):
         code, found = doctor(capsys, "--home", str(tmp_path))

@@ -230,3 +230,16 @@ def test_a_secrets_file_holds_one_line_of_text(tmp_path: Path, env: dict[str, st
 def test_a_problem_reads_as_one_sentence_and_an_advice() -> None:
     text = str(Problem("config.toml:3", "log.level", "not one of the words", 'one of "info"'))
     assert text == 'config.toml:3: log.level: not one of the words\n    write: one of "info"'
+
+
+def test_who_only_looks_for_an_agent_gets_its_folders_from_a_file_that_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    env = {"HOME": str(tmp_path)}
+    path.write_text(f'[paths]\nruntime = "{tmp_path}/run"\nmedia = 7\n[recrod]\n')
+    found = load_config(path, env, lenient=True)
+    assert {problem.key for problem in found.problems} == {"paths.media", "recrod"}
+    assert (found.config.paths.runtime, found.config.paths.media.name) == (tmp_path / "run", "media")
+    path.write_text("not TOML at all")
+    found = load_config(path, env, {"paths.state": tmp_path / "state"}, lenient=True)
+    assert len(found.problems) == 1
+    assert found.config.paths.state == tmp_path / "state"
