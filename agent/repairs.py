@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NoReturn
 
+from agent.backoff import Backoff
 from agent.journal import Journal, JournalThread
 from agent.recorders import RecorderGone, RecorderHost, RecorderProcess
 from agent.session import EXIT_SEC
@@ -35,6 +36,8 @@ class Repairs:
         self._host, self._folder, self._journal, self._on_event = host, folder, journal, on_event
         self._asked = asyncio.Event()
         self._hung: set[str] = set()
+        self._patience = Backoff(30.0, 3600.0)
+        self._left = False  # whether something could not be repaired just now, with a disk that is full or away
         self.unusable: list[str] = []
 
     def ask(self) -> None:
@@ -71,11 +74,20 @@ class Repairs:
             await process.order(RepairFolder(str(self._folder), unknown, sorted(self._hung)))
             await self._listen(process)
             status = await process.ended(EXIT_SEC)
+            self._later()
         finally:
             process.kill()
             await process.close()
         if status != 0:
             raise RecorderGone(f"the repair process ended with status {status}")
+
+    def _later(self) -> None:
+        """What could not be repaired is tried again, more and more rarely."""
+        if not self._left:
+            self._patience.reset()
+            return
+        self._left = False
+        asyncio.get_running_loop().call_later(self._patience.next(), self._asked.set)
 
     async def _listen(self, process: RecorderProcess) -> None:
         at, limit = "", QUIET_SEC
@@ -93,6 +105,7 @@ class Repairs:
                 case RepairDone():
                     self._finished(event)
                 case _:
+                    self._left = self._left or isinstance(event, Trouble)
                     await self._on_event(0, event)
 
     async def _hangs(self, name: str, limit: float) -> NoReturn:

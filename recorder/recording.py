@@ -26,6 +26,8 @@ LATENESS_SEC = 8.0
 """So long for those of a camera that is there: their way may take its time."""
 DISK_RETRY_SEC = 2.0
 """So long after a second failure in a row the disk is left alone."""
+DISK_TOLD_SEC = 60.0
+"""A disk that goes on failing is told this often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Recording:
         self._beyond: list[Timed] = []  # those packets, at most `SILENCE_SEC` of them
         self._lost_at: float | None = None  # what came after this media time is not on disk
         self._failures = 0
-        self._retry_at = 0.0
+        self._retry_at = self._told_at = 0.0
         self._gap: Gap | None = None  # found, not yet told
 
     # -- what the writer says ----------------------------------------------------------------------------------------
@@ -243,7 +245,8 @@ class Recording:
         except FileError as error:
             self._disk_failed(error)
             return
-        self._failures = 0
+        if self._failures and self._file.durable_at is not None:
+            self._failures = 0  # what was only taken into memory says nothing about the disk
         if timed.leads:
             self._last = timed
             if gap := self._coverage.took(timed.at, timed.end, timed.packet.lost):
@@ -286,10 +289,13 @@ class Recording:
                 self._next_inx = file.name.slice_inx
         self._slicer.close()
         self._failures += 1
-        self._around.emit(Trouble("disk", f"{error}; recording goes on in a new file"))
+        now = self._around.clock.monotonic()
+        if self._failures == 1 or now - self._told_at >= DISK_TOLD_SEC:
+            self._told_at = now
+            self._around.emit(Trouble("disk", f"{error}; recording goes on in a new file"))
         self._lost_at = since
         if self._failures > 1:
-            self._retry_at = self._around.clock.monotonic() + DISK_RETRY_SEC
+            self._retry_at = now + DISK_RETRY_SEC
         if self._coverage is not None:
             self._coverage.broke("disk", since)
         else:

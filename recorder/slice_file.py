@@ -111,7 +111,11 @@ class SliceFile:
 
     @property
     def durable_at(self) -> float | None:
-        """What was written up to this media time survives a power cut; None while that cannot be told."""
+        """What was written up to this media time survives a power cut; None while that cannot be told, and where the
+        file is gone.
+        """
+        if self._file.gone:
+            return None
         while self._written and self._written[0][0] <= self._file.synced_end:
             self._durable_at = self._written.popleft()[1]
         return self._durable_at

@@ -34,6 +34,9 @@ class SyncedFile:
     Syncs are made at multiples of `sync_sec` of the monotonic clock, which all processes of a machine share: a disk
     that turns is asked by all channels in the same moment, and then left to its writes (design, part 3).
 
+    With each sync it is made sure that the file still stands under its name: what is written into a file whose folder
+    was removed, or whose disk was unmounted lazily, can be found by nobody (`gone`).
+
     Everything raises `FileError`; since errors may come out of PyAV's callbacks in other clothes, the first one also
     stays in `error`.  After `SyncFailed` the file is not to be used: what was not synced counts as lost.
     """
@@ -42,6 +45,7 @@ class SyncedFile:
         self.path = path
         self.name = str(path)
         self.error: FileError | None = None
+        self.gone = False
         self.end = 0
         self.synced_end = 0
         self._sync_sec = sync_sec
@@ -106,6 +110,7 @@ class SyncedFile:
             disk_calls.fdatasync(self._fd)
         except OSError as error:
             raise self._failed(SyncFailed(f"cannot sync {self.path.name}: {error.strerror}")) from error
+        self._check_name()
         if not self._entered:
             self._enter()
         self.synced_end = self.end
@@ -136,6 +141,16 @@ class SyncedFile:
             self._fd = -1
 
     # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _check_name(self) -> None:
+        try:
+            self.gone = not os.path.samestat(self.path.stat(), os.fstat(self._fd))
+        except FileNotFoundError:
+            self.gone = True
+        except OSError as error:
+            raise self._failed(FileError(f"cannot find {self.path.name} again: {error.strerror}")) from error
+        if self.gone:
+            raise self._failed(FileError(f"{self.path.name} is gone from its folder"))
 
     def _enter(self) -> None:
         """What was synced into a file that has no name after a power cut is lost all the same."""
