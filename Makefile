@@ -2,7 +2,7 @@
 # make test    every check that needs Python packages alone
 # make test-all  everything, against real servers too (make servers installs them)
 # make bench   the recorder against FFmpeg, as tables; BENCH=streams,snapshot,start,slicing picks (docs/benchmarks.md)
-# make soak    the kills and the recording of a real server again, for about an hour
+# make soak    the kills, three simulated school years and the recording of a real server again, for about an hour
 
 PYTHON ?= python3
 ENV := .venv
@@ -44,7 +44,7 @@ bench: env
 	$(BIN)/python -m bench
 
 soak: env
-	GATHER_KILLS=100 GATHER_DAEMON_KILLS=200 GATHER_READERS="own libav" $(BIN)/pytest -s -m faults
+	GATHER_KILLS=100 GATHER_DAEMON_KILLS=200 GATHER_SCHOOL_WEEKS=52 GATHER_SCHOOL_SEEDS=3 GATHER_READERS="own libav" $(BIN)/pytest -s -m faults
 	GATHER_LINE_MB=1000 GATHER_LINE_SLICES=200 $(BIN)/pytest -s tests/agent/link/test_faulty_line.py
 	GATHER_RTSP_MINUTES=30 $(BIN)/pytest -s -n 2 tests/integration/test_rtsp_recording.py
 

@@ -58,6 +58,8 @@ class Fleet:
         self._accounted: dict[str, Due] = {}
         self._presence, self._steps = Presence(look_sec), ClockSteps()
         self._until: float | None = None
+        self._swept: set[str] | None = None
+        self._timetable: Timetable | None = None
 
     def wake(self) -> None:
         """Ask again."""
@@ -91,7 +93,9 @@ class Fleet:
                 channel.change(camera)
                 channel.want(self.desired.get(camera_id, OFF), tuning)
             await self._close_removed()
-            await self._account(timetable, now, await self._look(now, monotonic, stepped_sec))
+            # What passed until now passed under the timetable of the last turn, whatever has been edited since.
+            passed_under, self._timetable = self._timetable or timetable, timetable
+            await self._account(passed_under, now, await self._look(now, monotonic, stepped_sec))
             await self._sweep(now)
             self.turned_at = self._clock.monotonic()
 
@@ -137,12 +141,15 @@ class Fleet:
         """End recordings in the journal that are neither due nor still with a recorder."""
         alive = {item.key for desired in self.desired.values() for item in desired.due}
         alive.update(key for channel in self.channels.values() for key in channel.recording)
+        if alive == self._swept:
+            return
         for row in await self._journal.do(Journal.open_recordings):
             if row.key not in alive:
                 over = row.planned_end is not None and row.planned_end <= now
                 await self._journal.do(
                     Journal.end_recording, row.slice_id, row.planned_end if over and row.planned_end else now
                 )
+        self._swept = alive
 
     def adopt(self, setup: ChannelSetup) -> None:
         """Every channel is read and written by these settings from its next connection on (`Channel.adopt`)."""

@@ -14,6 +14,8 @@ TOLERANCE_SEC = 0.25
 
 Packets lost inside a slice, or between slices of one connection, are named by the recorder itself, exactly.
 """
+CLOCK_TOLERANCE_SEC = 2.0
+"""How exactly the hole that a set clock leaves has the length of the step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,15 @@ def _overlap(a: Span, b: Span) -> float:
 
 
 def _with_cause(hole: Span, named: Sequence[Span], otherwise: str) -> Span:
-    best = max(named, key=lambda gap: _overlap(gap, hole), default=None)
-    if best is None or _overlap(best, hole) <= 0:
-        return Span(hole.since, hole.until, otherwise)
-    return Span(hole.since, hole.until, best.cause, best.detail)
+    # "late" is a recorder that was not there and does not know why: whoever knows better has the word.
+    known = [gap for gap in named if gap.cause != "late"]
+    for gaps, at_least in ((known, hole.length / 2), (named, 0.0)):
+        best = max(gaps, key=lambda gap: _overlap(gap, hole), default=None)
+        if best is not None and _overlap(best, hole) > at_least:
+            return Span(hole.since, hole.until, best.cause, best.detail)
+    # A slice that was open when the clock was set forward stands under the old clock's times: what the clock jumped
+    # over comes after it.
+    for gap in named:
+        if gap.cause == "clock" and gap.until <= hole.since and abs(gap.length - hole.length) < CLOCK_TOLERANCE_SEC:
+            return Span(hole.since, hole.until, gap.cause, gap.detail)
+    return Span(hole.since, hole.until, otherwise)

@@ -60,13 +60,16 @@ class Known(BaseModel):
 
 def courses_of(known: Known) -> list[Course]:
     """Every course of every channel; one that makes no sense is left out and named in the log."""
+    return [course for camera in known.cameras.values() for course in _read_courses(camera)]
+
+
+def _read_courses(camera: WireCamera) -> list[Course]:
     found = []
-    for camera in known.cameras.values():
-        for wire in camera.courses:
-            try:
-                found.append(course_from_wire(wire, camera.camera_id))
-            except BadCourse as error:
-                log.warning("channel %d: %s; this course is not recorded", camera.camera_id, error)
+    for wire in camera.courses:
+        try:
+            found.append(course_from_wire(wire, camera.camera_id))
+        except BadCourse as error:
+            log.warning("channel %d: %s; this course is not recorded", camera.camera_id, error)
     return found
 
 
@@ -80,6 +83,7 @@ class AgentState:
         self.known = self._load()
         self._timetable: Timetable | None = None
         self._timed: list[tuple[int, tuple[WireCourse, ...]]] = []
+        self._read: dict[int, tuple[tuple[WireCourse, ...], list[Course]]] = {}
         self.token = self.token_path.read_text().strip() if self.token_path.exists() else ""
         self._conceal()
 
@@ -136,8 +140,18 @@ class AgentState:
         """The courses of all channels in this zone; the same object until either changes."""
         timed = [(camera_id, camera.courses) for camera_id, camera in self.known.cameras.items()]
         if self._timetable is None or self._timetable.zone != zone or timed != self._timed:
-            self._timetable, self._timed = Timetable(courses_of(self.known), zone), timed
+            self._timetable, self._timed = Timetable(self._courses(), zone), timed
         return self._timetable
+
+    def _courses(self) -> list[Course]:
+        """Those of a channel are read once for as long as they stay the same."""
+        read = {}
+        for camera_id, camera in self.known.cameras.items():
+            before = self._read.get(camera_id)
+            same = before is not None and before[0] is camera.courses
+            read[camera_id] = before if before and same else (camera.courses, _read_courses(camera))
+        self._read = read
+        return [course for _, courses in read.values() for course in courses]
 
     def put_camera(self, camera: WireCamera) -> None:
         """Add a channel or replace all that is known of it, courses included."""

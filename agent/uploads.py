@@ -127,8 +127,9 @@ class Uploads:
         if free <= 0:
             return
         now = self._clock.monotonic()
-        # More than fit are looked at, because some of the oldest may be waiting for their next try.
-        for row in await self._journal.do(Journal.slices_in, SliceState.RECORDED, 100 + len(self._waiting)):
+        # More than fit are looked at, because the oldest may be on their way, or wait for their next try.
+        most = free + len(self._busy) + len(self._waiting)
+        for row in await self._journal.do(Journal.slices_in, SliceState.RECORDED, most):
             if free == 0:
                 return
             if row.stem in self._busy or self._waiting.get(row.stem, (None, 0.0))[1] > now:
@@ -144,9 +145,12 @@ class Uploads:
 
     async def _wait(self) -> None:
         now = self._clock.monotonic()
-        next_try = min((at for _, at in self._waiting.values()), default=now + IDLE_SEC)
+        next_try = now + IDLE_SEC
         if self._outage.until > now:
             next_try = self._outage.until
+        elif self._outage.at_most(self._parallel) > len(self._busy):  # else the end of one that is under way wakes us
+            resting = (at for stem, (_, at) in self._waiting.items() if stem not in self._busy)
+            next_try = min(resting, default=next_try)
         await within(min(IDLE_SEC, max(0.05, next_try - now)), self._new)
 
     async def _upload(self, row: SliceRow) -> None:

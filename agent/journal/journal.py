@@ -413,7 +413,7 @@ class Journal:
     def named_gaps(self, slice_id: int) -> list[Span]:
         """The gaps that were reported of a recording."""
         found = self._db.execute(
-            "SELECT since, until, cause, detail FROM gap WHERE slice_id = ? ORDER BY since", (slice_id,)
+            "SELECT since, until, cause, detail FROM gap WHERE slice_id = ? ORDER BY since, cause", (slice_id,)
         )
         return [Span(**dict(row)) for row in found]
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import apscheduler.executors.base
 import apscheduler.schedulers.base
-import apscheduler.triggers.interval
 import pytest
 
 
@@ -65,6 +64,17 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._clock.monotonic()
 
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        """Real work takes no simulated time: it is done at once."""
+        done: asyncio.Future[Any] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - it is whoever waits for it that gets it
+            done.set_exception(error)
+        return done
+
 
 @contextmanager
 def scheduler_on(clock: SimulatedClock) -> Iterator[None]:
@@ -76,6 +86,6 @@ def scheduler_on(clock: SimulatedClock) -> Iterator[None]:
             return datetime.fromtimestamp(clock.wall(), tz or UTC)
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (apscheduler.schedulers.base, apscheduler.executors.base, apscheduler.triggers.interval):
+        for module in (apscheduler.schedulers.base, apscheduler.executors.base):
             patch.setattr(module, "datetime", SimulatedDatetime)
         yield

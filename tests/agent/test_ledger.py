@@ -87,3 +87,17 @@ def test_while_a_recording_is_on_its_ledger_is_exact_up_to_the_last_slice() -> N
 def test_a_recording_without_a_slice_yet_says_what_was_named() -> None:
     named = [Span(1000, 1030, "unauthorized", "the camera refuses user or password")]
     assert account_so_far(1000.0, [], named) == tuple(named)
+
+
+def test_whoever_knows_better_than_late_has_the_word() -> None:
+    named = [Span(1000, 1100, "late"), Span(1001, 1100, "restart", "the agent was not running")]
+    assert account(Span(1000, 2000), [Span(1100, 2000)], named).gaps == (
+        Span(1000, 1100, "restart", "the agent was not running"),
+    )
+
+
+def test_what_a_clock_set_forward_jumped_over_comes_after_the_slice_that_was_open() -> None:
+    named = [Span(1200, 1500, "clock", "set forward by 300 s")]
+    assert account(Span(1000, 2000), [Span(1000, 1400), Span(1700, 2000)], named).gaps == (
+        Span(1400, 1700, "clock", "set forward by 300 s"),
+    )

@@ -1,0 +1,60 @@
+"""A school year on a simulated clock: every lesson is recorded, or what is missing of it is named.
+
+A whole year of 40 rooms, 83,200 lessons, with its ledger:
+`GATHER_SCHOOL_WEEKS=52 pytest -s -m faults tests/agent/test_school_year.py` (`GATHER_SCHOOL_SEEDS=3`: three of them).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.agent.school.agent import no_error_in_the_log, rare_looks
+from tests.agent.school.ledger import Ledger
+from tests.agent.school.year import FIRST_DAY, SchoolYear
+from tests.agent.simulated import SimulatedClock, SimulatedLoop, scheduler_on
+
+
+def simulate(folder: Path, seed: int, *, weeks: int, rooms: int, restarts: int, begin: float = FIRST_DAY) -> Ledger:
+    """A school's weeks; prints the ledger."""
+    clock = SimulatedClock(begin)
+    loop = SimulatedLoop(clock)
+    started = time.process_time()
+    with scheduler_on(clock), rare_looks(), no_error_in_the_log():
+        year = SchoolYear(folder, clock, seed=seed, weeks=weeks, rooms=rooms, lessons=40, restarts=restarts)
+        try:
+            ledger = loop.run_until_complete(year.run())
+        finally:
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            if left:
+                loop.run_until_complete(asyncio.wait(left))
+            loop.close()
+    took = time.process_time() - started
+    print(f"\nseed {seed}: {weeks} weeks, {rooms} rooms, {took:.1f} s of processor time", ledger, sep="\n")
+    return ledger
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_few_weeks_of_a_small_school(tmp_path: Path, seed: int) -> None:
+    # With the change to winter time, or to summer time.
+    begin = FIRST_DAY + (7 if seed % 2 else 29) * 7 * 86_400
+    ledger = simulate(tmp_path, seed, weeks=2, rooms=3, restarts=6, begin=begin)
+    assert ledger.lessons >= 230
+    assert ledger.unaccounted == 0
+    assert ledger.whole
+    assert ledger.in_part
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(int(os.environ.get("GATHER_SCHOOL_SEEDS", "1"))))
+def test_forty_rooms(tmp_path: Path, seed: int) -> None:
+    weeks = int(os.environ.get("GATHER_SCHOOL_WEEKS", "6"))
+    ledger = simulate(tmp_path, seed, weeks=weeks, rooms=40, restarts=max(1, 30 * weeks // 52))
+    assert ledger.lessons > 1500 * weeks
+    assert ledger.unaccounted == 0
