@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,10 +70,14 @@ def check_up(journal: Journal, slices: Path, level: Level) -> Checkup:
     found = Checkup(level)
     found.findings += [Finding("journal", journal.path, about) for about in journal.damage()]
     known = set()
-    for row in journal.every_slice():
-        found.slices += 1
-        known.add(row.stem)
-        _look_at(row, level, found)
+    try:
+        for row in journal.every_slice():
+            found.slices += 1
+            known.add(row.stem)
+            _look_at(row, level, found)
+    except sqlite3.DatabaseError as error:  # nothing can be said of the files that it does not tell of any more
+        found.findings = [Finding("journal", journal.path, str(error)), *found.findings]
+        return found
     for path in sorted(slices.iterdir()) if slices.is_dir() else ():
         name = names.parse(path.name)
         if name is None:

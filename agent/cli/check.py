@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
         pid = holder_of(config.paths.state)
         if pid:
             raise Stop(Exit.TRY_AGAIN, say("check_running", pid=pid))
+        become_owner_of(config.paths.state)
         with single_instance(config.paths.state):
             before = _check(path, config, args.level)
             asyncio.run(_repair(before, config))
@@ -40,6 +42,15 @@ def run(args: argparse.Namespace) -> int:
     if found.losses:
         return Exit.NOT_RECORDING
     return Exit.DEGRADED if found.findings else Exit.OK
+
+
+def become_owner_of(folder: Path) -> None:
+    """Root becomes the user whose folder this is: what a repair writes is read by the service afterwards."""
+    owner = folder.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
 
 
 def _check(path: Path, config: Config, level: Any) -> Checkup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from agent.config import Config, LoadedConfig, control_socket
 from agent.doctor import clock, places, service
 from agent.doctor.cameras import PATIENCE_SEC, CameraDoctor, Target, Transport, targets_of
 from agent.doctor.findings import Finding, error, note, ok, warning
+from agent.doctor.network import reach
 from agent.doctor.server import check_server
 from agent.offline import NothingThere, known_on_disk, zone_on_disk
 from agent.state import Known, courses_of
@@ -54,12 +55,24 @@ async def examine(found: LoadedConfig, daemon: Daemon, say: Words, *, as_service
     of_daemon = _server_of(daemon, config.server.url)
     findings += of_daemon
     findings += seen.findings if config.server.url or not (of_daemon or found.problems) else []
+    findings += await asyncio.to_thread(lambda: list(_neighbours(config, daemon)))
     if as_service:
         findings += await asyncio.to_thread(lambda: list(service.check_service(unit, config)))
     cameras, rates = await _cameras(config, known, daemon)
     bits = sum(rates) / len(rates) if rates else places.ASSUMED_BITS
     findings += places.check_disk(config, _coming_sec(config, known), bits)
     return findings + cameras
+
+
+def _neighbours(config: Config, daemon: Daemon) -> Iterator[Finding]:
+    """The broker, and the port of the local page."""
+    mqtt, local = config.mqtt, config.local
+    if mqtt.host and (reached := reach(mqtt.host, mqtt.port)).obstacle:
+        yield warning("mqtt_away", f"{mqtt.host}:{mqtt.port}", why=reached.why or "the port is closed")
+    if daemon.status is None and not daemon.closed and local.port:
+        host = local.host if local.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - asked, not bound
+        if not reach(host, local.port).obstacle:
+            yield warning("page_port_taken", f"{host}:{local.port}")
 
 
 async def examine_addresses(

@@ -247,6 +247,18 @@ _SERVER: dict[str, Phrase] = {
         "",
         "",
     ),
+    "mqtt_away": (
+        "the MQTT broker {where} cannot be reached ({why}); recording does not need it",
+        "无法连接 MQTT 服务器 {where}（{why}）；不影响录像",
+        "is mqtt.host in config.toml right, and does the broker run?",
+        "检查 config.toml 中的 mqtt.host，以及服务器是否运行",
+    ),
+    "page_port_taken": (
+        "another program listens at {where}, where the local page belongs",
+        "本地页面的地址 {where} 已被其他程序占用",
+        "choose another local.port in config.toml, or end that program (ss -ltnp shows it)",
+        "在 config.toml 中更换 local.port，或结束该程序（可用 ss -ltnp 查看）",
+    ),
     "proxy_used": ("{where} is reached through the proxy {proxy}", "通过代理 {proxy} 访问 {where}", "", ""),
 }
 

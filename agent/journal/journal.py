@@ -301,7 +301,10 @@ class Journal:
 
     def damage(self) -> list[str]:
         """What SQLite's own check finds wrong with the file; empty when nothing."""
-        said = [str(row[0]) for row in self._db.execute("PRAGMA quick_check(20)")]
+        try:
+            said = [str(row[0]) for row in self._db.execute("PRAGMA quick_check(20)")]
+        except sqlite3.DatabaseError as error:  # too damaged to be checked
+            return [str(error)]
         return [] if said == ["ok"] else said
 
     def slices_in(self, state: SliceState, limit: int = 100) -> list[SliceRow]:

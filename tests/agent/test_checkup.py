@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from agent.checkup import LEVELS, Kind, Level, check_up
 from agent.cli import main
+from agent.cli.check import become_owner_of
 from agent.journal import Journal, SliceState
 from recorder.names import SliceName
 from tests.agent.spool import LESSON, Spool
@@ -91,6 +93,7 @@ async def test_a_damaged_journal_is_named(tmp_path: Path) -> None:
     journal = Journal(path, read_only=True)
     try:
         assert journal.damage()
+        assert check_up(journal, spool.slices, "presence").losses
     finally:
         journal.close()
 
@@ -106,6 +109,18 @@ async def test_reading_changes_no_byte(tmp_path: Path) -> None:
         journal.recording_began(1, 1.0)
     journal.close()
     assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_repair_by_root_writes_as_the_service_s_user(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65534)
+    child = os.fork()
+    if child == 0:
+        become_owner_of(tmp_path)
+        os._exit(0 if (os.getuid(), os.getgid(), os.getgroups()) == (65534, 65534, []) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    become_owner_of(tmp_path / "..")
+    assert os.geteuid() == 0, "root's own folders stay root's"
 
 
 def look(home: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:

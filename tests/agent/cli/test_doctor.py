@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,19 @@ def test_a_configuration_that_is_wrong_is_a_finding(tmp_path: Path, capsys: pyte
     assert "server.url" in found["config_wrong"]["what"]
     assert "s3cr3t-key" not in str(found)
     assert "server_none" not in found, "nobody knows that"
+
+
+def test_a_broker_that_is_away_and_a_port_that_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("GATHER__MQTT__HOST", "127.0.0.1")
+    monkeypatch.setenv("GATHER__MQTT__PORT", str(port))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("GATHER__LOCAL__PORT", str(taken.getsockname()[1]))
+        code, found = doctor(capsys, "--home", str(tmp_path))
+    assert (code, found["mqtt_away"]["severity"], found["page_port_taken"]["severity"]) == (1, "warning", "warning")
 
 
 def test_another_instance_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
