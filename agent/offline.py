@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time as time_of_day
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
@@ -56,6 +57,8 @@ def lessons_on_disk(config: Config, first: date | None, days: int) -> LessonsVie
         raise NothingThere(str(error)) from error
     try:
         kept = read_between(journal, since, until)
+    except sqlite3.DatabaseError as error:
+        raise NothingThere(f"the journal is damaged: {error}") from error
     finally:
         journal.close()
     lessons = [
