@@ -22,6 +22,7 @@ class Backlog:
         self._waiting: deque[tuple[float, Timed]] = deque()
         self._lineup: Lineup | None = None
         self._key_frame_next = True
+        self._late = False
         self.size = 0
         self.skipped = 0
         """Packets that were thrown away because the line was slow."""
@@ -29,17 +30,20 @@ class Backlog:
     def put(self, timed: Timed, now: float) -> None:
         """A new packet."""
         if self._lineup is None or self._lineup.session != timed.lineup.session:
-            self._key_frame_next = True
+            self._key_frame_next, self._late = True, False
         self._lineup = timed.lineup
         if self._too_much(len(timed.packet.data), now):
             self.skipped += len(self._waiting)
             self._waiting.clear()
             self.size = 0
-            self._key_frame_next = True
-        if (self._key_frame_next and not timed.opens) or len(timed.packet.data) > self._max_bytes:
-            self.skipped += 1
+            self._key_frame_next = self._late = True
+        if len(timed.packet.data) > self._max_bytes:
+            self._key_frame_next = self._late = True
+        elif timed.opens:
+            self._key_frame_next = self._late = False
+        if self._key_frame_next:
+            self.skipped += self._late
             return
-        self._key_frame_next = False
         self._waiting.append((now, timed))
         self.size += len(timed.packet.data)
 

@@ -71,7 +71,7 @@ class FlvOutput:
             self._streams = {number: _add_stream(self._output, tracks[number]) for number in usable}
             self._output.start_encoding()
             if self._sink is None:
-                _bound_waits_of_libav(limit_sec)
+                _bound_waits_of_libav()
         except (*AV_ERRORS, PushEnded) as error:
             raise self._failed(error) from None
         self._shift: Fraction | None = None
@@ -129,7 +129,7 @@ class FlvOutput:
         return PushEnded("refused", f"{self._target.shown}: the server does not take the stream ({text})")
 
 
-def _bound_waits_of_libav(limit_sec: float) -> None:
+def _bound_waits_of_libav() -> None:
     """libav opens its connections without any limit: they are found among the descriptors of this process."""
     for entry in list(Path("/proc/self/fd").iterdir()):
         with suppress(OSError):  # closed meanwhile
@@ -137,7 +137,7 @@ def _bound_waits_of_libav(limit_sec: float) -> None:
                 continue
             with socket.socket(fileno=os.dup(int(entry.name))) as connection:
                 if connection.family in (socket.AF_INET, socket.AF_INET6) and connection.type == socket.SOCK_STREAM:
-                    bound_waits(connection, limit_sec)
+                    bound_waits(connection)
 
 
 def _add_stream(output: av.container.OutputContainer, track: LiveTrack) -> Any:

@@ -18,15 +18,17 @@ from recorder.live.target import Target
 from recorder.specs import LiveCause
 
 CONTINUE_SEC = 2.0
-SEND_BUFFER_BYTES = 256 << 10
-"""What the kernel may keep for a server: more would only be old when it arrives, and hide that nobody reads it."""
+STALL_SEC = 8.0
+"""So long a server may take no byte."""
+UNSENT_BYTES = 64 << 10
+"""What the kernel may keep unsent: more would only be old when it arrives, and hide that nobody reads it."""
 _MAX_HEAD = 16 << 10
 
 
 class HttpSink:
     """One request. `token` is sent as bearer; `ca_file` replaces the system's authorities. Raises `PushEnded`.
 
-    `limit_sec` bounds connecting, and how long the server may take no byte.
+    `limit_sec` bounds connecting and the first answer.
     """
 
     def __init__(self, target: Target, token: str, ca_file: str, limit_sec: float) -> None:
@@ -37,6 +39,7 @@ class HttpSink:
         try:
             self._socket.sendall(self._request(token))
             self._await_continue(limit_sec if token else CONTINUE_SEC, needed=bool(token))
+            self._socket.settimeout(STALL_SEC)
         except OSError as error:
             self._socket.close()
             raise self._lost(error) from error
@@ -73,7 +76,7 @@ class HttpSink:
             plain = socket.create_connection((target.host, target.port), timeout=limit_sec)
         except OSError as error:
             raise _unreachable(target, error) from error
-        bound_waits(plain, limit_sec)
+        bound_waits(plain)
         if target.scheme == "http":
             return plain
         try:
@@ -157,11 +160,11 @@ def _unreachable(target: Target, error: OSError) -> PushEnded:
     return PushEnded("unreachable", f"{target.shown}: cannot be reached ({reason})")
 
 
-def bound_waits(sock: socket.socket, limit_sec: float) -> None:
-    """Have the kernel give up a connection on which nothing was taken for so long."""
+def bound_waits(sock: socket.socket) -> None:
+    """Have the kernel give up a connection that stalls, and say early that a line is slow."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(limit_sec * 1000))
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(STALL_SEC * 1000))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def reach(target: Target, limit_sec: float) -> None:

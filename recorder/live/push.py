@@ -16,13 +16,15 @@ from recorder.errors import ProtocolError, RefusedUrl
 from recorder.live.failures import PushEnded
 from recorder.live.flv_output import FlvOutput
 from recorder.live.framing import LivePacket, LiveTrack, Message, Skipped, Unframer
+from recorder.live.http_sink import STALL_SEC
 from recorder.live.target import Target, target_of
 from recorder.protocol import CloseChannel, LiveChanged, LivePulse, PushLive, Trouble
 
 CONNECT_SEC = 8.0
-STALL_SEC = 8.0
-"""So long a server may take nothing. libav cannot be interrupted while it writes: the kernel's alarm ends the process.
-"""
+HANG_SEC = STALL_SEC + 2.0
+"""libav cannot be interrupted while it writes: the kernel's alarm ends the process."""
+QUIET_SEC = 6.0
+"""A server that has a publisher tells its viewers that there is a picture: without one for so long, it is let go."""
 PULSE_SEC = 1.0
 _READ_BYTES = 256 << 10
 
@@ -38,7 +40,7 @@ class Push:
         self._tracks: tuple[LiveTrack, ...] = ()
         self._output: FlvOutput | None = None
         self._sent_bytes = self._sent_packets = self._skipped = 0
-        self._next_pulse = 0.0
+        self._next_pulse = self._fed_at = 0.0
         self._told_waiting = False
 
     def run(self) -> None:
@@ -61,7 +63,7 @@ class Push:
         self._link.tell(ended)
         self._link.flush(PULSE_SEC)
         if self._output is not None:
-            signal.setitimer(signal.ITIMER_REAL, STALL_SEC)
+            signal.setitimer(signal.ITIMER_REAL, HANG_SEC)
             self._output.close()
             signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -71,6 +73,8 @@ class Push:
         if now >= self._next_pulse:
             self._next_pulse = now + PULSE_SEC
             self._link.tell(self._pulse())
+            if self._output is not None and now - self._fed_at > QUIET_SEC:
+                raise PushEnded("no_picture", "the channel sends no picture any more")
             if self._output is None and not self._told_waiting:
                 self._told_waiting = True
                 self._link.tell(LiveChanged("waiting", "no_picture"))
@@ -90,6 +94,7 @@ class Push:
             data = b""
         if not data:
             raise PushEnded("no_picture", "the channel's recorder process has ended")
+        self._fed_at = monotonic()
         for message in self._messages.feed(data):
             self._take(target, message)
 
@@ -97,7 +102,7 @@ class Push:
         if isinstance(message, LivePacket):
             if self._output is None:
                 self._output = self._connect(target)
-            signal.setitimer(signal.ITIMER_REAL, STALL_SEC)
+            signal.setitimer(signal.ITIMER_REAL, HANG_SEC)
             sent = self._output.write(message)
             signal.setitimer(signal.ITIMER_REAL, 0)
             if sent:

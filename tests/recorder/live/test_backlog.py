@@ -72,6 +72,7 @@ def test_another_connection_and_another_stream_begin_with_a_key_frame() -> None:
     for timed in (*packets(3), *packets(4, session=2, first=3)):
         backlog.put(timed, 0.0)
     assert drained(backlog) == [0, 1, 2, 5, 6]
+    assert backlog.skipped == 0
     backlog.put(packets(1, first=7)[0], 0.0)
     backlog.restart()
     assert drained(backlog) == []

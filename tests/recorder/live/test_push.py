@@ -82,7 +82,7 @@ def test_a_server_gets_flv_from_the_last_key_frame_on(
     with flv_target() as target:
         live = pushed(forks, recorder, target.url("gather/v1/live/7"), "agent-token")
         until_state(live, "live")
-        while live.until(LivePulse).packets < 150:
+        while live.until(LivePulse).packets < 100:
             pass
         live.order(CloseChannel())
         live.drain()
