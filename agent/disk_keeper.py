@@ -174,7 +174,7 @@ class DiskKeeper:
         short = self.verdict.shortage
         assert short is not None
         return (
-            f"the disk will not hold the coming lesson {short.lesson.title or short.lesson.key}: "
+            f"the disk will not hold {short.lesson.title or short.lesson.key}: "
             f"{short.need / 1e9:.1f} GB are needed until its end, {short.room / 1e9:.1f} GB are there"
         )
 

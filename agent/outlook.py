@@ -9,7 +9,21 @@ from agent.alarms import NOT_RECORDING
 from agent.status import ChannelView, DaemonView, LessonView
 
 Answer = Literal["yes", "doubtful", "no", "none"]
-Doubt = Literal["not_recording", "no_channel", "camera_away", "camera_starting", "disk_full"]
+Doubt = Literal[
+    "not_recording",
+    "no_channel",
+    "camera_away",
+    "camera_starting",
+    "disk_full",
+    "disk_missing",
+    "disk_read_only",
+    "disk_failing",
+]
+_NO_DISK: dict[str, Doubt] = {
+    "missing": "disk_missing",
+    "read_only": "disk_read_only",
+    "failing": "disk_failing",
+}
 
 RESERVE_BYTES = 256 << 20
 """A disk with less than this left beyond what the lesson needs is full."""
@@ -47,9 +61,11 @@ def outlook(view: DaemonView) -> Outlook:
     channels = {channel.camera_id: channel for channel in view.channels}
     reasons = [reason for lesson in together for reason in _against(lesson, channels.get(lesson.camera_id))]
     needed = sum(_bytes(lesson, channels.get(lesson.camera_id)) for lesson in together)
-    if view.disk_free < needed + RESERVE_BYTES:
+    if view.disk.state in _NO_DISK:
+        reasons.append(Reason(_NO_DISK[view.disk.state], ""))
+    elif view.disk_free < needed + RESERVE_BYTES:
         reasons.append(Reason("disk_full", ""))
-    sure = any(reason.doubt in ("no_channel", "camera_away", "disk_full") for reason in reasons)
+    sure = any(reason.doubt not in ("not_recording", "camera_starting") for reason in reasons)
     troubled = next((one for one in together if any(r.channel == _name(one) for r in reasons)), first)
     return Outlook("no" if sure else "doubtful" if reasons else "yes", troubled, tuple(reasons))
 

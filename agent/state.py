@@ -18,6 +18,7 @@ from agent.files import replace_file
 from agent.reconciler import ManualRecording
 from agent.sources import secrets_of
 from agent.timetable import BadCourse, Course, Timetable, course_from_wire
+from agent.wire.frames import PartialSync
 from agent.wire.models import GatherSettings, RegisterReply, StorageTarget, Sync, WireCamera, WireCourse
 
 log = logging.getLogger(__name__)
@@ -169,7 +170,8 @@ class AgentState:
         """The whole state as the server wants it; what is wanted of channels that are gone is forgotten."""
         known = self.known
         known.rev, known.gather = sync.rev, sync.gather
-        known.cameras = {camera.camera_id: camera for camera in sync.cameras}
+        stay = {one: known.cameras[one] for one in _damaged(sync) if one in known.cameras}
+        known.cameras = {camera.camera_id: camera for camera in sync.cameras} | stay
         known.wanted = {camera_id: wanted for camera_id, wanted in known.wanted.items() if camera_id in known.cameras}
         known.manual = [entry for entry in known.manual if entry.camera_id in known.cameras]
         self.save()
@@ -248,3 +250,7 @@ class AgentState:
                 courses[item.course_id] = item
         self.known.cameras[camera_id] = camera.model_copy(update={"courses": tuple(courses.values())})
         self.save()
+
+
+def _damaged(sync: Sync) -> tuple[int, ...]:
+    return sync.damaged if isinstance(sync, PartialSync) else ()

@@ -27,7 +27,10 @@ def lines(view: DaemonView, say: Words) -> Iterator[str]:
     yield say(kind, why="; ".join(verdict.reasons))
     yield ""
     yield say("head", name=view.name or "gather-agent", version=view.version, process=view.pid, pid=view.pid)
-    link = say(f"link_{view.link}") + (f": {view.link_detail}" if view.link_detail else "")
+    link = say(f"link_{view.link}")
+    if view.link_detail:
+        why = say(f"link_cause_{view.link_cause}") + "; " if view.link_cause else ""
+        link += f": {why}{view.link_detail}"
     yield f"{say('server')}: " + (f"{view.server} ({link})" if view.server else say("no_server"))
     yield ""
     for channel in view.channels:

@@ -17,7 +17,7 @@ from websockets.frames import CloseCode
 from agent import __version__
 from agent.link.failure import LinkCause, ServerError, no_connection, rest_wanted
 from agent.wire.codes import MESSAGES, Code
-from agent.wire.frames import MAX_FRAME, FrameError, from_server, to_text
+from agent.wire.frames import MAX_FRAME, FrameError, PartialSync, from_server, to_text
 from agent.wire.models import Answer, Command, EventFrame, Hello, Sync
 
 log = logging.getLogger(__name__)
@@ -148,6 +148,12 @@ class Relay:
             if error.command_id:
                 await socket.send(to_text(answer(error.command_id, Code.BAD_DATA, message=str(error))))
             return
+        if isinstance(frame, PartialSync):
+            log.warning(
+                "what the server says of the channels %s is not understood; what is known of them stays: %s",
+                ", ".join(map(str, frame.damaged)),
+                frame.why,
+            )
         if isinstance(frame, Sync):
             await self._on_sync(frame)
             self.connected = True

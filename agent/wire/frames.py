@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agent.wire.models import Answer, Command, EventFrame, Hello, Sync
+from agent.wire.models import Answer, Command, EventFrame, Hello, Sync, WireCamera, WireModel
 
 MAX_FRAME = 4 << 20
 """Bytes; a full sync of a school with 100 channels and 10,000 courses is below this."""
@@ -25,13 +25,24 @@ class FrameError(ValueError):
         self.command_id = command_id
 
 
+class PartialSync(Sync):
+    """A sync in which the channels `damaged` could not be understood; `why` is the first thing that is wrong."""
+
+    damaged: tuple[int, ...]
+    why: str
+
+
+class _Numbered(WireModel):
+    camera_id: int
+
+
 def from_server(text: str | bytes) -> Sync | Command:
     """What a server's frame says; `FrameError` otherwise."""
     frame = _object(text)
     command_id = _id(frame)
     try:
         if "sync" in frame:
-            return Sync.model_validate(frame["sync"])
+            return _sync(frame["sync"])
         if "cmd" in frame:
             if not command_id:
                 raise FrameError("a command without an id, which nobody could be told the end of")
@@ -64,6 +75,31 @@ def to_text(frame: Sync | Command | Hello | Answer | EventFrame) -> str:
     elif isinstance(frame, Hello):
         body = {"hello": body}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def _sync(body: Any) -> Sync:
+    try:
+        return Sync.model_validate(body)
+    except ValidationError as error:
+        cameras = body.get("cameras") if isinstance(body, dict) else None
+        if not isinstance(cameras, list):
+            raise
+        return _without_the_damaged(body, cameras, error)
+
+
+def _without_the_damaged(body: dict[str, Any], cameras: list[Any], error: ValidationError) -> Sync:
+    """One channel of which nothing can be understood but its number must not cost the others their lessons, nor itself
+    those that are known. Raises `ValidationError` where anything else is wrong.
+    """
+    good: list[WireCamera] = []
+    damaged: list[int] = []
+    for camera in cameras:
+        try:
+            good.append(WireCamera.model_validate(camera))
+        except ValidationError:
+            damaged.append(_Numbered.model_validate(camera).camera_id)
+    rest = Sync.model_validate({**body, "cameras": []})
+    return PartialSync(rev=rest.rev, gather=rest.gather, cameras=tuple(good), damaged=tuple(damaged), why=_first(error))
 
 
 def _object(text: str | bytes) -> dict[str, Any]:

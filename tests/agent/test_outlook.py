@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.outlook import BIT_RATE, RESERVE_BYTES, Outlook, Reason, lost_now, outlook
-from agent.status import LessonView
+from agent.status import DiskView, LessonView
 from tests.agent.views import NOW, alarm, channel, view
 
 WELL = channel(recordings=())
@@ -36,6 +36,9 @@ def test_yes(state: str) -> None:
         ({"channels": (channel(state="down"),)}, "no", Reason("camera_away", "Room 101")),
         ({"channels": (channel(state="connecting"),)}, "doubtful", Reason("camera_starting", "Room 101")),
         ({"disk_free": 10**8}, "no", Reason("disk_full", "")),
+        ({"disk": DiskView(state="missing"), "disk_free": 0}, "no", Reason("disk_missing", "")),
+        ({"disk": DiskView(state="read_only")}, "no", Reason("disk_read_only", "")),
+        ({"disk": DiskView(state="failing")}, "no", Reason("disk_failing", "")),
     ],
 )
 def test_what_speaks_against_it(changes: dict[str, Any], answer: str, reason: Reason) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ from websockets.http11 import Request, Response
 from agent.link.client import tls_context
 from agent.link.failure import ServerError
 from agent.link.relay import AnswerMemory, Relay, answer
+from agent.state import AgentState
 from agent.wire.codes import Code
 from agent.wire.frames import MAX_FRAME
-from agent.wire.models import Answer, Command, Hello, Sync
+from agent.wire.models import Answer, Command, Hello, Sync, WireCamera
 
 LIMIT_SEC = 5.0
 
@@ -188,7 +190,9 @@ NONSENSE: list[Any] = [
         {"cmd": "status"},
         {"cmd": None, "id": {}},
     ),
-    {"sync": {"rev": 1, "gather": {}, "cameras": [{"camera_id": 1, "stream_prop": 9}]}},
+    {"sync": {"rev": 1, "gather": {}, "cameras": [{"stream_prop": 9}]}},
+    {"sync": {"rev": 1, "gather": [], "cameras": [{"camera_id": 1, "stream_prop": 9}]}},
+    {"sync": {"rev": 1, "gather": {}, "cameras": {"camera_id": 1}}},
     {"cmd": "status", "id": "\ud800"},
     '{"cmd": "status", "id": NaN}',
     b"\xff\xfe binary frames are ignored",
@@ -213,6 +217,32 @@ async def test_nonsense_leaves_the_link_up_and_nothing_changed(caplog: pytest.Lo
     assert [command.id for command in agent.commands] == ["b", "c"]
     assert agent.syncs == []
     assert caplog.text.count("a frame that is none") >= len(NONSENSE) - 2
+
+
+async def test_a_channel_that_is_not_understood_costs_the_others_nothing_and_stays_as_it_was(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent, state = Agent(), AgentState(tmp_path)
+    for number in (1, 2, 3):
+        state.put_camera(WireCamera(camera_id=number, camera_name="as it was"))
+
+    async def talk(server: Talk) -> None:
+        await server.hear()
+        cameras = [
+            {"camera_id": 1, "stream_prop": 9},
+            {"camera_id": 2, "camera_name": "new", "courses": [{"course_id": 1, "week_id": 1}]},
+            {"camera_id": 4, "courses": [{"course_id": "none"}]},
+        ]
+        await server.say({"sync": {"rev": 8, "gather": {}, "cameras": cameras}})
+        await server.command("a")
+
+    async with server(talk) as url:
+        await ended(agent, url)
+    (sync,) = agent.syncs
+    state.take_sync(sync)
+    known = AgentState(tmp_path).known.cameras
+    assert {number: camera.camera_name for number, camera in known.items()} == {1: "as it was", 2: "new"}
+    assert "channels 1, 4 is not understood" in caplog.text
 
 
 async def test_a_frame_beyond_all_measure_ends_the_link() -> None:

@@ -60,6 +60,20 @@ async def test_a_token_that_is_not_known_any_more_is_replaced(
     assert agent.state.token != "of another life"
 
 
+async def test_a_token_that_is_revoked_has_a_name_where_no_key_helps(
+    tmp_path: Path, server: EmbeddedServer, waits: Waits
+) -> None:
+    state = AgentState(tmp_path / "agent")
+    state.set_token("revoked")
+    agent = Linked(tmp_path / "agent", server.url, "")
+    async with agent.running():
+        await agent.until(lambda: bool(agent.link.cause))
+        assert (agent.link.cause, agent.link.state) == ("refused", "offline")
+        assert "enrol key" in agent.link.detail
+        assert "revoked" not in agent.link.detail
+        assert AgentState(tmp_path / "agent").token == "revoked", "it may have been a mistake of the server's"
+
+
 async def test_a_report_that_is_refused_makes_the_link_register_anew(
     tmp_path: Path, server: EmbeddedServer, waits: Waits
 ) -> None:
