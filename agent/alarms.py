@@ -43,7 +43,8 @@ class AlarmChange:
 @dataclass(frozen=True, slots=True)
 class DueNow:
     """A recording that should be on. `recorded_sec`: media that its recorder has taken so far over all its recordings,
-    None while this one has not begun. `why`: what is known about the reason.
+    None while this one has not begun. `why`: what is known about the reason. `patience_sec`: how long it may stand
+    still, longer than usual where the camera sends in heaps.
     """
 
     key: str
@@ -51,6 +52,7 @@ class DueNow:
     title: str
     recorded_sec: float | None
     why: str = ""
+    patience_sec: float = SILENT_SEC
 
 
 @dataclass(slots=True)
@@ -109,7 +111,7 @@ class Alarms:
             if grew:
                 seen.grew_at = now
                 changes.append(self.over(key, NOT_RECORDING, wall))
-            elif now - seen.grew_at >= SILENT_SEC:
+            elif now - seen.grew_at >= item.patience_sec:
                 since = wall - (now - seen.grew_at)
                 changes.append(self.began(key, Alarm(NOT_RECORDING, item.camera_id, since, item.why, item.title)))
         return [change for change in changes if change is not None]

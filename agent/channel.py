@@ -227,6 +227,7 @@ class Channel:
                 for item in (session.running.values() if session else ())
             ),
             packet_age_sec=self.packet_age_sec,
+            heap_sec=link.heap_sec,
             restarts=self.restarts,
             snapshot_at=self.snapshot_at,
         )

@@ -178,8 +178,8 @@ class Fleet:
     @staticmethod
     def _records(channel: Channel, item: Due) -> bool:
         running = channel.running(item.key)
-        age = channel.packet_age_sec
-        return running is not None and running.began_at is not None and age is not None and age < ALARM_SEC
+        age, most = channel.packet_age_sec, max(ALARM_SEC, channel.link.heap_sec)
+        return running is not None and running.began_at is not None and age is not None and age < most
 
     async def close(self) -> None:
         """Finish all files, end all recorders, and note until when lessons are accounted for."""

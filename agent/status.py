@@ -48,8 +48,8 @@ class LiveView(View):
 class ChannelView(View):
     """A channel: `state` as the recorder's link has it, or `off` where nobody wants it; `sub_*` are those of its sub
     stream, if it has one. `source` carries no password. `bit_rate`: bits per second over the last ten, None where
-    nothing comes. `due` counts the recordings that should be on now, `recordings` are those that its recorder has been
-    told of."""
+    nothing comes. `heap_sec`: so far apart its packets may come (HLS). `due` counts the recordings that should be on
+    now, `recordings` are those that its recorder has been told of."""
 
     camera_id: int
     name: str
@@ -68,6 +68,7 @@ class ChannelView(View):
     due: int = 0
     recordings: tuple[RecordingView, ...] = ()
     packet_age_sec: float | None = None
+    heap_sec: float = 0.0
     restarts: int = 0
     snapshot_at: float | None = None
     live: LiveView | None = None

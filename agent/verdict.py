@@ -55,7 +55,7 @@ def not_recording(channel: ChannelView, recording: RecordingView, now: float) ->
         return False
     if recording.began_at is None or channel.state != "online":
         return True
-    return channel.packet_age_sec is not None and channel.packet_age_sec > SILENT_SEC
+    return channel.packet_age_sec is not None and channel.packet_age_sec > max(SILENT_SEC, channel.heap_sec)
 
 
 def makes_progress(view: DaemonView) -> bool:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from agent.alarms import NOT_RECORDING, Alarm, AlarmChange, Alarms, DueNow
+from agent.alarms import NOT_RECORDING, SILENT_SEC, Alarm, AlarmChange, Alarms, DueNow
 from agent.clock import Clock, read_both
 from agent.fleet import Fleet
 from agent.status import AlarmView, Happening
@@ -87,7 +87,8 @@ class Watch:
                 link = channel.link if channel else None
                 why = "no recorder" if link is None else link.detail or link.cause or link.state
                 recorded = channel.recorded_sec if begun and channel else None
-                found.append(DueNow(item.key, camera_id, item.title, recorded, why))
+                patience_sec = max(SILENT_SEC, link.heap_sec if link else 0.0)
+                found.append(DueNow(item.key, camera_id, item.title, recorded, why, patience_sec))
         return found
 
     def _tell_change(self, change: AlarmChange | None) -> None:

@@ -166,7 +166,8 @@ class ProbeSource:
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
     """The state of one of the channel's sources. `cause` and `detail` (for people, without secrets) say why it is not
-    online; `retry_sec` when it is tried again.  "idle" is a main stream that nobody needs now (`NeedMain`).
+    online; `retry_sec` when it is tried again.  "idle" is a main stream that nobody needs now (`NeedMain`).  A source
+    that sends in heaps (HLS: a segment at a time) may be silent for `heap_sec` in between.
     """
 
     state: LinkState
@@ -176,6 +177,7 @@ class LinkChanged:
     video: str = ""
     audio: str = ""
     stream: StreamName = "main"
+    heap_sec: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

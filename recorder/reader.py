@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -157,7 +158,7 @@ class Reader:
                 tracks = self._open(source)
                 began = self.last_arrival = self._led_at = monotonic()
                 self._patience_sec = 2 * source.stall_sec
-                self._go_online(tracks)
+                self._go_online(tracks, self._heap_sec(source))
                 while not self._closing:
                     self._take(source.read())
                 error = SourceError("stopped", "closed")
@@ -186,12 +187,18 @@ class Reader:
             raise SourceError("unusable", "the camera sends nothing that can be recorded")
         return usable
 
-    def _go_online(self, tracks: Sequence[Track]) -> None:
+    def _heap_sec(self, source: Source) -> float:
+        """A source with more patience than was asked for has it because its packets come in heaps."""
+        return source.stall_sec if self._limits.stall_sec < source.stall_sec < math.inf else 0.0
+
+    def _go_online(self, tracks: Sequence[Track], heap_sec: float) -> None:
         self._timeline.begin_session(tracks)
         self.video_at = self.audio_at = None
         labels = {track.kind: track.label for track in tracks}
         self.online = True
-        self._emit(LinkChanged("online", video=labels.get("video", ""), audio=labels.get("audio", "")))
+        self._emit(
+            LinkChanged("online", video=labels.get("video", ""), audio=labels.get("audio", ""), heap_sec=heap_sec)
+        )
 
     def _usable(self, track: Track) -> Track | None:
         """The track as it is recorded; None, and a word to people, where it cannot be."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +60,14 @@ def test_it_is_over_with_the_first_growth_and_counted_when_it_comes_again() -> N
     assert [change.until for change in story.look(due(0.2))] == [WALL + story.now]
     story.look(due(0.2), times=30)
     assert [(change.alarm.times, change.until is None) for change in story.told] == [(1, True), (1, False), (2, True)]
+
+
+def test_a_camera_that_sends_in_heaps_has_the_time_between_two() -> None:
+    story = Story()
+    for heap in range(1, 5):
+        assert story.look(replace(due(10.0 * heap), patience_sec=30.0), times=20) == []
+    (raised,) = story.look(replace(due(40.0), patience_sec=30.0), times=60)
+    assert WALL + story.now - raised.alarm.since >= 30.0
 
 
 def test_a_recorder_that_counts_anew_grows() -> None:

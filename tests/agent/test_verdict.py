@@ -20,6 +20,7 @@ from tests.agent.views import NOW, alarm, channel, recording, view
         view(channels=(channel(state="off", wanted=False, recordings=()),)),
         view(channels=(channel(state="connecting", recordings=(recording(began_at=None, planned_start=NOW - 9),)),)),
         view(channels=(channel(packet_age_sec=9.0),)),
+        view(channels=(channel(packet_age_sec=29.0, heap_sec=30.0),)),
         view(queue=QueueView(recorded=3, waiting_bytes=9)),
     ],
 )

@@ -197,6 +197,9 @@ def test_a_source_that_may_pause_is_left_alone(monkeypatch: pytest.MonkeyPatch, 
     source = Played(tracks_of(packets), packets, falls_silent)
     source.stall_sec = 30.0
     with reading(monkeypatch, [source]) as (reader, heard, _):
+        online = heard.wait_for(is_state("online"))
+        assert isinstance(online, LinkChanged)
+        assert online.heap_sec == 30.0
         assert source.played.wait(LIMIT_SEC)
         reader.watch(now + 55.0)
         assert not source.interrupted.is_set()
