@@ -24,7 +24,7 @@ Item = Timed | Command | Mark
 class Feed:
     """The reader puts, the writer takes; commands go the same way as packets and keep their order among them.
 
-    The writer is woken by commands only and fetches packets in batches: ten wake-ups a second instead of one a packet.
+    The writer is woken by commands only and fetches packets in batches: four wake-ups a second instead of one a packet.
     """
 
     def __init__(self, ring: Ring, queue_bytes: int) -> None:
@@ -114,6 +114,11 @@ class Feed:
             for timed in self._ring.last_group():
                 tap(timed)
             self._taps = (*self._taps, tap)
+
+    @property
+    def watched(self) -> bool:
+        """Whether anything hangs on it."""
+        return bool(self._taps)
 
     def detach(self, tap: Callable[[Timed], None]) -> None:
         """No more packets for `tap`."""

@@ -150,7 +150,7 @@ class Reader:
         began: float | None = None
         self._stalled = False
         try:
-            source = open_source(self._spec, self._limits)
+            source = open_source(self._spec, self._limits, lambda: self._feed.watched)
             self._source = source
             if self._closing:  # said before there was anything to interrupt
                 source.interrupt()

@@ -15,7 +15,7 @@ from recorder.timeline import Timed
 _P = ParamSpec("_P")
 ONLINE: Final = "packet_loss"
 """What `cause` says while packets come: what is missing then was lost on the way."""
-BATCH_SEC = 0.1
+BATCH_SEC = 0.25
 """Packets are fetched this often while anything is recorded."""
 IDLE_SEC = 5.0
 """Otherwise the thread sleeps until a command comes; this only bounds what a missed one could cost."""

@@ -42,7 +42,7 @@ _LOOKAHEAD_PACKETS = 512
 
 BEHIND_SEC = 10.0
 
-_Due = tuple[Fraction, Packet]  # a packet and the media time at which it is to be decoded, in seconds
+_Due = tuple[float, Packet]  # a packet and the media time at which it is to be decoded, in seconds
 
 
 class Mp4Camera:
@@ -67,7 +67,7 @@ class Mp4Camera:
         self._dropped: tuple[str, ...] = ()
         self._packets: Iterator[_Due] = iter(())
         self._began_at: float | None = None
-        self._first_due = Fraction(0)
+        self._first_due = 0.0
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -93,13 +93,21 @@ class Mp4Camera:
         due, packet = next(self._packets)
         if self._began_at is None:
             self._began_at, self._first_due = self._monotonic(), due
-        due_at = self._began_at + float(due - self._first_due)
+        due_at = self._began_at + due - self._first_due
         while (ahead := due_at - self._monotonic()) > 0:
             self._wait(ahead)
             self._check_interrupt()
         if ahead < -BEHIND_SEC:
             raise SourceError("stalled", f"{self._path}: could not be played for {-ahead:.0f} s")
-        return replace(packet, arrival=self._monotonic())
+        return Packet(
+            packet.track,
+            packet.data,
+            packet.pts,
+            packet.dts,
+            packet.duration,
+            packet.is_key,
+            self._monotonic(),
+        )
 
     def interrupt(self) -> None:
         """End a `read` that waits for its packet's time, at once."""
@@ -118,7 +126,7 @@ class Mp4Camera:
         while True:
             turn = _Turn()
             for due, packet in _merged(self._turn(turn), len(self._tracks)):
-                yield due + shift, _shifted(packet, shift)
+                yield due + float(shift), _shifted(packet, shift) if shift else packet
             if not turn.period:
                 raise SourceError("unusable", f"{self._path}: holds no packet with a time stamp")
             shift += turn.period
@@ -189,10 +197,12 @@ class _Turn:
     def __init__(self) -> None:
         self._lengths: dict[Track, _Length] = {}
 
-    def add(self, packet: Packet) -> Fraction:
+    def add(self, packet: Packet) -> float:
         """Count this packet; when it is to be decoded, in seconds."""
-        length = self._lengths.setdefault(packet.track, _Length())
-        return length.add(packet) * packet.track.time_base
+        length = self._lengths.get(packet.track)
+        if length is None:
+            length = self._lengths[packet.track] = _Length(packet.track.time_base)
+        return length.add(packet) * length.tick
 
     @property
     def period(self) -> Fraction:
@@ -202,7 +212,8 @@ class _Turn:
 class _Length:
     """From the first decode stamp of a track to the end of its last packet, in ticks."""
 
-    def __init__(self) -> None:
+    def __init__(self, time_base: Fraction) -> None:
+        self.tick = float(time_base)
         self._first: int | None = None
         self._last = 0
         self._step = 0
@@ -229,10 +240,13 @@ def _merged(packets: Iterator[_Due], tracks: int) -> Iterator[_Due]:
     """The packets of all tracks in the order of their decode times, each track in its own order."""
     queues: dict[Track, deque[_Due]] = {}
     held = 0
-    for due, packet in packets:
-        queues.setdefault(packet.track, deque()).append((due, packet))
+    for item in packets:
+        queue = queues.get(item[1].track)
+        if queue is None:
+            queue = queues[item[1].track] = deque()
+        queue.append(item)
         held += 1
-        while held > _LOOKAHEAD_PACKETS or sum(1 for queue in queues.values() if queue) == tracks:
+        while held > _LOOKAHEAD_PACKETS or (len(queues) == tracks and all(queues.values())):
             yield _earliest(queues)
             held -= 1
     for _ in range(held):
@@ -240,7 +254,12 @@ def _merged(packets: Iterator[_Due], tracks: int) -> Iterator[_Due]:
 
 
 def _earliest(queues: dict[Track, deque[_Due]]) -> _Due:
-    return min((queue for queue in queues.values() if queue), key=lambda queue: queue[0][0]).popleft()
+    first: deque[_Due] | None = None
+    for queue in queues.values():
+        if queue and (first is None or queue[0][0] < first[0][0]):
+            first = queue
+    assert first is not None
+    return first.popleft()
 
 
 def _shifted(packet: Packet, shift: Fraction) -> Packet:

@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 
 from recorder.clocks import monotonic
 from recorder.errors import SourceError
@@ -133,6 +134,11 @@ class Connection:
         if not count:
             raise EOFError
         return count
+
+    def set_low_water(self, count: int) -> None:
+        """Below so many bytes a wait for data goes on (`SO_RCVLOWAT`)."""
+        with suppress(OSError):
+            self._live.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
 
     @property
     def in_pieces(self) -> bool:

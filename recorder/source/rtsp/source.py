@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 from recorder.clocks import monotonic
@@ -28,13 +29,14 @@ _left_open_lock = threading.Lock()
 
 
 class RtspSource:
-    """`Source` for RTSP and RTSPS, over TCP or UDP."""
+    """`Source` for RTSP and RTSPS, over TCP or UDP. `watched`: somebody waits for each packet as it comes."""
 
-    def __init__(self, spec: SourceSpec, limits: Limits) -> None:
+    def __init__(self, spec: SourceSpec, limits: Limits, watched: Callable[[], bool] = lambda: False) -> None:
         """`spec` must be of kind "stream" with an RTSP address; raises `RefusedUrl`."""
         self._address = address_of(spec)
         self._udp = spec.transport == "udp"
         self._limits = limits
+        self._watched = watched
         self.stall_sec = limits.stall_sec
         self._wake = Wake()
         self._session: Session | None = None
@@ -93,7 +95,9 @@ class RtspSource:
         raise SourceError("unusable", f"{self._address.shown}: redirected {MAX_REDIRECTIONS} times, and then again")
 
     def _connect(self, target: Address, login: Login, until: float) -> None:
-        session = self._session = Session(self._wake, udp=self._udp, answer_sec=self._limits.stall_sec)
+        session = self._session = Session(
+            self._wake, udp=self._udp, answer_sec=self._limits.stall_sec, watched=self._watched
+        )
         patience = monotonic() + min(self._limits.connect_sec, self._limits.stall_sec)
         try:
             session.connect(target.host, target.port, target.scheme == "rtsps", min(until, patience))
