@@ -69,8 +69,10 @@ class Sights:
 class Visitor:
     """Somebody who asks."""
 
-    def __init__(self, http: aiohttp.ClientSession, url: str, sights: Sights, folder: Path) -> None:
-        self.http, self.url, self.sights, self.folder = http, url, sights, folder
+    def __init__(
+        self, http: aiohttp.ClientSession, url: str, sights: Sights, folder: Path, running: asyncio.Task[None]
+    ) -> None:
+        self.http, self.url, self.sights, self.folder, self._running = http, url, sights, folder, running
 
     async def get(self, path: str, status: int = 200, headers: dict[str, str] | None = None) -> str:
         async with self.http.get(self.url + path, headers=headers, allow_redirects=False) as got:
@@ -78,6 +80,11 @@ class Visitor:
             assert "default-src 'none'" in got.headers["Content-Security-Policy"]
             assert "unsafe" not in got.headers["Content-Security-Policy"]
             return (await got.read()).decode(errors="replace")
+
+    async def stop(self) -> None:
+        """The daemon ends."""
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
 
     async def page(self, language: str, path: str = "/") -> str:
         return await self.get(path, headers={"Accept-Language": language})
@@ -95,7 +102,7 @@ async def visited(tmp_path: Path, **settings: Any) -> AsyncIterator[Visitor]:
         running = asyncio.create_task(PageServer(section, behind).run())
         try:
             await listening(section.port)
-            yield Visitor(http, f"http://127.0.0.1:{section.port}", sights, rooms.snapshots)
+            yield Visitor(http, f"http://127.0.0.1:{section.port}", sights, rooms.snapshots, running)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
