@@ -85,7 +85,8 @@ class Watch:
                 running = channel.running(item.key) if channel else None
                 begun = channel is not None and running is not None and running.began_at is not None
                 link = channel.link if channel else None
-                why = "no recorder" if link is None else link.detail or link.cause or link.state
+                away = link is None or link.state != "online"
+                why = "no recorder" if link is None else link.detail or link.cause or (link.state if away else "")
                 recorded = channel.recorded_sec if begun and channel else None
                 patience_sec = max(SILENT_SEC, link.heap_sec if link else 0.0)
                 found.append(DueNow(item.key, camera_id, item.title, recorded, why, patience_sec))

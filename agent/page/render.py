@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from agent.alarms import NOT_RECORDING
 from agent.outlook import lost_now, outlook
 from agent.page.words import Words
 from agent.status import AlarmView, ChannelView, DaemonView, LessonOutcome, LessonsView, UploadsView, UploadView
@@ -57,10 +58,11 @@ class _Live:
         self._words, self._sight, self._pictures = words, sight, pictures
         self._view = sight.view
         self._zone = ZoneInfo(sight.lessons.timezone)
+        self._silent = {alarm.camera_id for alarm in self._view.alarms if alarm.kind == NOT_RECORDING}
 
     def markup(self) -> Markup:
         words, view = self._words, self._view
-        found, lost = outlook(view), lost_now(view)
+        found = outlook(view)
         lesson = found.lesson
         answer = words.answer(
             found,
@@ -68,18 +70,14 @@ class _Live:
             self._what(lesson.title, lesson.course_id) if lesson else "",
             lesson.camera_name or str(lesson.camera_id) if lesson else "",
         )
-        if lost:
-            names = dict.fromkeys(reason.channel for reason in lost)
-            answer = f"{words.of('answer_lost', channel=', '.join(names))} {answer}"
-        reasons = dict.fromkeys(words.reason(reason) for reason in (*lost, *found.reasons))
-        health = "bad" if lost or found.answer == "no" else "warn" if found.answer == "doubtful" else "good"
         server = view.server or words["no_server"]
         return html(
             asset("live.html", __package__),
-            health="calm" if found.answer == "none" and not lost else health,
+            lost=self._lost(),
+            health={"yes": "good", "doubtful": "warn", "no": "bad", "none": "calm"}[found.answer],
             question=words["question"],
             answer=answer,
-            reasons=_items(reasons, "reasons"),
+            reasons=_items(map(words.reason, found.reasons), "reasons"),
             now_line=self._now(),
             alarms=self._alarms(),
             channels_title=words["channels"],
@@ -107,12 +105,23 @@ class _Live:
 
     # -- what is on, what is wrong
 
+    def _lost(self) -> Markup:
+        """What is being lost at this moment: above everything else."""
+        lost = lost_now(self._view)
+        if not lost:
+            return Markup()
+        names = ", ".join(dict.fromkeys(reason.channel for reason in lost))
+        return html(
+            '<section class="answer bad" role="alert"><p class="sentence">{text}</p>{reasons}</section>',
+            text=self._words.of("answer_lost", channel=names),
+            reasons=_items(dict.fromkeys(map(self._words.reason, lost)), "reasons"),
+        )
+
     def _now(self) -> str:
         words, sentences = self._words, []
-        silent = {alarm.camera_id for alarm in self._view.alarms if alarm.kind == "not_recording"}
         for channel in self._view.channels:
             for recording in channel.recordings:
-                if recording.began_at is None or channel.camera_id in silent:
+                if recording.began_at is None or channel.camera_id in self._silent:
                     continue
                 end = recording.planned_end
                 about = {
@@ -148,11 +157,8 @@ class _Live:
         shown = self._pictures and channel.snapshot_at is not None
         address = f"/pictures/{channel.camera_id}?{channel.snapshot_at:.0f}" if shown else ""
         on = ", ".join(self._what(one.title, one.course_id) for one in channel.recordings if one.began_at is not None)
-        is_silent = any(
-            alarm.kind == "not_recording" and alarm.camera_id == channel.camera_id for alarm in self._view.alarms
-        )
         kind, state = ("on", f"{words['recording']}: {on}") if on else ("idle", words["idle"])
-        if is_silent:
+        if channel.camera_id in self._silent:
             kind, state = "silent", words["due_silent"]
         away = channel.state in ("waiting", "down")
         trouble = [words.cause(channel.cause) if channel.cause else "", channel.detail] if away else []
@@ -175,13 +181,14 @@ class _Live:
         )
 
     def _lesson(self, lesson: LessonOutcome) -> Markup:
+        is_lost = lesson.state == "recording" and lesson.camera_id in self._silent
         line = LessonLine(
             begin=lesson.planned_start,
             end=lesson.planned_end,
             title=self._what(lesson.title, lesson.course_id),
             camera=lesson.camera_name or self._words.of("channel_number", number=lesson.camera_id),
             teacher="",
-            kind=_KINDS.get(lesson.state, lesson.state),
+            kind="silent" if is_lost else _KINDS.get(lesson.state, lesson.state),
             coverage=lesson.coverage,
             gaps=tuple(GapView(gap.since, gap.until, gap.cause) for gap in lesson.gaps),
             is_over_drawn=lesson.state not in ("coming", "not_due"),

@@ -8,11 +8,11 @@ from agent.web.words import Table
 
 _WORDS: Table = {
     "question": ("下一节课能录上吗？", "Will the next lesson be recorded?"),
-    "answer_yes": ("能。{when}，{what}，{channel}。", "Yes. {when}: {what}, {channel}."),
-    "answer_doubtful": ("很可能。{when}，{what}，{channel}。", "Probably. {when}: {what}, {channel}."),
+    "answer_yes": ("能。{when}，{what}，{channel}。", "Yes, {when}: {what}, {channel}."),
+    "answer_doubtful": ("很可能。{when}，{what}，{channel}。", "Probably, {when}: {what}, {channel}."),
     "answer_no": (
         "照现状录不上。{when}，{what}，{channel}。",
-        "Not as things stand. {when}: {what}, {channel}.",
+        "Not as things stand: {when}, {what}, {channel}.",
     ),
     "answer_none": ("未来一周没有课程安排。", "No lesson is planned for the coming week."),
     "answer_lost": ("现在应录而未录：{channel}。", "Right now {channel} should be recorded and is not."),
@@ -43,7 +43,7 @@ _WORDS: Table = {
     "down": ("离线", "down"),
     "due_silent": ("应录未录", "should be recording"),
     "sub_stream": ("子码流", "sub stream"),
-    "restarts": ("录像进程重启 {count} 次", "recorder restarted {count} times"),
+    "restarts": ("录像进程重启 {count} 次", "restarts of the recorder: {count}"),
     "state_partly": ("不完整", "incomplete"),
     "state_missed": ("没有录到", "missed"),
     "state_not_due": ("无需录制", "not due"),

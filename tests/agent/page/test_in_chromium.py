@@ -69,9 +69,9 @@ async def test_it_follows_the_daemon_without_a_reload(tmp_path: Path) -> None:
         visitor.sights.shown = view(channels=(channel(state="waiting", due=1),), alarms=(alarm(),))
         await page.until(f"{TEXT}.includes('Right now Room 101 should be recorded and is not.')")
         assert await page.evaluate("document.querySelector('.answer').className") == "answer bad"
-        assert await page.evaluate("document.querySelector('[role=alert]').innerText.includes('no packet for 5 s')")
+        assert await page.evaluate("document.querySelector('.alarms').innerText.includes('no packet for 5 s')")
         visitor.sights.shown = view()
-        await page.until("document.querySelector('[role=alert]') === null")
+        await page.until("document.querySelector('.alarms') === null")
         assert await page.evaluate("window.stillHere"), "the page was not loaded anew"
         assert page.complaints == []
         await visitor.stop()

@@ -160,7 +160,7 @@ async def test_a_good_day_in_both_languages(visitor: Visitor) -> None:
         assert all(address.startswith(("/", "data:")) for address in Balance(page).loaded)
         assert "物理" in page and "音乐" in page and "100.0 %" in page
         assert 'class="answer good"' in page
-    assert "Yes. today 16:15: 音乐, Room 101." in english
+    assert "Yes, today 16:15: 音乐, Room 101." in english
     assert "Recording now: 数学, Room 101, until 16:15." in english
     assert "能。今天 16:15，音乐，Room 101。" in chinese
     assert 'lang="zh-CN"' in chinese and 'lang="en"' in english
@@ -173,7 +173,8 @@ async def test_a_lesson_that_is_being_lost_stands_at_the_top(visitor: Visitor) -
     visitor.sights.outcomes = (outcome("due", NOW - 1800, title="数学", coverage=0.98, gaps=lost),)
     english, chinese = await visitor.page("en", "/live"), await visitor.page("zh", "/live")
     assert 'class="answer bad"' in english
-    assert "Right now Room 101 should be recorded and is not. Not as things stand." in english
+    assert "Right now Room 101 should be recorded and is not." in english
+    assert "Not as things stand: today 16:15" in english
     assert "Room 101: the camera is not available (camera refused user or password)" in english
     assert "since 15:59:30, for 0:30 · no packet for 5 s · time 2" in english
     assert "15:59:30 – 16:00:00 · 30.0 s · camera refused user or password" in english

@@ -1,0 +1,84 @@
+"""Runs a command of gather-agent and watches its event loop from a thread: how long it stood still, and where.
+
+    python -m bench.stalls REPORT run --home DIR
+
+The thread asks the loop every five milliseconds to say that it turns; while it does not, the main thread's stack is
+looked at.  Stalls of more than `TOLD_SEC` are written to REPORT as JSON, by the innermost place in agent/ with the longest
+at it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+
+from agent.cli.entry import main
+
+ASK_SEC = 0.005
+LOOK_SEC = 0.02
+"""A stall shorter than this is not looked at."""
+TOLD_SEC = 0.03
+
+
+class Stalls(threading.Thread):
+    """Watches one loop."""
+
+    def __init__(self, report: Path) -> None:
+        super().__init__(daemon=True, name="stalls")
+        self._report = report
+        self._main = threading.main_thread().ident
+        self._turned = threading.Event()
+        self._found: dict[str, float] = {}
+
+    def run(self) -> None:
+        while True:
+            loop = _Policy.loop
+            if loop is None or not loop.is_running():
+                time.sleep(ASK_SEC)
+                continue
+            self._turned.clear()
+            asked = time.monotonic()
+            try:
+                loop.call_soon_threadsafe(self._turned.set)
+            except RuntimeError:
+                return  # the loop is closed
+            place = ""
+            while not self._turned.wait(LOOK_SEC):
+                frame = sys._current_frames().get(self._main or 0)
+                place = place or _place(frame)
+                if not loop.is_running():
+                    return
+            lasted = time.monotonic() - asked
+            if lasted > TOLD_SEC and lasted > self._found.get(place, 0.0):
+                self._found[place] = lasted
+                self._report.write_text(json.dumps(self._found))
+            time.sleep(ASK_SEC)
+
+
+def _place(frame: FrameType | None) -> str:
+    """Where the main thread is, as far as it is in our code, and what that called."""
+    summary = traceback.extract_stack(frame)
+    ours = [at for at, entry in enumerate(summary) if "/agent/" in entry.filename and "/cli/" not in entry.filename]
+    shown = summary[ours[-1] :][:2] if ours else summary[-3:]
+    return " → ".join(f"{Path(*Path(e.filename).parts[-2:])}:{e.lineno} {e.name}" for e in shown)
+
+
+class _Policy(asyncio.DefaultEventLoopPolicy):
+    loop: asyncio.AbstractEventLoop | None = None
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        loop = super().new_event_loop()
+        _Policy.loop = loop
+        return loop
+
+
+if __name__ == "__main__":
+    asyncio.set_event_loop_policy(_Policy())
+    Stalls(Path(sys.argv[1])).start()
+    sys.exit(main(sys.argv[2:]))
