@@ -1,7 +1,7 @@
 # make run     a sample classroom, recorded, uploaded and listed; SOURCE=rtsp://... or SOURCE=film.mp4 takes another camera
 # make test    every check that needs Python packages alone
 # make test-all  everything, against real servers too (make servers installs them)
-# make bench   the recorder against FFmpeg, as tables; BENCH=streams,snapshot,start,slicing picks (docs/benchmarks.md)
+# make bench   the recorder against FFmpeg, as tables; BENCH=streams,snapshot,start,slicing,daemon picks (docs/benchmarks.md)
 # make soak    the kills, three simulated school years and the recording of a real server again, for about an hour
 
 PYTHON ?= python3

@@ -105,6 +105,7 @@ class Commands:
             if command.rev:
                 self._state.known.rev = command.rev
                 self._state.save()
+            await self._state.durable()
             return done
 
     def _known(self, camera_id: int) -> WireCamera:

@@ -85,7 +85,7 @@ class Daemon:
         config.paths.state.mkdir(parents=True, exist_ok=True)
         self._tally = Tally()
         self._mqtt: MqttBridge | None = None
-        self._state = AgentState(config.paths.state)
+        self._state = AgentState(config.paths.state, behind=True)
         self._media = Media(
             config.paths.media,
             (self._slices, self._snapshots),
@@ -234,9 +234,8 @@ class Daemon:
         )
         self._overview.link = self._link
         readiness = Readiness(self._journal, self._slices, self._clock, lambda: self._fleet.turned_at)
-        self._page = PageServer(
-            config.local, Rooms(self._overview, readiness, self._tally, self._watch, self._snapshots)
-        )
+        rooms = Rooms(self._overview, readiness, self._tally, self._watch, self._snapshots)
+        self._page = PageServer(config.local, rooms)
         if config.mqtt.host:
             self._mqtt = MqttBridge(
                 config.mqtt,
@@ -259,6 +258,7 @@ class Daemon:
                 stack.push_async_callback(self._own_storage.close)
             stack.push_async_callback(self._host.close)
             stack.push_async_callback(self._devices.close)
+            stack.push_async_callback(self._state.durable)
             await self._disk.turn()
             self._wakeups.start()
             stack.callback(self._wakeups.stop)

@@ -21,12 +21,14 @@ from agent.status import (
     ChannelView,
     DaemonView,
     DiskView,
+    LessonOutcome,
     LessonsView,
     LessonView,
     LiveView,
     QueueView,
     UploadsView,
 )
+from agent.timetable import Timetable
 from agent.uploads import Uploads
 from agent.wire.models import CameraStatus, ChannelAlarm, Hello, StatusReport
 
@@ -160,16 +162,21 @@ class Overview:
         since, until = (
             datetime.combine(first + timedelta(days=ahead), time(), tzinfo=zone).timestamp() for ahead in (0, days)
         )
-        lessons = self._state.timetable(zone).lessons_between(since, until)
+        courses, due_now, names = self._state.timetable(zone).courses, self._fleet.due_now(), self._names()
         kept = await self._journal.do(read_between, since, until)
+
+        def laid_side_by_side() -> tuple[LessonOutcome, ...]:
+            own = Timetable(courses, zone)  # the daemon's remembers days, and is no other thread's
+            lessons = [lesson for lesson in own.lessons_between(since, until) if lesson.start >= since]
+            return outcomes(lessons, kept, due_now, names, now)
+
         return LessonsView(
             now=now,
             first_day=first.isoformat(),
             last_day=(first + timedelta(days=days - 1)).isoformat(),
             timezone=str(zone),
-            lessons=outcomes(
-                [lesson for lesson in lessons if lesson.start >= since], kept, self._fleet.due_now(), self._names(), now
-            ),
+            # In a thread: a month of a big school is tens of thousands of lessons.
+            lessons=await asyncio.to_thread(laid_side_by_side),
         )
 
     def camera_views(self) -> CamerasView:

@@ -6,6 +6,7 @@ server in reach.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from datetime import tzinfo
@@ -75,9 +76,16 @@ def _read_courses(camera: WireCamera) -> list[Course]:
 
 
 class AgentState:
-    """The state, in memory and on disk. Every change is durable before the method returns."""
+    """The state, in memory and on disk. Every change is durable before the method returns.
 
-    def __init__(self, folder: Path) -> None:
+    `behind`: inside an event loop it is written in a thread instead, because a synced write takes as long as the disk
+    likes; `durable` waits for it.
+    """
+
+    def __init__(self, folder: Path, *, behind: bool = False) -> None:
+        self._behind = behind
+        self._changes = self._written = 0
+        self._writing: asyncio.Task[None] | None = None
         self.path = folder / "agent.json"
         self.token_path = folder / "token"
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +127,30 @@ class AgentState:
     def save(self) -> None:
         """Make the present content durable."""
         self._conceal()
-        self._write(self.known)
+        self._changes += 1
+        if not self._behind or asyncio._get_running_loop() is None:
+            self._write(self.known)
+            self._written = self._changes
+        elif self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_behind(), name="state")
+
+    async def durable(self) -> None:
+        """Wait until every change so far is on disk. `OSError` when the disk does not take it."""
+        while self._written < self._changes:
+            if self._writing is None or self._writing.done():
+                self._writing = asyncio.create_task(self._write_behind(), name="state")
+            await asyncio.shield(self._writing)
+
+    async def _write_behind(self) -> None:
+        while self._written < self._changes:
+            changes, known = self._changes, self.known
+            copies = {"cameras": dict(known.cameras), "wanted": dict(known.wanted), "manual": list(known.manual)}
+            try:
+                await asyncio.to_thread(self._write, known.model_copy(update=copies))
+            except OSError as error:
+                log.error("%s cannot be written: %s; it is tried again with the next change", self.path, error)
+                raise
+            self._written = changes
 
     def set_token(self, token: str) -> None:
         """Keep the agent's own token."""

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 
-from bench import slicing, snapshot, start, streams
+from bench import daemon, slicing, snapshot, start, streams
 
 PARTS = {
     "streams": streams.run,
     "snapshot": snapshot.run,
     "start": start.run,
     "slicing": slicing.run,
+    "daemon": daemon.run,
 }
 
 

@@ -3,8 +3,7 @@
     python -m bench.stalls REPORT run --home DIR
 
 The thread asks the loop every five milliseconds to say that it turns; while it does not, the main thread's stack is
-looked at.  Stalls of more than `TOLD_SEC` are written to REPORT as JSON, by the innermost place in agent/ with the longest
-at it.
+looked at.  Stalls of more than `TOLD_SEC` are written to REPORT as JSON: the longest of each place in agent/.
 """
 
 from __future__ import annotations

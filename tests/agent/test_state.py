@@ -83,3 +83,38 @@ def test_a_file_is_the_old_one_or_the_new_one(tmp_path: Path, monkeypatch: pytes
     replace_file(path, b"new")
     assert path.read_bytes() == b"new"
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
+
+
+async def test_behind_an_event_loop_writes_are_gathered_and_waited_for(tmp_path: Path) -> None:
+    state = AgentState(tmp_path, behind=True)
+    for camera_id in range(50):
+        state.put_camera(WireCamera(camera_id=camera_id))
+    assert AgentState(tmp_path).known.cameras == {}, "nothing is written while the loop does not turn"
+    await state.durable()
+    assert len(AgentState(tmp_path).known.cameras) == 50
+
+
+async def test_a_disk_that_refuses_is_named_to_whoever_waits_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "state"
+    state = AgentState(folder, behind=True)
+    folder.rename(tmp_path / "elsewhere")
+    state.want(7, False)
+    with pytest.raises(OSError, match="No such file"):
+        await state.durable()
+    assert "cannot be written" in caplog.text
+    (tmp_path / "elsewhere").rename(folder)
+    await state.durable()
+    assert AgentState(folder).known.wanted == {7: False}
+
+
+def test_courses_of_channels_that_stay_are_made_once(tmp_path: Path) -> None:
+    state = AgentState(tmp_path)
+    for camera_id in (1, 2):
+        course = WireCourse(course_id=camera_id, start_time="08:00:00", elapse_sec=60)
+        state.put_camera(WireCamera(camera_id=camera_id, courses=(course,)))
+    first = {course.camera_id: course for course in state.timetable(ZoneInfo("UTC")).courses}
+    state.change_courses(2, [WireCourse(course_id=2, start_time="09:00:00", elapse_sec=60)])
+    second = {course.camera_id: course for course in state.timetable(ZoneInfo("UTC")).courses}
+    assert second[1] is first[1] and second[2].start_sec == 9 * 3600
