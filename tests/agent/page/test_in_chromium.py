@@ -11,7 +11,7 @@ from agent.status import GapView
 from tests.agent.page.test_server import Visitor, outcome, visited
 from tests.agent.views import NOW, alarm, channel, view
 from tests.media import MakeSample
-from tests.servers.chromium import Tab, tab
+from tests.servers.chromium import tab
 
 pytestmark = pytest.mark.browser
 
@@ -37,10 +37,6 @@ def with_a_bad_morning(visitor: Visitor) -> None:
     )
 
 
-async def shows_pictures(page: Tab) -> bool:
-    return bool(await page.evaluate("[...document.images].every((one) => one.complete && one.naturalWidth > 0)"))
-
-
 @pytest.mark.parametrize(("width", "height", "mobile"), [(390, 844, True), (1280, 800, False), (1920, 1080, False)])
 async def test_it_fits_the_screen_in_both_languages(
     tmp_path: Path, picture: bytes, width: int, height: int, mobile: bool
@@ -55,7 +51,7 @@ async def test_it_fits_the_screen_in_both_languages(
             assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
                 "nothing sticks out"
             )
-            assert await shows_pictures(page)
+            await page.until("[...document.images].every((one) => one.complete && one.naturalWidth > 0)")
             top = await page.evaluate("document.querySelector('.sentence').getBoundingClientRect().bottom")
             assert top < height, "the answer is seen without scrolling"
         assert page.complaints == []
