@@ -25,7 +25,7 @@ from agent.sources import IPC, NoSource, Sources, describe, shown, sources_of
 from agent.status import ChannelView, RecordingView
 from agent.wire.models import WireCamera
 from recorder.protocol import Event, FeedLive, LinkChanged, OpenChannel, SnapshotTaken, TakeSnapshot, Trouble
-from recorder.specs import Limits, Tuning
+from recorder.specs import Limits, Tuning, Watching
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ class ChannelSetup:
     """What is the same for every channel of a daemon. `devices` finds the streams of IPC channels.
 
     `sub_streams`: camera id → address; `main_rests`: main streams of channels with two are connected around recordings.
+    `standing` gives the alarms that stand about a channel's picture and sound, by kind, since when: what one recorder
+    process raised another clears.
     """
 
     host: RecorderHost
@@ -53,6 +55,8 @@ class ChannelSetup:
     sub_streams: Mapping[int, str] = field(default_factory=dict)
     main_rests: bool = False
     devices: Devices | None = None
+    watching: Watching = field(default_factory=Watching)
+    standing: Callable[[int], dict[str, float]] = lambda _: {}
 
 
 class Channel:
@@ -285,6 +289,8 @@ class Channel:
                     limits=self._setup.limits,
                     reconnect=self.desired.reconnect,
                     need_main=session.needs_main(self.desired),
+                    watching=self._setup.watching,
+                    alarms=self._setup.standing(self.camera.camera_id),
                 )
             )
         finally:

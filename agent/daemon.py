@@ -20,6 +20,7 @@ from agent.background import forever
 from agent.channel import Channel, ChannelSetup
 from agent.clock import Clock, StepNotice, SystemClock
 from agent.commands import Commands
+from agent.config import for_recorders
 from agent.config.hours import parse_window
 from agent.config.model import Config
 from agent.config.paths import control_socket
@@ -130,6 +131,7 @@ class Daemon:
                 hooks,
                 on_crash=lambda _: self._repair(),
                 devices=self._devices,
+                standing=lambda camera_id: self._watch.standing(camera_id),  # noqa: PLW0108 - the watch comes later
             )
         )
         self._fleet = Fleet(
@@ -426,7 +428,8 @@ class Daemon:
         record = self._config.record
         return replace(
             setup,
-            limits=self._limits(),
+            limits=for_recorders.limits(record),
+            watching=for_recorders.watching(self._config.alarms),
             transport=record.transport,
             sub_streams={int(key): one.get_secret_value() for key, one in record.sub_streams.items()},
             main_rests=record.main_stream == "lessons",
@@ -435,16 +438,3 @@ class Daemon:
     def _disk_policy(self) -> DiskPolicy:
         spool = self._config.spool
         return DiskPolicy(int(spool.reserve_gb * GIB), int(spool.quota_gb * GIB), spool.delete_unsent)
-
-    def _limits(self) -> Limits:
-        record = self._config.record
-        return Limits(
-            connect_sec=record.connect_sec,
-            stall_sec=record.stall_sec,
-            ring_sec=record.ring_sec,
-            ring_bytes=record.ring_mb << 20,
-            queue_bytes=record.queue_mb << 20,
-            fragment_sec=record.fragment_sec,
-            sync_sec=record.sync_sec,
-            preroll_sec=record.preroll_sec,
-        )

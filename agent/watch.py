@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from agent.alarms import NOT_RECORDING, SILENT_SEC, Alarm, AlarmChange, Alarms, DueNow
 from agent.clock import Clock, read_both
@@ -13,6 +13,7 @@ from agent.fleet import Fleet
 from agent.status import AlarmView, Happening
 from agent.vitals import ClockSteps, LoopLag
 from recorder.protocol import AlarmCleared, AlarmRaised, Event
+from recorder.specs import AlarmKind
 
 log = logging.getLogger(__name__)
 
@@ -51,16 +52,26 @@ class Watch:
         self.steps.look(wall, now)
         for change in self._alarms.look(self._due_now(), now, wall):
             self._tell_change(change)
-        for change in self._alarms.kept(self._fleet.channels, wall):
+        # Nothing is wrong with a channel that nobody wants to see, and nobody is there to say that it is over.
+        seen = [camera_id for camera_id, channel in self._fleet.channels.items() if channel.desired.connect]
+        for change in self._alarms.kept(seen, wall):
             self._tell_change(change)
+
+    def standing(self, camera_id: int) -> dict[str, float]:
+        """The alarms that stand about what this channel sends: kind → Unix seconds of its beginning."""
+        return {
+            alarm.kind: alarm.since
+            for alarm in self._alarms.standing
+            if alarm.camera_id == camera_id and alarm.kind in get_args(AlarmKind)
+        }
 
     async def take(self, camera_id: int, event: Event) -> None:
         """Alarms about what a camera sends, as its recorder sees them."""
         if isinstance(event, AlarmRaised):
             alarm = Alarm(event.kind, camera_id, event.since, event.detail)
-            self._tell_change(self._alarms.began(_about(camera_id, event), alarm))
+            self._tell_change(self._alarms.began(str(camera_id), alarm))
         elif isinstance(event, AlarmCleared):
-            self._tell_change(self._alarms.over(_about(camera_id, event), event.kind, event.until))
+            self._tell_change(self._alarms.over(str(camera_id), event.kind, event.until))
 
     def views(self) -> tuple[AlarmView, ...]:
         """What stands, for people."""
@@ -108,10 +119,6 @@ class Watch:
         text = f"{name}: {_sentence(change)}"
         self._tell(Happening(kind="alarm", text=text, camera_id=alarm.camera_id, data=data))
         self._relay("alarm", {"camera_id": alarm.camera_id, "text": text, **data})
-
-
-def _about(camera_id: int, event: AlarmRaised | AlarmCleared) -> str:
-    return f"{camera_id} {event.stream}"
 
 
 def _sentence(change: AlarmChange) -> str:

@@ -32,7 +32,7 @@ AT_ONCE = frozenset(
         "log.format",
     }
 )
-_CONNECTION = "record."
+_CONNECTION = ("record.", "alarms.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,17 @@ class RecordSection(Section):
             )
 
 
+class AlarmsSection(Section):
+    """How long a picture must be black or stand still, and sound be silent or away, to be an alarm; 0 = never."""
+
+    black_sec: float = Field(default=30.0, ge=0, le=86_400)
+    frozen_sec: float = Field(default=120.0, ge=0, le=86_400)
+    silent_sec: float = Field(default=120.0, ge=0, le=86_400)
+    silent_dbfs: float = Field(default=-60.0, ge=-90, le=0)
+    no_audio_sec: float = Field(default=15.0, ge=0, le=86_400)
+    sound: Literal["auto", "required", "ignored"] = "auto"
+
+
 class SpoolSection(Section):
     """How much disk recordings may take, in GiB: `reserve_gb` stays free, `quota_gb` bounds what lies there.
 
@@ -356,6 +367,7 @@ class Config(BaseModel):
     server: ServerSection = ServerSection()
     time: TimeSection = TimeSection()
     record: RecordSection = RecordSection()
+    alarms: AlarmsSection = AlarmsSection()
     spool: SpoolSection = SpoolSection()
     upload: UploadSection = UploadSection()
     storage: StorageSection = StorageSection()

@@ -105,3 +105,29 @@ async def test_a_clock_that_was_set_is_counted(tmp_path: Path) -> None:
         clock.step(-3600.0)
         watched.watch.look()
     assert watched.watch.steps.count == 1
+
+
+async def test_what_one_recorder_raised_another_clears_also_from_the_other_stream(tmp_path: Path) -> None:
+    async with rooms_in(tmp_path) as rooms:
+        rooms.state.put_camera(WireCamera(camera_id=7, stream_prop=1, stream_mp4="/no/film.mp4"))
+        await rooms.fleet.reconcile()
+        watched = Watched(rooms)
+        await watched.watch.take(7, AlarmRaised("black", "sub", 1000.0, "luma 3"))
+        assert watched.watch.standing(7) == {"black": 1000.0}
+        assert watched.watch.standing(8) == {}
+        await watched.watch.take(7, AlarmCleared("black", "main", 1000.0, 1090.0))
+        assert watched.watch.standing(7) == {}
+
+
+async def test_nothing_stands_about_a_channel_that_is_off(tmp_path: Path) -> None:
+    async with rooms_in(tmp_path) as rooms:
+        rooms.state.put_camera(WireCamera(camera_id=7, stream_prop=1, stream_mp4="/no/film.mp4"))
+        await rooms.fleet.reconcile()
+        watched = Watched(rooms)
+        await watched.watch.take(7, AlarmRaised("frozen", "main", 1000.0))
+        watched.watch.look()
+        assert [alarm.kind for alarm in watched.watch.views()] == ["frozen"]
+        rooms.state.want(7, False)
+        await rooms.fleet.reconcile()
+        watched.watch.look()
+        assert watched.watch.views() == ()

@@ -159,7 +159,7 @@ class School:
         """`kill -9` of the recorder process; until there is another."""
         victims = set(self.recorders())
         for pid in victims:
-            os.kill(pid, signal.SIGKILL)
+            _kill(pid)
         until("another recorder", lambda: set(self.recorders()) - victims)
 
     def kill_daemon(self) -> None:
@@ -182,7 +182,7 @@ class School:
         victims = [*self.recorders(), *_children(self.daemon.pid)]
         self.daemon.kill()
         for pid in victims:
-            os.kill(pid, signal.SIGKILL)
+            _kill(pid)
         self.daemon.wait()
         self.start_daemon()
 
@@ -228,6 +228,11 @@ class School:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # a repair or a look at a source, which has done its work
+        os.kill(pid, signal.SIGKILL)
 
 
 def _children(pid: int) -> list[int]:
