@@ -40,6 +40,13 @@ class LiveChannel:
         """The agent's last word on pushing it."""
         self.turn = asyncio.Event()
 
+    def lost(self, publisher: object) -> None:
+        """A publisher is gone; unless a newer one has its place, viewers have no picture."""
+        if self.broadcast.is_publisher(publisher):
+            self.broadcast.unpublish(publisher)
+            self.watch.lost(time.monotonic())
+            self.turn.set()
+
     @property
     def unused(self) -> bool:
         """Whether nobody looks and nobody publishes."""

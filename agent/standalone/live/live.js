@@ -21,6 +21,7 @@
   let hiddenAt = null;
   let asking = 0;
   let retry = 0;
+  let unplayable = ""; // why the picture that comes cannot be shown
 
   function say(text) {
     state.textContent = text;
@@ -60,7 +61,9 @@
     const mine = player;
     player.on(mpegts.Events.ERROR, (kind, detail) => {
       if (mine !== player) return;
-      if (kind === mpegts.ErrorTypes.MEDIA_ERROR && detail === mpegts.ErrorDetails.MEDIA_CODEC_UNSUPPORTED) say(words.codec);
+      if (kind === mpegts.ErrorTypes.MEDIA_ERROR && detail === mpegts.ErrorDetails.MEDIA_CODEC_UNSUPPORTED) {
+        unplayable = words.codec;
+      }
       again();
     });
     player.on(mpegts.Events.LOADING_COMPLETE, () => {
@@ -74,6 +77,7 @@
 
   function again() {
     stop();
+    sound.hidden = true;
     retry = setTimeout(start, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]);
     failures += 1;
     ask();
@@ -90,7 +94,7 @@
           return;
         }
         const said = await answer.json();
-        if (!playing()) say(said.text);
+        if (!playing()) say(said.text || unplayable);
       } catch {
         if (!playing()) say(words.unreachable);
       }
@@ -106,6 +110,7 @@
     progressedAt = performance.now();
     if (player && video.currentTime > 0) {
       failures = 0;
+      unplayable = "";
       say("");
       sound.hidden = !video.muted;
       root.dataset.playing = "yes";

@@ -34,7 +34,8 @@ def routes() -> list[web.RouteDef]:
 async def publish(request: web.Request) -> web.Response:
     """Take the stream until it ends."""
     camera_id = await _allowed(request)
-    broadcast = request.app[LIVE].channel(camera_id).broadcast
+    channel = request.app[LIVE].channel(camera_id)
+    broadcast = channel.broadcast
     publisher = broadcast.publish()
     reader = TagReader()
     log.info("live of channel %d: published", camera_id)
@@ -54,7 +55,7 @@ async def publish(request: web.Request) -> web.Response:
     except (ClientPayloadError, ConnectionError) as error:
         raise Refused(400, "the stream broke off") from error
     finally:
-        broadcast.unpublish(publisher)
+        channel.lost(publisher)
         log.info("live of channel %d: the publisher is gone", camera_id)
 
 

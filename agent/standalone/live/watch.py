@@ -7,6 +7,7 @@ from typing import Literal
 LEASE_SEC = 40
 RENEW_SEC = 12.0
 RETRY_SEC = 3.0
+LOST_SEC = 1.0
 IDLE_SEC = 20.0
 """So long the push goes on after the last viewer went: who reloads a page waits for nothing."""
 
@@ -27,6 +28,10 @@ class Watch:
     def beat(self, now: float) -> None:
         """Somebody looks."""
         self._seen_at = now
+
+    def lost(self, now: float) -> None:
+        """The picture is gone: the agent is asked soon why."""
+        self._ask_at = min(self._ask_at, now + LOST_SEC)
 
     def wanted(self, now: float) -> bool:
         """Whether the channel is to be pushed."""

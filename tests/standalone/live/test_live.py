@@ -167,6 +167,18 @@ async def test_the_newest_publisher_wins_and_viewers_stay(api: Api, agent: Scrip
         await new.end()
 
 
+async def test_when_the_picture_goes_the_agent_is_asked_why(
+    api: Api, agent: ScriptedAgent, camera_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LOST_SEC", 0.1)
+    async with agent.relay(), viewer(api.http, await stream_of(api, camera_id), "http") as seen:
+        push = Publisher(agent, camera_id)
+        await push.send(*HEADERS, picture(0), head=True)
+        await seen.until(0)
+        assert await push.end() == 200
+        await until_asked(agent, "start_live", times=2)
+
+
 @pytest.mark.parametrize("way", ["http", "websocket"])
 async def test_another_codec_ends_the_stream_so_that_players_come_again(
     api: Api, agent: ScriptedAgent, camera_id: int, way: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.standalone.live.watch import IDLE_SEC, LEASE_SEC, RENEW_SEC, RETRY_SEC, Watch
+from agent.standalone.live.watch import IDLE_SEC, LEASE_SEC, LOST_SEC, RENEW_SEC, RETRY_SEC, Watch
 
 
 def test_the_first_viewer_starts_it_and_the_last_ends_it_after_a_while() -> None:
@@ -41,6 +41,16 @@ def test_a_refusal_is_asked_again_soon() -> None:
     watch.answered("start", False, 0.0)
     assert watch.step(1, RETRY_SEC - 0.1) is None
     assert watch.step(1, RETRY_SEC) == "start"
+
+
+def test_a_lost_picture_is_asked_after_soon() -> None:
+    watch = Watch()
+    watch.step(1, 0.0)
+    watch.answered("start", True, 0.0)
+    watch.lost(5.0)
+    assert watch.step(1, 5.0) is None
+    assert watch.wait(5.0) <= LOST_SEC
+    assert watch.step(1, 5.0 + LOST_SEC) == "start"
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.floats(0.0, 30.0), st.booleans()), max_size=60))
