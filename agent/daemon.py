@@ -79,8 +79,7 @@ class Daemon:
         """Set once lessons are recorded by timetable, whether or not a camera or the server answers."""
         self._config = config
         self._clock = clock or SystemClock()
-        self._on_happening = on_happening
-        self._drain_sec = drain_sec
+        self._on_happening, self._drain_sec = on_happening, drain_sec
         self._slices = config.paths.media / "slices"
         self._snapshots = config.paths.media / "snapshots"
         config.paths.state.mkdir(parents=True, exist_ok=True)
@@ -196,6 +195,7 @@ class Daemon:
             self._clock,
             status=self._overview.status_report,
             on_confirmed=self._overview.changed,
+            on_lost=self._slice_added,
             tell=self._tell,
         )
         self._lives = Lives(

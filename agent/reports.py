@@ -41,6 +41,8 @@ BATCH = 50
 RETRY_MAX_SEC = 60.0
 REJECTED_SEC = 300.0
 """How long something waits that the server says no to."""
+LOST_MAX_SEC = 6 * 3600.0
+"""The longest wait between two uploads of a file that the server does not find."""
 
 
 class Reports:
@@ -55,6 +57,7 @@ class Reports:
         *,
         status: Callable[[], StatusReport],
         on_confirmed: Callable[[], None],
+        on_lost: Callable[[], None] = lambda: None,
         tell: Callable[[Happening], None],
     ) -> None:
         self._journal, self._client, self._storage, self._clock = journal, client, storage, clock
@@ -62,7 +65,9 @@ class Reports:
         lanes = (self._report_status, self._report_slices, self._report_ledgers, self._report_pictures)
         self._lanes = {lane: asyncio.Event() for lane in lanes}
         self._status_due = 0.0
+        self._on_lost = on_lost
         self._rejected: dict[str, float] = {}
+        self._conflicts: dict[str, int] = {}
 
     def wake(self) -> None:
         """There is something new to report."""
@@ -111,8 +116,11 @@ class Reports:
                 "%s is not taken, tried again every %.0f s: %s", key, REJECTED_SEC, error
             )
             self._rejected[key] = self._clock.monotonic() + REJECTED_SEC
+            if error.conflict:
+                self._conflicts[key] = self._conflicts.get(key, 0) + 1
             return False
         self._rejected.pop(key, None)
+        self._conflicts.pop(key, None)
         return True
 
     # -- slices
@@ -147,7 +155,10 @@ class Reports:
             audio=row.audio,
             recording=await self.ledger(recording),
         )
+        conflicts = self._conflicts.get(row.stem, 0)
         if not await self._post(row.stem, "/gather/v1/records", report):
+            if self._conflicts.get(row.stem, 0) > conflicts:
+                await self._conflict(row)
             return
         await self._journal.do(Journal.advance, row.stem, SliceState.CONFIRMED, at=self._clock.wall())
         self._tell(
@@ -159,6 +170,20 @@ class Reports:
             )
         )
         self._on_confirmed()
+
+    async def _conflict(self, row: SliceRow) -> None:
+        """The server says that it has not got the file. Every other time it is sent once more; in between, and longer
+        each time, the server is given time to find it.
+        """
+        times = self._conflicts[row.stem]
+        if times % 2 == 0:
+            wait = min(LOST_MAX_SEC, REJECTED_SEC * 2.0 ** (times // 2))
+            self._rejected[row.stem] = self._clock.monotonic() + wait
+            return
+        log.warning("%s is uploaded again: the server does not find it in its storage", row.path.name)
+        await self._journal.do(Journal.upload_again, row.stem)
+        self._rejected.pop(row.stem, None)
+        self._on_lost()
 
     async def ledger(self, row: RecordingRow) -> RecordingReport:
         """What of a recording stands in slices and what is missing, as far as it is known now."""

@@ -317,7 +317,7 @@ class Journal:
         """
         kin = "slice_id IN (SELECT slice_id FROM recording WHERE camera_id = ? AND course_id = ? AND planned_start = ?)"
         lesson = (row.camera_id, row.course_id, row.planned_start)
-        gaps = self._db.execute(f"SELECT since, until, cause, detail FROM gap WHERE {kin} ORDER BY since", lesson)  # noqa: S608
+        gaps = self._db.execute(f"SELECT since, until, cause, detail FROM gap WHERE {kin} ORDER BY 1, 3", lesson)  # noqa: S608
         return self._slices(f"{kin} ORDER BY started_at", *lesson), [Span(**dict(gap)) for gap in gaps]
 
     def slices_of(self, slice_id: int) -> list[SliceRow]:
@@ -334,6 +334,14 @@ class Journal:
                 " image_fdfs = CASE WHEN ? <> '' THEN ? ELSE image_fdfs END, confirmed_at = coalesce(?, confirmed_at)"
                 " WHERE stem = ? AND state < ?",
                 (int(state), file_fdfs, file_fdfs, image_fdfs, image_fdfs, at, stem, int(state)),
+            )
+
+    def upload_again(self, stem: str) -> None:
+        """The server has lost what was uploaded: the one step back that there is, before it is confirmed."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE slice SET state = ?, file_fdfs = '', image_fdfs = '' WHERE stem = ? AND state = ?",
+                (int(SliceState.RECORDED), stem, int(SliceState.UPLOADED)),
             )
 
     def counts(self) -> dict[SliceState, int]:

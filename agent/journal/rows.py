@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 class SliceState(IntEnum):
-    """How far a slice is. It only moves forward. REMOVED: the server has it, this disk not; GIVEN_UP: nobody has."""
+    """How far a slice is. It only moves forward, but where the server has lost what is not confirmed yet.
+
+    REMOVED: the server has it, this disk not; GIVEN_UP: nobody has.
+    """
 
     RECORDED = 1
     UPLOADED = 2

@@ -120,6 +120,7 @@ def _read(path: str, status: int, headers: Mapping[str, str], content: bytes, an
                 f"{path}: the server says {envelope.err_code} {envelope.err_msg[:300]}",
                 "busy" if rest_sec else "said_no",
                 rejected=status in _JUST_THIS_BODY,
+                conflict=status == HTTPStatus.CONFLICT,
                 rest_sec=rest_sec,
             )
         if "err_code" in envelope.model_fields_set and status == HTTPStatus.OK:

@@ -64,7 +64,8 @@ _NAMES: dict[LinkCause, str] = {
 class ServerError(Exception):
     """The server did not do what was asked; the message says why, `cause` in one word.
 
-    `refused` marks a wrong token or key, `rejected` an answer of the protocol that says no to just this body.
+    `refused` marks a wrong token or key, `rejected` an answer of the protocol that says no to just this body,
+    `conflict` one (409) because of what the server has, or has not: a record whose file is not in its storage.
     `rest_sec`: the server wants to be left alone for so long (Retry-After).
     """
 
@@ -75,12 +76,14 @@ class ServerError(Exception):
         *,
         refused: bool = False,
         rejected: bool = False,
+        conflict: bool = False,
         rest_sec: float = 0.0,
     ) -> None:
         super().__init__(message)
         self.cause = cause
         self.refused = refused
         self.rejected = rejected
+        self.conflict = conflict
         self.rest_sec = rest_sec
 
 

@@ -58,6 +58,7 @@ class Agent:
             self.clock,
             status=lambda: StatusReport(cameras=(CameraStatus(camera_id=1, status=1),), queue_files=3),
             on_confirmed=self.news,
+            on_lost=self.uploads.wake,
             tell=self.news,
         )
 
@@ -159,7 +160,7 @@ async def test_one_slice_that_the_server_rejects_silences_nothing(
 ) -> None:
     bad = await spool.add(inx=1, at=LESSON)
     good = [await spool.add(inx=inx, at=LESSON + inx) for inx in range(2, 60)]
-    double.script[bad] = [409]
+    double.script[bad] = [400]
     async with scripted.running():
         await scripted.confirmed(*good)
         assert await spool.state(bad) is SliceState.UPLOADED
@@ -168,6 +169,16 @@ async def test_one_slice_that_the_server_rejects_silences_nothing(
         double.script[bad] = [200]
         scripted.reports.wake()
         await scripted.confirmed(bad)
+
+
+async def test_a_record_whose_file_the_server_has_lost_is_uploaded_again(
+    spool: Spool, double: ServerDouble, scripted: Agent
+) -> None:
+    stem = await spool.add()
+    double.script[stem] = [409, 200]
+    async with scripted.running():
+        await scripted.confirmed(stem)
+        assert sum(body["file_src"] == stem for body in double.of("records")) == 2
 
 
 async def test_one_lesson_that_the_server_rejects_silences_no_other(

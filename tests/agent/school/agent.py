@@ -65,11 +65,11 @@ class InlineJournal(JournalThread):
 
 
 @contextmanager
-def rare_looks() -> Iterator[None]:
+def rare_looks(every_sec: float = 6 * 3600.0) -> Iterator[None]:
     """What looks every few seconds, in case that an event was lost, does so every few hours; nothing depends on it."""
     with pytest.MonkeyPatch.context() as patch:
         for module, name in ((uploads, "IDLE_SEC"), (reports, "LOOK_SEC"), (reports, "STATUS_SEC")):
-            patch.setattr(module, name, 6 * 3600.0)
+            patch.setattr(module, name, every_sec)
         patch.setattr(reports, "RETRY_MAX_SEC", 3600.0)
         patch.setattr(outage, "Backoff", partial(Backoff, most=600.0))
         # A simulated recorder has no pulse.
