@@ -110,5 +110,10 @@ def _decoder(track: Track) -> AudioCodecContext:
         decoder.extradata = track.extradata
     if track.sample_rate:
         decoder.sample_rate = track.sample_rate
+    if "g726" in track.codec:
+        # How many bits stand for a sample is said by the rate alone; the usual one is four (32 kbit/s).
+        bit_rate = track.template.codec_context.bit_rate if track.template is not None else 0
+        bits = round((bit_rate or 0) / (track.sample_rate or 8000)) or 4
+        decoder.options = {"bits_per_coded_sample": str(bits)}
     decoder.layout = "stereo" if track.channels == 2 else "mono"
     return decoder

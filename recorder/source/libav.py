@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from recorder.clocks import monotonic
 from recorder.errors import SourceError
 from recorder.packets import Packet, Track
-from recorder.source import failures
+from recorder.source import adts, failures
 from recorder.source.cutting import Connections, Watchdog
 from recorder.source.first_stamps import FirstStamps
 from recorder.source.tracks import ParameterWatch, awaited_picture, choose, late_track, name_of, track_of
@@ -26,6 +26,8 @@ from recorder.specs import Limits, SourceSpec
 KEY_FRAME_SEC = 20.0
 """So long a picture that is announced is waited for while packets come: smart codecs send few key frames."""
 _PROBE_SEC = 5.0
+# FLV announces no tracks: libav would wait a minute and a half of the stream for a sound that may never come.
+_LIVE_PROBE_MICROSECONDS = "2000000"
 # HLS delivers whole segments, and nothing until the next one is there.
 _HLS_STALL_SEC = 30.0
 _UDP_BUFFER_BYTES = 4 << 20
@@ -49,6 +51,7 @@ class LibavSource:
         self._container: InputContainer | None = None
         self._packets: Iterator[AvPacket[Stream]] = iter(())
         self._watches: dict[int, ParameterWatch] = {}
+        self._wrapped: set[int] = set()  # tracks whose frames bear ADTS headers
         self._first_stamps = FirstStamps(())
         self._ready: deque[Packet] = deque()
         self._dropped: tuple[str, ...] = ()
@@ -67,6 +70,9 @@ class LibavSource:
             self._check_interrupt()
             self._reach()
             container = self._container = self._demuxer(self._watchdog)
+            if _may_lack_its_picture(container):
+                container.close()
+                container = self._container = self._demuxer(self._watchdog, patient=True)
         if container.format.name == "hls":
             self.stall_sec = max(self._limits.stall_sec, _HLS_STALL_SEC)
         streams, self._dropped = choose(list(container.streams))
@@ -82,7 +88,7 @@ class LibavSource:
         if not tracks_found:
             reasons = "; ".join(self._dropped) or "it announces no track"
             raise SourceError("unusable", f"{self._address.shown}: nothing that can be recorded ({reasons})")
-        self._watches = {track.index: ParameterWatch(track) for track in tracks_found}
+        self._watches = {track.index: ParameterWatch(self._bare(track)) for track in tracks_found}
         tracks = tuple(watch.track for watch in self._watches.values())
         self._first_stamps = FirstStamps(tracks)
         return tracks
@@ -153,9 +159,24 @@ class LibavSource:
         self._packets = chain(usable, self._packets)
         return track
 
+    def _bare(self, track: Track) -> Track:
+        """The track as it is recorded: without the headers that MPEG-TS puts before each frame of AAC."""
+        if not adts.may_be_wrapped(track):
+            return track
+        early: list[AvPacket[Stream]] = []
+        while not early or early[-1].stream_index != track.index:
+            early.append(self._next_raw())
+        self._packets = chain(early, self._packets)
+        found = adts.bare_track(track, bytes(early[-1]))
+        if found is not None:
+            self._wrapped.add(track.index)
+        return found or track
+
     def _ours(self, packet: AvPacket[Stream]) -> Packet:
         watch = self._watches[packet.stream_index]
         data = bytes(packet)
+        if packet.stream_index in self._wrapped:
+            data = adts.bare(data)
         track = watch.track
         if packet.is_keyframe and track.kind == "video":
             announced = packet.has_sidedata("new_extradata")
@@ -180,13 +201,16 @@ class LibavSource:
             raise failures.while_connecting(self._address, reason) from error
         self._check_interrupt()
 
-    def _demuxer(self, watchdog: Watchdog) -> InputContainer:
-        watchdog.waiting(self._limits.connect_sec)
+    def _demuxer(self, watchdog: Watchdog, patient: bool = False) -> InputContainer:
+        watchdog.waiting(self._limits.connect_sec + (KEY_FRAME_SEC if patient else 0.0))
+        options = _options(self._address, self._transport, self._limits)
+        if patient:
+            options["analyzeduration"] = str(round(KEY_FRAME_SEC * 1e6))
         try:
             container = av.open(
                 self._address.url,
                 "r",
-                container_options=_options(self._address, self._transport, self._limits),
+                container_options=options,
                 metadata_errors="replace",
             )
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -209,6 +233,14 @@ class LibavSource:
             raise SourceError("stopped", f"{self._address.shown}: stopped")
 
 
+def _may_lack_its_picture(container: InputContainer) -> bool:
+    """Whether this is FLV of which only sound has come: a server may begin the picture with the next key frame, and
+    PyAV shows no track that appears after opening.
+    """
+    kinds = {stream.type for stream in container.streams}
+    return container.format.name in ("flv", "live_flv") and "video" not in kinds
+
+
 def _options(address: Address, transport: str, limits: Limits) -> dict[str, str]:
     # A second line behind the watchdog, for waits that hang on no TCP connection of ours.
     microseconds = str(round(max(limits.connect_sec, limits.stall_sec) * 1e6))
@@ -222,9 +254,12 @@ def _options(address: Address, transport: str, limits: Limits) -> dict[str, str]
         options |= {
             "rtmp_live": "live",
             "rw_timeout": microseconds,
-            # FLV announces no tracks: libav would wait five seconds for a sound that may never come.
-            "analyzeduration": "2000000",
+            "analyzeduration": _LIVE_PROBE_MICROSECONDS,
         }
     else:
-        options |= {"rw_timeout": microseconds, "format_whitelist": _HTTP_FORMATS}
+        options |= {
+            "rw_timeout": microseconds,
+            "format_whitelist": _HTTP_FORMATS,
+            "analyzeduration": _LIVE_PROBE_MICROSECONDS,
+        }
     return options

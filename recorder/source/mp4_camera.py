@@ -31,6 +31,7 @@ from av.container import InputContainer
 from recorder import clocks
 from recorder.errors import SourceError
 from recorder.packets import Packet, Track
+from recorder.source import adts
 from recorder.source.tracks import choose, track_of
 from recorder.specs import SourceSpec
 
@@ -64,6 +65,7 @@ class Mp4Camera:
         self._file: FileIO | None = None
         self._container: InputContainer | None = None
         self._tracks: dict[int, Track] = {}
+        self._wrapped: set[int] = set()  # tracks whose frames bear ADTS headers
         self._dropped: tuple[str, ...] = ()
         self._packets: Iterator[_Due] = iter(())
         self._began_at: float | None = None
@@ -83,7 +85,7 @@ class Mp4Camera:
         if not streams:
             reasons = "; ".join(self._dropped) or "it holds no track"
             raise SourceError("unusable", f"{self._path}: nothing that can be played as a camera ({reasons})")
-        self._tracks = {stream.index: track_of(stream) for stream in streams}
+        self._tracks = {stream.index: self._bare(track_of(stream)) for stream in streams}
         self._packets = self._endless()
         return tuple(self._tracks.values())
 
@@ -121,6 +123,19 @@ class Mp4Camera:
         if file is not None:
             file.close()
 
+    def _bare(self, track: Track) -> Track:
+        """The track as it is recorded: without the headers that MPEG-TS puts before each frame of AAC."""
+        if not adts.may_be_wrapped(track):
+            return track
+        with self._demuxer() as container:
+            first = next((packet for packet in container.demux(container.streams[track.index]) if packet.size), None)
+            found = adts.bare_track(track, bytes(first)) if first is not None else None
+        if found is not None:
+            self._wrapped.add(track.index)
+        self._close_container()  # it shared the file's position
+        self._container = self._demuxer()
+        return found or track
+
     def _endless(self) -> Iterator[_Due]:
         shift = Fraction(0)
         while True:
@@ -141,7 +156,7 @@ class Mp4Camera:
                 if packet.size:
                     ours = Packet(
                         track=self._tracks[packet.stream_index],
-                        data=bytes(packet),
+                        data=adts.bare(bytes(packet)) if packet.stream_index in self._wrapped else bytes(packet),
                         pts=packet.pts,
                         dts=packet.dts,
                         duration=packet.duration or 0,

@@ -11,6 +11,7 @@ from typing import Literal
 
 from recorder.packets import TrackKind
 from tests.camera.film import Film, Unit
+from tests.camera.mux import in_order
 from tests.camera.packetise import SetsIn
 
 
@@ -77,7 +78,7 @@ class Boot:
         self.ssrcs = [chance.getrandbits(32) for _ in film.tracks]
         self.sequences = [chance.getrandbits(16) for _ in film.tracks]
         self.stamps = [self._first_stamp(track.clock, chance) for track in film.tracks]
-        self._order = _ordered(film)
+        self._order = in_order(film)
         self._starts = [at for at, _, _ in self._order]
 
     @property
@@ -102,9 +103,3 @@ class Boot:
         if self.habits.stamps_from is not None:
             return self.habits.stamps_from
         return chance.getrandbits(31)
-
-
-def _ordered(film: Film) -> list[tuple[float, int, Unit]]:
-    """All units by the instant they are due."""
-    units = [(unit.dts / track.clock, index, unit) for index, track in enumerate(film.tracks) for unit in track.units]
-    return sorted(units, key=lambda one: one[:2])

@@ -5,6 +5,7 @@ Stamps count in the clock of the track (90 kHz for pictures, the sample rate for
 
 from __future__ import annotations
 
+import io
 import math
 from array import array
 from collections.abc import Iterator
@@ -15,17 +16,19 @@ from typing import Any, Literal, cast
 
 import av
 from av.audio.codeccontext import AudioCodecContext
-from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 
 from recorder.packets import TrackKind
 from recorder.sample import draw_frame
 from recorder.source import parameter_sets
-from tests.media import coded_digest
+from recorder.source.templates import with_parameter_sets
+from tests.media import coded_digest, obus
 
 VideoName = Literal["h264", "hevc", "mjpeg", "av1"]
 AudioName = Literal["aac", "pcm_alaw", "pcm_mulaw", "g726", "opus", "mp2", "pcm_s16be"]
 
 VIDEO_CLOCK = 90_000
+_SEQUENCE_HEADER = 1  # an OBU type
 _TONE_HZ = 300.0
 _TONE_RISE_HZ = 20.0  # a second: no two packets sound alike
 
@@ -48,7 +51,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class FilmTrack:
-    """One track: `sets` holds the parameter sets as NAL units (H.264, H.265) or the AudioSpecificConfig (AAC)."""
+    """One track: `sets` holds the parameter sets as NAL units (H.264, H.265) or the AudioSpecificConfig (AAC).
+
+    `template` is the stream whose parameters a muxer copies.
+    """
 
     kind: TrackKind
     codec: str
@@ -58,6 +64,7 @@ class FilmTrack:
     width: int = 0
     height: int = 0
     channels: int = 1
+    template: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +122,16 @@ def splice(first: Film, second: Film) -> Film:
 
 def _video(spec: FilmSpec) -> FilmTrack:
     name, pix_fmt, options = _VIDEO_ENCODERS[spec.video]
-    context = cast(VideoCodecContext, av.CodecContext.create(name, "w"))
+    sink = av.open(io.BytesIO(), "w", format="null")
+    stream = sink.add_stream(name, rate=spec.fps)
+    assert isinstance(stream, VideoStream)
+    context = stream.codec_context
     context.width, context.height, context.pix_fmt = spec.width, spec.height, pix_fmt
     context.time_base, context.framerate = Fraction(1, spec.fps), Fraction(spec.fps)
     context.gop_size, context.max_b_frames = spec.gop, spec.b_frames
     context.thread_count = 1
     context.options = {**options, **_group_options(spec), **dict(spec.options)}
+    sink.start_encoding()
     packets = []
     for number in range(round(spec.seconds * spec.fps)):
         frame = draw_frame(spec.first + number, spec.fps, spec.width, spec.height, pix_fmt)
@@ -150,7 +161,18 @@ def _video(spec: FilmSpec) -> FilmTrack:
         sets,
         spec.width,
         spec.height,
+        template=_with_sets(stream, spec, sets, units[0]),
     )
+
+
+def _with_sets(stream: VideoStream, spec: FilmSpec, sets: tuple[bytes, ...], first: bytes) -> VideoStream:
+    """What a muxer has to know: the encoder's stream, and the parameter sets that it keeps in band."""
+    extradata = b"".join(b"\x00\x00\x00\x01" + unit for unit in sets)
+    if spec.video == "av1":
+        extradata = next(
+            bytes([kind << 3 | 2, len(payload)]) + payload for kind, payload in obus(first) if kind == _SEQUENCE_HEADER
+        )
+    return with_parameter_sets(stream, extradata, spec.width, spec.height) if extradata else stream
 
 
 _VIDEO_ENCODERS: dict[str, tuple[str, str, dict[str, str]]] = {
@@ -193,14 +215,16 @@ def _without_sets(codec: str, access_units: list[bytes]) -> tuple[tuple[bytes, .
 
 def _audio(spec: FilmSpec) -> FilmTrack:
     encoder, rate, layout, frame, options = _AUDIO_ENCODERS[spec.audio]
-    context = cast(AudioCodecContext, av.CodecContext.create(encoder, "w"))
+    sink = av.open(io.BytesIO(), "w", format="null")
+    stream: Any = sink.add_stream(encoder, rate=rate)
+    context = cast(AudioCodecContext, stream.codec_context)
     context.sample_rate, context.layout = rate, layout
     context.format = context.codec.audio_formats[0].name if context.codec.audio_formats else "s16"
     context.time_base = Fraction(1, rate)
     context.options = {**options}
     if spec.audio == "aac":
         context.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: the config apart, as RTP wants it
-    context.open()
+    sink.start_encoding()
     size = context.frame_size or frame
     coded: list[bytes] = []
     for samples in _pieces(round(spec.seconds * rate), size, rate):
@@ -227,6 +251,7 @@ def _audio(spec: FilmSpec) -> FilmTrack:
         ),
         config,
         channels=2 if layout == "stereo" else 1,
+        template=stream,
     )
 
 

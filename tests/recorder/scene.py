@@ -38,6 +38,7 @@ from tests.recorder.processes import Forks
 
 E = TypeVar("E")
 T = TypeVar("T")
+K = TypeVar("K")
 _forking = threading.Lock()  # a fork server answers one question at a time
 
 LIMITS = Limits(connect_sec=4.0, stall_sec=2.0, retry_min_sec=0.3, retry_max_sec=2.0)
@@ -191,7 +192,7 @@ def scene(
             own.close()
 
 
-def together(acts: Mapping[str, Callable[[Forks], T]]) -> dict[str, T]:
+def together(acts: Mapping[K, Callable[[Forks], T]]) -> dict[K, T]:
     """Play scenes side by side, most of which is waiting; what came of each. They share the fork server given them."""
     forks = Forks()
     try:

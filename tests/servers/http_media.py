@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,8 @@ import av
 class Reply:
     """What one path answers.
 
-    `later` follows the body when `gate` opens; then comes the end, silence, or a byte every tenth of a second.
+    `later` follows the body when `gate` opens; each of `paced` so many seconds after the request; then comes the end,
+    silence, or a byte every tenth of a second.  `fresh` makes the body anew for each request.
     """
 
     body: bytes = b""
@@ -27,6 +29,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     gate: threading.Event | None = None
     later: bytes = b""
+    paced: Sequence[tuple[float, bytes]] = ()
+    fresh: Callable[[], bytes] | None = None
 
 
 @dataclass
@@ -55,8 +59,14 @@ def serving(replies: dict[str, Reply]) -> Iterator[MediaServer]:
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(reply.body)
+                self.wfile.write(reply.fresh() if reply.fresh is not None else reply.body)
                 self.wfile.flush()
+                began = time.monotonic()
+                for at, data in reply.paced:
+                    if closing.wait(max(0.0, began + at - time.monotonic())):
+                        return
+                    self.wfile.write(data)
+                    self.wfile.flush()
                 if reply.gate is not None and reply.gate.wait(timeout=30):
                     self.wfile.write(reply.later)
                 while reply.then != "end" and not closing.wait(0.1):
