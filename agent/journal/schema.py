@@ -72,6 +72,7 @@ CREATE TABLE snapshot (
 
 LATER_INDEXES = """
 CREATE INDEX IF NOT EXISTS recording_by_start ON recording (planned_start);
+CREATE INDEX IF NOT EXISTS slice_sizes ON slice (state, size);
 """
 """Made at every start where they are missing: an index changes what is fast, not what is there. A day's lessons, and
 all recordings of one lesson, are found by when they were due.
