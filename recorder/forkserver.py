@@ -19,9 +19,9 @@ import socket
 import sys
 import time
 import traceback
-from pathlib import Path
 
 from recorder import allocator, worker
+from recorder.process_name import name_process
 from recorder.warmup import warm_up
 
 LINGER_SEC = 10.0
@@ -98,7 +98,7 @@ class ForkServer:
             os.close(self._wake_in)
             os.close(self._wake_out)
             self._sock.close()
-            _name_process("gather-recorder")
+            name_process("gather-recorder")
             worker.run(socket.socket(fileno=descriptor))
             status = 0
         except BaseException:  # noqa: BLE001 - the child must end here, whatever happened
@@ -126,19 +126,11 @@ def _ended() -> list[tuple[int, int]]:
         ended.append((pid, os.waitstatus_to_exitcode(status)))
 
 
-def _name_process(name: str) -> None:
-    """For `ps` and `top`; at most 15 characters are shown."""
-    try:
-        Path("/proc/self/comm").write_text(name, encoding="ascii")
-    except OSError:
-        return  # a sandbox without /proc
-
-
 def main() -> None:
     """The process as the daemon starts it."""
     sock = socket.socket(fileno=int(sys.argv[1]))
     sock.set_inheritable(False)
-    _name_process("gather-forks")
+    name_process("gather-forks")
     allocator.be_frugal()
     warm_up()
     gc.collect()

@@ -18,6 +18,7 @@ from recorder.live.flv_output import FlvOutput
 from recorder.live.framing import LivePacket, LiveTrack, Message, Skipped, Unframer
 from recorder.live.http_sink import STALL_SEC
 from recorder.live.target import Target, target_of
+from recorder.process_name import name_process
 from recorder.protocol import CloseChannel, LiveChanged, LivePulse, PushLive, Trouble
 
 CONNECT_SEC = 8.0
@@ -139,6 +140,7 @@ class Push:
 
 def push(order: PushLive, link: DaemonLink) -> None:
     """Be this push; the descriptor of the feed came with the order."""
+    name_process("gather-live")
     with socket.socket(fileno=link.take_descriptor()) as feed:
         feed.setblocking(False)
         Push(order, feed, link).run()
