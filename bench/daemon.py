@@ -333,7 +333,11 @@ async def full(film: Path) -> None:
         _row(f"`GET {path}`, that much in journal and timetable", _percentiles(took), "")
     _row("command that reconciles, the same", _percentiles(reconciles), "")
     longest = max(stalls.values(), default=0.0)
-    _row("longest stall of the event loop, the same", f"{longest * 1000:.0f} ms", _goal(longest, _STALL_GOAL, "50 ms"))
+    _row(
+        "longest stall of the event loop, the same",
+        f"{longest * 1000:.0f} ms",
+        _goal(longest, _STALL_GOAL, "50 ms"),
+    )
     for place, lasted in sorted(stalls.items(), key=lambda one: -one[1])[:10]:
         _row(f"— stood still at {place}", f"{lasted * 1000:.0f} ms", "")
 

@@ -29,6 +29,7 @@ REMEMBERED = 1000
 LONG_ANSWER = 8 << 10
 """Characters. Longer answers are not remembered: only `status` has such, and may be asked again."""
 WAITING_EVENTS = 500
+BIG_FRAME = 1 << 16
 UNDER_WAY = 64
 """Commands carried out at the same time. Beyond, the relay reads on when one is done: a flood costs the server time and
 the agent no memory."""
@@ -142,7 +143,8 @@ class Relay:
         if isinstance(text, bytes):
             return  # binary frames are ignored
         try:
-            frame = from_server(text)
+            # The whole state of a big school takes a while to read: not on the loop.
+            frame = from_server(text) if len(text) < BIG_FRAME else await asyncio.to_thread(from_server, text)
         except FrameError as error:
             log.warning("the relay sent a frame that is none: %s", error)
             if error.command_id:
