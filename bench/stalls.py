@@ -3,9 +3,8 @@
     python -m bench.stalls REPORT run --home DIR
 
 The thread asks the loop every five milliseconds to say that it turns; while it does not, the main thread's stack is
-looked at.  Stalls of more than `TOLD_SEC` are written to REPORT as JSON: the longest of each place in agent/.  While the
-main thread only waits for a core, because others have them all (proc(5), schedstat), it does not stand still by itself:
-that time is left out.
+looked at.  Stalls of more than `TOLD_SEC` are written to REPORT as JSON: the longest of each place in agent/.  Time in
+which the main thread only waits for a core, because others have them all (proc(5), schedstat), is left out.
 """
 
 from __future__ import annotations
