@@ -26,8 +26,10 @@ from tests.servers.proxy import CLEAN, Line, Proxy, threaded
 
 KILLS = int(os.environ.get("GATHER_DAEMON_KILLS", "8"))
 SEED = int(os.environ.get("GATHER_SEED", "1"))
-BOUND_SEC = 6.0
-"""What one kill may cost on a busy machine (`test_kills`)."""
+BOUND_SEC = 2.0
+"""What a kill may cost beside the time until somebody records again, which is the machine's: a fragment that was not on
+disk yet (1 s), and the wait for a key frame.
+"""
 PHASES = ("recording", "upload", "report", "answer")
 
 
@@ -80,6 +82,15 @@ class Trigger:
         self.fired.set()
 
 
+@dataclass(frozen=True)
+class Kill:
+    """One kill: during what, when, and the seconds until packets of the recording came in again."""
+
+    phase: str
+    moment: float
+    away_sec: float
+
+
 def worst(random_: random.Random) -> Line:
     """Every fourth connection has something."""
     if random_.random() < 0.75:
@@ -123,7 +134,7 @@ def test_the_daemon_is_killed_while_it_records_uploads_and_reports(
     _, course_id = school.lesson_now(sample(), minutes=600)
     until("the recording", school.recording)
     lesson_began, random_ = time.time(), random.Random(SEED)
-    kills: list[tuple[str, float]] = []
+    kills: list[Kill] = []
     for number in range(KILLS):
         phase = PHASES[number % len(PHASES)]
         pause = random_.uniform(0.3, 3.0)
@@ -134,9 +145,9 @@ def test_the_daemon_is_killed_while_it_records_uploads_and_reports(
             phase = "recording"
             trigger.fire()
         call(proxy.freeze)
-        kills.append((phase, trigger.killed_at))
         school.killed_daemon()
         until(f"the recording after kill {number + 1} ({phase}), with no network", school.recording)
+        kills.append(Kill(phase, trigger.killed_at, time.time() - trigger.killed_at))
     call(proxy.thaw)
     proxy.plan = None
     time.sleep(2.0)
@@ -159,39 +170,40 @@ def test_the_daemon_is_killed_while_it_records_uploads_and_reports(
     assert all(piece.packets > 0 for piece in pieces)
     lost = costs(kills, pieces, school.gaps(), (lesson_began, lesson_ended))
     print(table(lost))
-    assert max(seconds for _, seconds in lost) < BOUND_SEC
+    assert [one for one in lost if one[1] > one[0].away_sec + BOUND_SEC] == []
     covered = sum(piece.ended - piece.began for piece in pieces)
     assert covered > (lesson_ended - lesson_began) - sum(seconds for _, seconds in lost) - 2.0
 
 
 def costs(
-    kills: list[tuple[str, float]],
+    kills: list[Kill],
     pieces: list[Piece],
     named: list[tuple[float, float, str]],
     lesson: tuple[float, float],
-) -> list[tuple[str, float]]:
+) -> list[tuple[Kill, float]]:
     """What each kill cost, in seconds; each loss is held against what the server was told."""
     lost = []
-    for phase, moment in kills:
-        before = max((piece.ended for piece in pieces if piece.began < moment), default=lesson[0])
-        after = min((piece.began for piece in pieces if piece.began > moment), default=lesson[1])
-        lost.append((phase, after - before))
+    for kill in kills:
+        before = max((piece.ended for piece in pieces if piece.began < kill.moment), default=lesson[0])
+        after = min((piece.began for piece in pieces if piece.began > kill.moment), default=lesson[1])
+        lost.append((kill, after - before))
         if after - before > TOLERANCE_SEC:
             holds = [gap for gap in named if abs(gap[0] - before) < 0.1 and abs(gap[1] - after) < 0.1]
-            assert [gap[2] for gap in holds] == ["restart"], (phase, before, after, named)
+            assert [gap[2] for gap in holds] == ["restart"], (kill, before, after, named)
     return lost
 
 
-def table(lost: list[tuple[str, float]]) -> str:
+def table(lost: list[tuple[Kill, float]]) -> str:
     """The kill table."""
     rows = [
         f"{len(lost)} kills of the daemon, seed {SEED}; seconds lost",
-        "| killed during | kills | least | median | most |",
-        "|---|---|---|---|---|",
+        "| killed during | kills | least | median | most | until it was seen to record again, median |",
+        "|---|---|---|---|---|---|",
     ]
     for phase in PHASES:
-        seconds = [one for found, one in lost if found == phase]
+        seconds = [one for kill, one in lost if kill.phase == phase]
         if seconds:
-            figures = f"{min(seconds):.2f} | {statistics.median(seconds):.2f} | {max(seconds):.2f}"
+            away = statistics.median(kill.away_sec for kill, _ in lost if kill.phase == phase)
+            figures = f"{min(seconds):.2f} | {statistics.median(seconds):.2f} | {max(seconds):.2f} | {away:.2f}"
             rows.append(f"| {phase} | {len(seconds)} | {figures} |")
     return "\n" + "\n".join(rows)
