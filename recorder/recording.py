@@ -317,6 +317,8 @@ class Recording:
         coverage = Coverage(self._around.clock.media_of(self.begin_at))
         if self._cause is not None:
             coverage.broke(self._cause)
+        elif self.spec.next_inx > 1:
+            coverage.broke("restart")  # it goes on after another process, and was not late
         return coverage
 
     def _hold_gap(self, gap: Gap) -> None:

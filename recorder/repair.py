@@ -196,7 +196,7 @@ class _Demuxed:
 
     def __init__(self, file: _Prefix, name: SliceName) -> None:
         try:
-            self._container = av.open(file, "r", format="mp4")
+            self._container = av.open(file, "r", format="mp4", metadata_errors="replace")
         except AV_ERRORS as error:
             raise NotRepairable(f"cannot be opened: {error}") from error
         streams, _ = choose(list(self._container.streams))

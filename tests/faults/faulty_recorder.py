@@ -5,11 +5,14 @@
 While the file ORDERS exists it says `<call> <errno> <times>`: the next so many of these calls fail with it.  A sync
 that fails takes with it what was written since the last one, as the kernel does.  Every sync, failed or not, is noted
 in ORDERS.log as `<errno> <path>`.
+
+Where it says `kill <n>` from the start, the process dies (SIGKILL) in front of its n-th call, which is noted last.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -28,12 +31,16 @@ class Faults:
         self._log = orders.with_suffix(".log")
         self._left: dict[str, int] = {}
         self._synced: dict[str, int] = {}
+        words = orders.read_text().split() if orders.exists() else []
+        self._calls_left = int(words[1]) if words[:1] == ["kill"] else -1
         for name in ("pwrite", "fdatasync", "fsync", "rename"):
             setattr(disk_calls, name, self._failing(name, getattr(disk_calls, name)))
 
     def _failing(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
             path = _path(arguments[0])
+            if "/slices" in path:
+                self._count(name, path)
             number = self._ordered(name) if "/slices" in path else 0
             if name == "fdatasync":
                 self._note(arguments[0], path, number)
@@ -42,6 +49,13 @@ class Faults:
             return real(*arguments)
 
         return call
+
+    def _count(self, name: str, path: str) -> None:
+        self._calls_left -= 1
+        if self._calls_left == 0:
+            with self._log.open("a") as file:
+                file.write(f"{name} {path}\n")
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def _note(self, descriptor: int, path: str, number: int) -> None:
         with self._log.open("a") as file:

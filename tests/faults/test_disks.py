@@ -44,7 +44,7 @@ pytestmark = pytest.mark.faults
 
 FREEZE_SEC = int(os.environ.get("GATHER_FREEZE_SEC", "8"))
 FPS, GOP, FILM_FRAMES = 25, 25, 200
-SMALL_RING = Limits(ring_sec=2.0)
+SMALL_RING = Limits(ring_sec=2.0, ring_bytes=60_000)
 SMALL_QUEUE = Limits(queue_bytes=60_000)
 SLACK_SEC = 0.3
 """A gap is told with the clock of arrival, frames are counted by their stamps."""
@@ -71,17 +71,19 @@ class Trial:
 TRIALS = (
     Trial("one sync fails", disks.SyncFailsOnce),
     Trial("every sync fails for 5 s", disks.SyncsFail),
-    Trial("every sync fails for 9 s, ring of 2 s", disks.SyncsFail, 9, SMALL_RING, 0.0, 9 + RING_LOSS_SEC, loses=True),
+    Trial(
+        "every sync fails for 9 s, memory for 4 s", disks.SyncsFail, 9, SMALL_RING, 0.0, 9 + RING_LOSS_SEC, loses=True
+    ),
     Trial("every write fails for 5 s", disks.WritesFail),
     Trial("no file can be made or renamed for 5 s", disks.RenamesFail),
     Trial("the folder is deleted, made again after 5 s", disks.FolderGone, slice_sec=0.0),
     Trial("full for 5 s (tmpfs)", disks.Small),
-    Trial("full for 9 s, ring of 2 s (tmpfs)", disks.Small, 9, SMALL_RING, 3.0, 9 + RING_LOSS_SEC, loses=True),
+    Trial("full for 9 s, memory for 4 s (tmpfs)", disks.Small, 9, SMALL_RING, 3.0, 9 + RING_LOSS_SEC, loses=True),
     Trial("read-only, mounted again after 5 s (ext4)", disks.ReadOnly),
     Trial("unmounted for 5 s (ext4)", disks.Away),
     Trial(f"frozen for {FREEZE_SEC} s (ext4)", disks.Frozen, FREEZE_SEC),
     Trial(
-        f"frozen for {FREEZE_SEC} s, queue of 4 s (ext4)",
+        f"frozen for {FREEZE_SEC} s, memory for 4 s (ext4)",
         disks.Frozen,
         FREEZE_SEC,
         SMALL_QUEUE,

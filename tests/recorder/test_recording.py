@@ -11,9 +11,10 @@ import pytest
 
 from recorder.names import parse_stem
 from recorder.packets import Packet
-from recorder.protocol import GapFound, RecordingBegan, RecordingEnded, Trouble
+from recorder.protocol import BeginRecording, GapFound, RecordingBegan, RecordingEnded, Trouble
+from recorder.recording import Recording
 from recorder.slice_meta import read_comment
-from recorder.specs import Limits, SliceFacts, Tuning
+from recorder.specs import Limits, RecordingSpec, SliceFacts, Tuning
 from tests.media import (
     MakeSample,
     assert_plays,
@@ -225,6 +226,19 @@ def test_other_sound_within_a_group_begins_a_slice_that_has_it(tmp_path: Path, p
     first, second = stage.finish()
     assert frame_numbers(second.path) == list(range(75, 400))
     assert packet_hashes(first.path, "audio") + packet_hashes(second.path, "audio") == hashes(packets, "audio")
+
+
+def test_a_recording_that_goes_on_after_another_process_was_not_late(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path)
+    order = BeginRecording(RecordingSpec(11, 5, next_inx=3), WALL_ZERO)
+    recording = Recording(order, Tuning(), stage.around)
+    stage.recordings.append(recording)
+    recording.start()
+    stage.connect(packets)
+    stage.play([p for p in packets if p.arrival < 3.0], shift=1.0)
+    recording.finish("end")
+    stage.finish()
+    assert [gap.cause for gap in stage.events if isinstance(gap, GapFound)] == ["restart"]
 
 
 def test_late_beginning_and_missing_end_are_named(tmp_path: Path, packets: list[Packet]) -> None:
