@@ -318,7 +318,8 @@ class Journal:
         kin = "slice_id IN (SELECT slice_id FROM recording WHERE camera_id = ? AND course_id = ? AND planned_start = ?)"
         lesson = (row.camera_id, row.course_id, row.planned_start)
         gaps = self._db.execute(f"SELECT since, until, cause, detail FROM gap WHERE {kin} ORDER BY 1, 3", lesson)  # noqa: S608
-        return self._slices(f"{kin} ORDER BY started_at", *lesson), [Span(**dict(gap)) for gap in gaps]
+        slices = self._slices(f"{kin} AND state < ? ORDER BY started_at", *lesson, int(SliceState.GIVEN_UP))
+        return slices, [Span(**dict(gap)) for gap in gaps]
 
     def slices_of(self, slice_id: int) -> list[SliceRow]:
         """A recording's slices by index, without those that were given up."""

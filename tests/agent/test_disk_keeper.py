@@ -81,8 +81,14 @@ async def test_a_loss_that_the_owner_allows_is_a_gap_of_its_lesson(tmp_path: Pat
     (told,) = [one for one in kept.told if one.kind == "gap"]
     assert (told.data["since"], told.data["until"]) == (LESSON, LESSON + 60)
     journal = kept.spool.journal
-    slices = [Span(s.started_at, s.started_at + s.media_sec) for s in await journal.do(Journal.slices_of, slice_id)]
-    outcome = account(Span(LESSON, LESSON + 180), slices, await journal.do(Journal.named_gaps, slice_id))
+    recording = await journal.do(Journal.recording, slice_id)
+    assert recording is not None
+    rows, named = await journal.do(Journal.lesson_of, recording)
+    assert (
+        [row.stem for row in rows] == stems[1:] == [row.stem for row in await journal.do(Journal.slices_of, slice_id)]
+    )
+    slices = [Span(row.started_at, row.started_at + row.media_sec) for row in rows]
+    outcome = account(Span(LESSON, LESSON + 180), slices, named)
     assert outcome.coverage == pytest.approx(2 / 3)
     assert [(gap.since, gap.until, gap.cause) for gap in outcome.gaps] == [(LESSON, LESSON + 60, "disk")]
     assert [row.slice_id for row in await journal.do(Journal.unreported_recordings)] == [slice_id]
