@@ -186,14 +186,18 @@ class Client(asyncio.Protocol):
 
     def _send(self) -> None:
         assert self._transport is not None
+        if self._transport.is_closing():
+            return
         passed = self._loop.time() - self._began
         units = self._show.units
         if passed >= self._report_at:
             self._transport.write(b"".join(_sender_report(track, passed) for track in (0, 1)))
             self._report_at += _REPORT_SEC
+        due = []
         while self._next < len(units) and units[self._next].at <= passed:
-            self._transport.write(units[self._next].framed)
+            due.append(units[self._next].framed)
             self._next += 1
+        self._transport.write(b"".join(due))
         if self._next == len(units):
             self._transport.close()
         else:

@@ -22,6 +22,7 @@ from recorder.source.urls import Address, address_of
 from recorder.specs import Limits, SourceSpec
 
 MAX_REDIRECTIONS = 5
+KEY_FRAME_SEC = 5.0
 
 _left_open: dict[str, tuple[str, str]] = {}
 """Sessions of this process that no camera confirmed to have ended, by address: a camera with one place gets it back."""
@@ -123,17 +124,27 @@ class RtspSource:
             raise SourceError("refused_url", words) from None
 
     def _find_tracks(self, until: float) -> tuple[Track, ...]:
-        """The tracks, as soon as a packet has come and it is known how to decode the pictures."""
+        """The tracks, as soon as a packet has come, and a key frame: without one nothing can be recorded.
+
+        A key frame is waited for no longer than `KEY_FRAME_SEC`; some cameras send one in half a minute.
+        """
         session = self._session
         assert session is not None
-        while not self._ready or any(chosen.outlet.track is None for chosen in session.chosen):
+        patience = min(until, monotonic() + min(KEY_FRAME_SEC, self._limits.connect_sec / 2))
+        keyed = all(chosen.media.kind != "video" for chosen in session.chosen)
+        while True:
+            found = bool(self._ready) and all(chosen.outlet.track is not None for chosen in session.chosen)
+            if found and (keyed or monotonic() >= patience):
+                return tuple(chosen.outlet.track for chosen in session.chosen if chosen.outlet.track is not None)
             try:
-                self._ready.extend(session.pump(until))
+                packets = session.pump(patience if found else until)
             except TimeoutError:
                 if not self._ready:
                     raise
                 self._drop_silent(session)
-        return tuple(chosen.outlet.track for chosen in session.chosen if chosen.outlet.track is not None)
+            else:
+                keyed = keyed or any(packet.is_key and packet.track.kind == "video" for packet in packets)
+                self._ready.extend(packets)
 
     def _drop_silent(self, session: Session) -> None:
         """The sound comes, but no picture that could be decoded."""
