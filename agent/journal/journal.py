@@ -375,10 +375,8 @@ class Journal:
 
     def waiting(self) -> tuple[int, float | None]:
         """Bytes that are not confirmed yet, and the start of the oldest of them."""
-        row = self._db.execute(
-            "SELECT coalesce(sum(size), 0) AS bytes, min(started_at) AS oldest FROM slice WHERE state < ?",
-            (SliceState.CONFIRMED,),
-        ).fetchone()
+        found = "SELECT coalesce(sum(size), 0) AS bytes, min(started_at) AS oldest FROM slice WHERE state < ?"
+        row = self._db.execute(found, (SliceState.CONFIRMED,)).fetchone()
         return row["bytes"], row["oldest"]
 
     def on_disk(self) -> tuple[int, list[SliceRow]]:
