@@ -48,8 +48,10 @@ SMALL_RING = Limits(ring_sec=2.0, ring_bytes=60_000)
 SMALL_QUEUE = Limits(queue_bytes=60_000)
 SLACK_SEC = 0.3
 """A gap is told with the clock of arrival, frames are counted by their stamps."""
-UNSURE_SEC = Limits().sync_sec + 1.5 + SLACK_SEC
-"""What is not known to be durable is called missing, and may be found by the repair."""
+UNSURE_SEC = Limits().sync_sec + 1.0 + 0.5 + 1.0 + SLACK_SEC
+"""What is not known to be durable is called missing, and may be found by the repair: a sync's cadence, a fragment,
+what waits to be interleaved, the rest of a key-frame group; and the whole of a slice of which nothing is durable yet.
+"""
 # What was not yet durable, the oldest group of the ring, the pause after a second failure, one more group.
 RING_LOSS_SEC = SMALL_RING.sync_sec + 1.0 + 2.0 + 1.0 + 1.5
 
@@ -225,7 +227,7 @@ def complaints(outcome: Outcome) -> list[str]:
     for since, until in outcome.missing:
         if not any(begin - SLACK_SEC <= since and until <= end + SLACK_SEC for begin, end in named):
             said.append(f"missing since {since:.2f} until {until:.2f}, named are {named}")
-    if length(named) > lost_sec + UNSURE_SEC * len(named):
+    if length(named) > lost_sec + (UNSURE_SEC + trial.slice_sec) * len(named):
         said.append(f"{length(named):.2f} s are called missing, {lost_sec:.2f} s are: {named}")
     if not {gap.cause for gap in outcome.gaps} <= {"disk", "overflow"}:
         said.append(f"other causes: {outcome.gaps}")
