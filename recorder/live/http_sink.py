@@ -13,6 +13,7 @@ import socket
 import ssl
 from contextlib import suppress
 
+from recorder.clocks import monotonic
 from recorder.live.failures import PushEnded
 from recorder.live.target import Target
 from recorder.specs import LiveCause
@@ -35,6 +36,7 @@ class HttpSink:
         self._target = target
         self.error: PushEnded | None = None
         """What went wrong in `write`: a muxer that was handed this object loses the exception."""
+        self._said = bytearray()
         self._socket = self._connect(ca_file, limit_sec)
         try:
             self._socket.sendall(self._request(token))
@@ -52,8 +54,9 @@ class HttpSink:
         if self.error is not None:
             raise self.error
         try:
-            if self._readable(0.0):
-                raise self._answered()
+            answer = self._answer(0.0)
+            if answer is not None and answer[0] != 100:  # that one may come late
+                raise self._refused(*answer)
             self._socket.sendall(b"%x\r\n" % len(data) + bytes(data) + b"\r\n")
         except PushEnded as error:
             self.error = error
@@ -108,36 +111,46 @@ class HttpSink:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def _await_continue(self, limit_sec: float, *, needed: bool) -> None:
-        if self._readable(limit_sec):
-            status, reason = self._read_head()
-            if status != 100:
-                raise self._refused(status, reason)
-        elif needed:
+        answer = self._answer(limit_sec)
+        if answer is not None and answer[0] != 100:
+            raise self._refused(*answer)
+        if answer is None and needed:
             raise PushEnded("timeout", f"{self._target.shown}: the server does not answer")
 
-    def _readable(self, timeout: float) -> bool:
-        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-            return True
+    def _answer(self, limit_sec: float) -> tuple[int, str] | None:
+        """Status and reason of what the server says within the limit; None where it says nothing whole."""
+        deadline = monotonic() + limit_sec
+        while (end := self._said.find(b"\r\n\r\n")) < 0:
+            left = deadline - monotonic()
+            if not self._hear(max(0.0, left)) and left <= 0:
+                return None
+        head = bytes(self._said[:end])
+        del self._said[: end + 4]
+        return self._status(head)
+
+    def _hear(self, limit_sec: float) -> bool:
+        """Take in what has come. What makes a TLS socket readable may be nothing for us: it must not be waited for."""
+        encrypted = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(timeout * 1000))
+        if not poll.poll(0 if encrypted else limit_sec * 1000) and not encrypted:
+            return False
+        patience = self._socket.gettimeout()
+        self._socket.settimeout(0.0)
+        try:
+            piece = self._socket.recv(_MAX_HEAD)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        finally:
+            self._socket.settimeout(patience)
+        if not piece:
+            raise PushEnded("ended", f"{self._target.shown}: the server closed the connection")
+        self._said += piece
+        if len(self._said) > _MAX_HEAD:
+            raise PushEnded("refused", f"{self._target.shown}: this is not HTTP")
+        return True
 
-    def _answered(self) -> PushEnded:
-        """The server spoke before the request was over."""
-        status, reason = self._read_head()
-        if status == 100:  # late, but it came
-            return PushEnded("refused", f"{self._target.shown}: answers in a way that is not understood")
-        return self._refused(status, reason)
-
-    def _read_head(self) -> tuple[int, str]:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            piece = self._socket.recv(1)
-            if not piece:
-                raise PushEnded("ended", f"{self._target.shown}: the server closed the connection")
-            head += piece
-            if len(head) > _MAX_HEAD:
-                raise PushEnded("refused", f"{self._target.shown}: this is not HTTP")
+    def _status(self, head: bytes) -> tuple[int, str]:
         protocol, _, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
         status, _, reason = rest.partition(" ")
         if not protocol.startswith("HTTP/1.") or not (status.isascii() and status.isdigit()):
