@@ -57,6 +57,7 @@ class Recorded:
 
     events: list[Event]
     slices: list[SliceFacts]
+    due_at: float = 0.0  # when the recording was to begin; what the ring had before that is more than was asked for
 
     def of(self, kind: type[E]) -> list[E]:
         """The events of a kind."""
@@ -84,6 +85,7 @@ class Scene:
         self.folder = folder / "slices"
         self.folder.mkdir(parents=True)
         self.recorder = forks.spawn()
+        self._due_at = 0.0
         self._ear = threading.Thread(target=self.recorder.drain, name="ear")
         self._ear.start()
         self.order(OpenChannel(7, "room 7", spec, str(self.folder), str(folder / "live.jpg"), None, tuning, limits))
@@ -125,7 +127,8 @@ class Scene:
 
     def begin(self, slice_id: int = 1, begin_at: float | None = None, end_at: float | None = None) -> None:
         """Record from now on."""
-        self.order(BeginRecording(RecordingSpec(slice_id, 1), begin_at or time.time(), end_at))
+        self._due_at = begin_at or time.time()
+        self.order(BeginRecording(RecordingSpec(slice_id, 1), self._due_at, end_at))
 
     def began(self, slice_id: int = 1) -> None:
         """Until the first packet of a recording was taken."""
@@ -162,7 +165,8 @@ class Scene:
         self._ear.join()
         events = self.events
         closed = [event.facts for event in events if isinstance(event, SliceClosed)]
-        return Recorded(events, sorted(closed, key=lambda facts: (facts.slice_id, facts.slice_inx)))
+        slices = sorted(closed, key=lambda facts: (facts.slice_id, facts.slice_inx))
+        return Recorded(events, slices, self._due_at)
 
     def _recorded_sec(self) -> float:
         pulses = [event for event in self.events if isinstance(event, Pulse)]

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 DEPTH = 128
-PATIENCE_SEC = 0.3
+PATIENCE_SEC = 0.6
+"""Twice the time between two looks at the socket and more: what comes in one batch late on is in time."""
 MAX_DROPOUT = 3000
 MAX_MISORDER = 1000
 _MASK = 0xFFFF
