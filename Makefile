@@ -35,7 +35,7 @@ test: env
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 -m 'not integration and not browser and not faults'
+	$(BIN)/pytest -n 4 -m 'not integration and not browser and not faults'
 
 test-all: env
 	$(BIN)/pytest -n 2

@@ -193,4 +193,6 @@ def test_whatever_a_viewer_takes_is_a_stream_that_plays(steps: list[tuple[str, i
         assert number_of(after) == number_of(before) + 1 or after.is_key
     if frames:
         assert frames[0].is_key
-        assert {tag.kind for tag in tags[:3]} == set(Kind)
+        # A cut in the middle of the headers has those before it told twice.
+        headers = tags[: tags.index(frames[0])]
+        assert {tag.kind for tag in headers} == set(Kind)
