@@ -139,7 +139,8 @@ class Channel:
         self._pictures[request] = asyncio.get_running_loop().create_future()
         try:
             await self._session.process.order(TakeSnapshot(request))
-            return await asyncio.wait_for(self._pictures[request], limit_sec)
+            async with asyncio.timeout(limit_sec):
+                return await self._pictures[request]
         finally:
             del self._pictures[request]
 

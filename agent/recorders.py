@@ -171,7 +171,8 @@ class RecorderHost:
         self._answers[number] = answer
         try:
             socket.send_fds(server, [json.dumps({"id": number}).encode()], [descriptor])
-            return await asyncio.wait_for(answer, SPAWN_LIMIT_SEC), server
+            async with asyncio.timeout(SPAWN_LIMIT_SEC):
+                return await answer, server
         except (OSError, TimeoutError) as error:
             why = str(error) or "no answer"
             if server is self._socket:
@@ -242,7 +243,8 @@ class RecorderHost:
             self._socket = None
         if self._server is not None:
             try:
-                await asyncio.wait_for(self._server.wait(), 5.0)
+                async with asyncio.timeout(5.0):
+                    await self._server.wait()
             except TimeoutError:
                 self._server.kill()
                 await self._server.wait()

@@ -83,6 +83,13 @@ def test_the_recorder_measures_with_one_clock() -> None:
             assert not [other for other in others if other in text], f"{path.name}: use recorder.clocks.monotonic"
 
 
+def test_nothing_waits_with_a_function_that_swallows_a_cancellation() -> None:
+    """`asyncio.wait_for` does so before Python 3.12, when both come at once; `asyncio.timeout` does not."""
+    for path in (ROOT / "agent").rglob("*.py"):
+        if path.name != "background.py":  # says why
+            assert "asyncio.wait_for(" not in path.read_text(encoding="utf-8"), path
+
+
 def test_every_room_of_the_agent_is_shut_off_from_the_embedded_server() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]

@@ -154,7 +154,8 @@ class Hub:
         if isinstance(waiting, Answer):
             return waiting
         try:
-            return await asyncio.wait_for(waiting, self.answer_seconds)
+            async with asyncio.timeout(self.answer_seconds):
+                return await waiting
         except TimeoutError:
             return failure(Code.TIMED_OUT)
 
