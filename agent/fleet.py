@@ -79,7 +79,7 @@ class Fleet:
             stepped_sec = self._steps.look(now, monotonic) or 0.0
             if stepped_sec:
                 log.warning("the clock was set by %+.1f s: what should run is asked anew", stepped_sec)
-                self._state.clock_was_set(stepped_sec)
+                self._state.clock_was_set(stepped_sec, now)
             timetable, manual = self._state.timetable(self._zone()), self._state.manual
             settings = self._state.known.gather
             self.desired = what_should_run(self._state.wanted, timetable, manual, now, auto_dvr=bool(settings.auto_dvr))
@@ -141,6 +141,8 @@ class Fleet:
         """End recordings in the journal that are neither due nor still with a recorder."""
         alive = {item.key for desired in self.desired.values() for item in desired.due}
         alive.update(key for channel in self.channels.values() for key in channel.recording)
+        # Begun before a restart that found a wrong clock: it goes on when the clock is right.
+        alive.update(one.key for one in self._state.manual if one.begin > now)
         if alive == self._swept:
             return
         for row in await self._journal.do(Journal.open_recordings):

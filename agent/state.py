@@ -231,12 +231,18 @@ class AgentState:
         self.save()
         return len(self.known.manual) < len(running)
 
-    def clock_was_set(self, by_sec: float) -> None:
-        """Recordings by hand keep their length when the wall clock is set."""
-        if not self.known.manual:
+    def clock_was_set(self, by_sec: float, to: float) -> None:
+        """Recordings by hand keep their length when the wall clock is set, by so many seconds, to this instant.
+
+        One that lies ahead of the clock as it was, was asked for under another clock, before a restart: a machine that
+        boots in 1970 and then learns the time comes back to it, and it stays where it is.
+        """
+        if not any(entry.begin <= to - by_sec for entry in self.known.manual):
             return
         self.known.manual = [
-            ManualEntry(
+            entry
+            if entry.begin > to - by_sec
+            else ManualEntry(
                 camera_id=entry.camera_id,
                 begin=entry.begin + by_sec,
                 end=None if entry.end is None else entry.end + by_sec,

@@ -6,7 +6,7 @@ the moment.
 
 The looks are the loop's (monotonic) and no interval job of APScheduler's: such a job counts in wall-clock time, stands
 still for an hour when the clock is set back by one, and with a clock set from 1970 to today lists every one of the 350
-million looks that it has missed (measured with 3.11: memory runs out).
+million looks that it has missed (calculated; the simulated school year hung in it with 3.11).
 """
 
 from __future__ import annotations

@@ -207,14 +207,15 @@ class Journal:
         """Nothing more will come for it. Ending at another time than planned becomes the plan: what was not wanted is
         not missing.
 
-        An end before the beginning is a clock that was set back, which makes nothing unwanted.
+        An end before the beginning is a clock that was set back: nothing is unwanted, an open end is its last slice's.
         """
         with self._transaction():
             self._end(slice_id, at)
 
     def _end(self, slice_id: int, at: float) -> None:
         self._db.execute(
-            "UPDATE recording SET ended_at = ?, planned_end = CASE WHEN ? < planned_start THEN planned_end"
+            "UPDATE recording SET ended_at = ?, planned_end = CASE WHEN ? < planned_start THEN coalesce(planned_end,"
+            " (SELECT max(started_at + media_sec) FROM slice WHERE slice.slice_id = recording.slice_id), planned_start)"
             " ELSE min(coalesce(planned_end, ?), ?) END, revision = revision + 1"
             " WHERE slice_id = ? AND ended_at IS NULL",
             (at, at, at, at, slice_id),

@@ -275,6 +275,17 @@ def test_a_clock_set_back_before_the_beginning_makes_nothing_unwanted(journal: J
     assert (ended.planned_start, ended.planned_end, ended.ended_at) == (1000.0, 3700.0, 400.0)
 
 
+def test_an_open_end_before_the_beginning_is_that_of_the_last_slice(journal: Journal) -> None:
+    recorded = journal.open_recording(Due("manual:1:1000.000", 1, 0, 1000.0, None), 1000.0)
+    never = journal.open_recording(Due("manual:2:1000.000", 2, 0, 1000.0, None), 1000.0)
+    journal.add_slice(facts(recorded.slice_id, 1, 1000.0))
+    (piece,) = journal.slices_of(recorded.slice_id)
+    for row in (recorded, never):
+        journal.end_recording(row.slice_id, 60.0)
+    rows = [journal.recording(row.slice_id) for row in (recorded, never)]
+    assert [row.planned_end for row in rows if row] == [1000.0 + piece.media_sec, 1000.0]
+
+
 def test_a_day_and_a_lesson_are_found_without_reading_everything(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     Journal(path).close()

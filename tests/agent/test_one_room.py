@@ -256,6 +256,32 @@ def test_a_recording_by_hand_keeps_its_length_when_the_clock_is_set(run: Callabl
     assert recorded == pytest.approx(1800, abs=31), "and what the ring held before it"
 
 
+@pytest.mark.parametrize("stopped_in_1970", [False, True])
+def test_a_recording_by_hand_goes_on_after_a_boot_in_1970(run: Callable[[Day], Room], stopped_in_1970: bool) -> None:
+    async def day(room: Room) -> None:
+        await room.command("start_record", camera_id=1, elapse_sec=0)
+        await asyncio.sleep(600)
+        await room.end("power cut")
+        wrong_by = room.clock.wall() - 60
+        room.set_clock(-wrong_by)
+        await room.start()
+        await asyncio.sleep(60)
+        if stopped_in_1970:
+            await room.command("stop_record", camera_id=1)
+            await asyncio.sleep(60)
+        room.set_clock(wrong_by)
+        await asyncio.sleep(600)
+        await room.command("stop_record", camera_id=1)
+
+    room = run(day)
+    (row,) = room.journal.inline._recordings("course_id = 0")
+    recorded = sum(piece.media_sec for piece in room.journal.inline.slices_of(row.slice_id))
+    assert recorded == pytest.approx(600 if stopped_in_1970 else 1200, abs=3)
+    assert row.ended_at is not None
+    assert row.planned_end == pytest.approx(MORNING + (600 if stopped_in_1970 else 1260), abs=3)
+    assert room.server.lessons[row.slice_id].ended
+
+
 def test_looks_go_on_whatever_the_clock_does() -> None:
     """A clock set from 1970 to today costs one look and not one for each five seconds of 56 years; set back, none is
     missed.

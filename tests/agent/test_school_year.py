@@ -54,7 +54,7 @@ def test_a_few_weeks_of_a_small_school(tmp_path: Path, seed: int) -> None:
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(int(os.environ.get("GATHER_SCHOOL_SEEDS", "1"))))
 def test_forty_rooms(tmp_path: Path, seed: int) -> None:
-    weeks = int(os.environ.get("GATHER_SCHOOL_WEEKS", "6"))
+    weeks = int(os.environ.get("GATHER_SCHOOL_WEEKS", "5"))
     ledger = simulate(tmp_path, seed, weeks=weeks, rooms=40, restarts=max(1, 30 * weeks // 52))
     assert ledger.lessons > 1500 * weeks
     assert ledger.unaccounted == 0

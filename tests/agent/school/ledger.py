@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agent.ledger import Span
+from agent.ledger import CLOCK_TOLERANCE_SEC, Span
 
 NEAR_SEC = 60.0
 CAUSES = {
@@ -36,6 +36,19 @@ class Trouble:
     def touches(self, since: float, until: float, camera_id: int) -> bool:
         """Whether it may have cost that channel something in that time."""
         return self.camera_id in (0, camera_id) and self.since - NEAR_SEC < until and since < self.until + NEAR_SEC
+
+    def explains(self, gap: Span, camera_id: int) -> bool:
+        """Whether that gap is named after this trouble, as it should be.
+
+        A slice that was open when the clock was set forward stands under the old clock's times to its end, and what
+        the clock jumped over comes after it, as long as the jump (`agent.ledger`).
+        """
+        if self.kind not in CAUSES[gap.cause]:
+            return False
+        if self.touches(gap.since, gap.until, camera_id):
+            return True
+        jumped = self.until - self.since
+        return self.kind == "clock" and self.until <= gap.since and abs(jumped - gap.length) < CLOCK_TOLERANCE_SEC
 
 
 @dataclass

@@ -21,7 +21,7 @@ from agent.timetable import Course, Lesson, Timetable, course_from_wire
 from agent.wire.models import GatherSettings, WireCourse
 from tests.agent.school.agent import SchoolAgent
 from tests.agent.school.courses import timetable
-from tests.agent.school.ledger import CAUSES, Ledger, Trouble, Unaccounted, uncovered
+from tests.agent.school.ledger import Ledger, Trouble, Unaccounted, uncovered
 from tests.agent.school.recorders import Cameras
 from tests.agent.school.server import Server
 from tests.agent.simulated import SimulatedClock
@@ -387,5 +387,5 @@ class SchoolYear:
                 raise Unaccounted(f"{row}: nothing happened to it, and yet {outcome}")
             return
         for gap in outcome.gaps:
-            if not any(one.kind in CAUSES[gap.cause] and one.touches(gap.since, gap.until, camera_id) for one in near):
+            if not any(one.explains(gap, camera_id) for one in near):
                 raise Unaccounted(f"{row}: {gap} has none of these for a reason: {near}")
