@@ -60,6 +60,9 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     def __init__(self, clock: SimulatedClock) -> None:
         super().__init__(_Selector(clock))
         self._clock = clock
+        # asyncio calls what is due before now plus this. From 2**24 s on (194 days), a double has no room for the
+        # nanosecond that it takes the real clock to have: nothing would ever be due, and simulated time stands still.
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         return self._clock.monotonic()

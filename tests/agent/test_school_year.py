@@ -40,6 +40,15 @@ def simulate(folder: Path, seed: int, *, weeks: int, rooms: int, restarts: int, 
     return ledger
 
 
+def test_simulated_time_goes_on_after_half_a_year() -> None:
+    clock = SimulatedClock(FIRST_DAY)
+    clock.pass_(2.0**24)
+    loop = SimulatedLoop(clock)
+    loop.run_until_complete(asyncio.sleep(0.1))
+    loop.close()
+    assert clock.monotonic() == pytest.approx(2.0**24 + 0.1, abs=1e-5)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_few_weeks_of_a_small_school(tmp_path: Path, seed: int) -> None:
     # With the change to winter time, or to summer time.
