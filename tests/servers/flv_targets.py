@@ -31,6 +31,11 @@ class FlvTarget:
         """The address to push to."""
         return f"{scheme}://127.0.0.1:{self.port}/{path}"
 
+    def body(self, request: int) -> bytes:
+        """What has come of a request's FLV so far: a copy, as it grows meanwhile."""
+        with self.changed:
+            return bytes(self.bodies[request])
+
     def wait_for(self, condition: Callable[[], bool], limit_sec: float = 30.0) -> None:
         """Until something came that makes it true."""
         with self.changed:
@@ -77,11 +82,11 @@ def _accept(listener: socket.socket, target: FlvTarget, behaviour: Behaviour) ->
 
 
 def _serve(connection: socket.socket, target: FlvTarget, behaviour: Behaviour) -> None:
-    with connection, contextlib.suppress(OSError):
+    with connection, contextlib.suppress(OSError), contextlib.ExitStack() as open_for:
         if behaviour == "silent":
             _wait_for_the_end(target)
             return
-        stream = connection.makefile("rb")
+        stream = open_for.enter_context(connection.makefile("rb"))
         head = b"".join(iter(stream.readline, b"\r\n"))
         if not head:
             return

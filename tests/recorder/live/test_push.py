@@ -91,7 +91,7 @@ def test_a_server_gets_flv_from_the_last_key_frame_on(
         assert live.of(LiveChanged)[-1] == LiveChanged("ended", "stopped")
         (request,) = target.requests
         got = tmp_path / "got.flv"
-        got.write_bytes(target.bodies[0])
+        got.write_bytes(target.body(0))
     assert request.startswith("POST /gather/v1/live/7 HTTP/1.1")
     assert header(request, "Authorization") == "Bearer agent-token"
     assert header(request, "Content-Type") == "video/x-flv"

@@ -49,7 +49,7 @@ def opened(forks: Forks, order: OpenChannel) -> Recorder:
 
 
 def taken(target: FlvTarget, path: Path, request: int = -1) -> Path:
-    path.write_bytes(target.bodies[request])
+    path.write_bytes(target.body(request))
     return path
 
 
