@@ -52,6 +52,8 @@ class SchoolYear:
         self.edited: set[str] = set()
         self.troubles: list[Trouble] = []
         self._seen = clock.wall()
+        self._slept: tuple[float, float] = (-1.0, 0.0)
+        """When the machine last woke up, monotonic, and when it had fallen asleep, wall clock."""
         self._ids = iter(range(900_000, 1 << 40))
         self._read: dict[int, tuple[Any, list[Course]]] = {}
         self._know_timetable()
@@ -147,14 +149,21 @@ class SchoolYear:
     async def _restart(self) -> None:
         how = self.random.choice(["stop", "kill", "kill", "power cut"])
         down = self.random.choice([2.0, 20.0, 120.0, 900.0, 2 * HOUR, self.random.uniform(0.5, 3) * DAY])
-        since = self.clock.wall()
+        since = self._down_since()
         await self.agent.end(how)  # type: ignore[arg-type]
         await self._pass(down)
         self._trouble("down", since, self.clock.wall())
         await self.agent.start()
 
+    def _down_since(self) -> float:
+        """Now; for an agent that ends in the very moment in which its machine wakes up, since it fell asleep: it never
+        came to see that it had slept.
+        """
+        woke, asleep_since = self._slept
+        return asleep_since if woke == self.clock.monotonic() else self.clock.wall()
+
     async def _boot_with_a_wrong_clock(self) -> None:
-        since = self.clock.wall()
+        since = self._down_since()
         await self.agent.end("power cut")
         await self._pass(self.random.choice([60.0, HOUR, 12 * HOUR]))
         wrong_by = self.clock.wall() - self.random.choice([60.0, 86_400.0 * 9000])
@@ -192,6 +201,7 @@ class SchoolYear:
     async def _sleep(self) -> None:
         since = self.clock.wall()
         self.cameras.sleep(self.random.choice([40.0, 3 * HOUR, 10 * HOUR]))
+        self._slept = (self.clock.monotonic(), since)
         self._passed()
         self._trouble("sleep", since, self.clock.wall() + LOOK_AFTER_SLEEP_SEC)
 
