@@ -10,7 +10,7 @@ BIN := $(ENV)/bin
 SERVERS := ffmpeg chromium faketime nginx libnginx-mod-rtmp python3-gst-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-rtsp systemd mosquitto mosquitto-clients openssl
 
-.PHONY: help env run test test-all bench soak servers clean
+.PHONY: help env run test test-all again bench soak servers clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -39,6 +39,10 @@ test: env
 
 test-all: env
 	$(BIN)/pytest -n 2
+
+# What failed last, once more and one after the other: tells a defect from a machine that was too busy.
+again: env
+	$(BIN)/pytest -n 0 --last-failed --last-failed-no-failures none
 
 bench: env
 	$(BIN)/python -m bench
