@@ -113,7 +113,9 @@ class SchoolYear:
             await self._pass(HOUR)
             counts = self.agent.journal.inline.counts()
             waiting = counts.get(SliceState.RECORDED, 0) + counts.get(SliceState.UPLOADED, 0)
-            if not waiting and not self.agent.journal.inline.unreported_recordings(1):
+            journal = self.agent.journal.inline
+            # A course that was added may begin in the night after the last day.
+            if not waiting and not journal.unreported_recordings(1) and not journal.open_recordings():
                 return
         raise Unaccounted(f"{counts} after a week with a server that answers: {self.agent.uploads.error}")
 
