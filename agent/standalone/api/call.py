@@ -16,13 +16,15 @@ from agent.standalone.services import Services
 @dataclass(frozen=True, slots=True)
 class Call:
     """What an endpoint gets: the parts of the server, the checked parameters, the address the caller uses, and the
-    time.
+    time. `who` calls, and from where, is for the list of changes.
     """
 
     services: Services
     params: Params
     base_url: str
     now: float
+    who: str = "API v1"
+    address: str = ""
 
     def stamps(self, row: Any) -> dict[str, str]:
         """`created` and `updated` of a row as API v1 prints them."""
@@ -31,7 +33,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint that answers from the database. `open_to_all` needs no token."""
+    """An endpoint that only the database is concerned by. `open_to_all` needs no token."""
 
     name: str
     work: Callable[[Session, Call], dict[str, Any]]
@@ -46,3 +48,11 @@ class Change:
     name: str
     work: Callable[[Session, Call], tuple[dict[str, Any], list[Order]]]
     params: tuple[Param, ...] = ()
+
+
+_CHANGING = ("add_", "mod_", "del_", "start_", "stop_")
+
+
+def changes_something(endpoint: Endpoint | Change) -> bool:
+    """Whether a call of it may leave something different from before (clicks do not count)."""
+    return endpoint.name.startswith(_CHANGING)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from aiohttp import web
+from sqlalchemy.orm import Session
 
 from agent.standalone.api import cameras, catalogue, courses, gathers, records, system
-from agent.standalone.api.call import Call, Change, Endpoint
+from agent.standalone.api.call import Call, Change, Endpoint, changes_something
 from agent.standalone.api.envelope import MESSAGES, ApiError, Err, failed, respond
 from agent.standalone.api.params import Params, from_url
 from agent.standalone.gather.hub import transmit
 from agent.standalone.keys import Keys, TokenExpired, TokenInvalid
 from agent.standalone.services import SERVICES
+from agent.standalone.store import audit
 
 PREFIX = "/api/v1/"
 ENDPOINTS: tuple[Endpoint | Change, ...] = (
@@ -26,6 +29,8 @@ ENDPOINTS: tuple[Endpoint | Change, ...] = (
     *courses.ENDPOINTS,
 )
 TABLE = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+
+_T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +50,12 @@ async def api_v1(request: web.Request) -> web.Response:
         Params(from_url(path, request.rel_url.raw_query_string)),
         services.base_url(request),
         services.clock(),
+        address=request.remote or "",
     )
     try:
-        body = await _carry_out(endpoint, call)
-        if name.startswith("del_"):
-            services.sweeper.wake()
+        if isinstance(endpoint, Change) or not endpoint.open_to_all:
+            _check_token(services.keys, call.params)
+        body = await carry_out(endpoint, call)
     except ApiError as error:
         return respond(failed(error))
     except Exception:  # the boundary of a request: whatever went wrong has to be an answer
@@ -58,15 +64,33 @@ async def api_v1(request: web.Request) -> web.Response:
     return respond(_old_numbers(body) if services.settings.numbers_as_strings else body)
 
 
-async def _carry_out(endpoint: Endpoint | Change, call: Call) -> dict[str, Any]:
+async def carry_out(endpoint: Endpoint | Change, call: Call) -> dict[str, Any]:
+    """Check the parameters, do the work, and have the agents carry it out; `ApiError` when it fails.
+
+    Who may call was asked before. A change is noted (`audit`) in its own transaction.
+    """
     services = call.services
-    if isinstance(endpoint, Change) or not endpoint.open_to_all:
-        _check_token(services.keys, call.params)
     call.params.check(endpoint.params)
     if isinstance(endpoint, Endpoint):
-        return await services.database.run(endpoint.work, call)
-    fields, answer = await services.hub.change(endpoint.work, call)
-    return fields | {"transmit": json.dumps(transmit(answer), ensure_ascii=False)}
+        body = await services.database.run(_noted(endpoint.work, endpoint), call)
+    else:
+        fields, answer = await services.hub.change(_noted(endpoint.work, endpoint), call)
+        body = fields | {"transmit": json.dumps(transmit(answer), ensure_ascii=False)}
+    if endpoint.name.startswith("del_"):
+        services.sweeper.wake()
+    return body
+
+
+def _noted(work: Callable[[Session, Call], _T], endpoint: Endpoint | Change) -> Callable[[Session, Call], _T]:
+    if not changes_something(endpoint):
+        return work
+
+    def with_note(session: Session, call: Call) -> _T:
+        value = work(session, call)
+        audit.note(session, call.now, call.who, call.address, endpoint.name, call.params.shown())
+        return value
+
+    return with_note
 
 
 def _check_token(keys: Keys, params: Params) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from enum import IntEnum
 from typing import Any
 
 from aiohttp import web
+
+_NAME = re.compile(r"[a-z]+_[a-z_]+")
 
 
 class Err(IntEnum):
@@ -53,11 +56,16 @@ MESSAGES: dict[Err, str] = {
 
 
 class ApiError(Exception):
-    """A call that fails with a documented code. `detail` says more than the document's message and follows it."""
+    """A call that fails with a documented code. `detail` says more than the document's message and follows it; `field`
+    is the parameter it is about, by default the one that `detail` begins with.
+    """
 
-    def __init__(self, code: Err, detail: str = "") -> None:
+    def __init__(self, code: Err, detail: str = "", *, field: str = "") -> None:
         super().__init__(MESSAGES[code] + (f"，{detail}" if detail else ""))
         self.code = code
+        self.detail = detail
+        named = _NAME.match(detail)
+        self.field = field or (named[0] if named else "")
 
 
 def done(**fields: Any) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from agent.standalone.api.envelope import ApiError, Err
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _ID = re.compile(r"[0-9]{1,18}")
 MAX_LISTED = 1000
+_PASSWORD_IN_URL = re.compile(r"(://[^\s/:@]*):\S*@")
+_SECRETS = {"device_pass", "password", "former_password", "unionid"}
 
 
 class Kind(Enum):
@@ -49,10 +51,10 @@ class Params:
         declared = tuple(declared)
         for param in declared:
             if param.missing is not None and not self.has(param.name):
-                raise ApiError(param.missing)
+                raise ApiError(param.missing, field=param.name)
         for param in declared:
             if self.has(param.name) and not _is_kind(param.kind, self.text(param.name)):
-                raise ApiError(param.bad, f"{param.name} 的值无效")
+                raise ApiError(param.bad, f"{param.name} 的值无效", field=param.name)
 
     def has(self, name: str) -> bool:
         """Whether a parameter is there and not empty."""
@@ -71,6 +73,13 @@ class Params:
         text = self.text(name)
         return int(text) if _INTEGER.fullmatch(text) else default
 
+    def shown(self) -> dict[str, str]:
+        """What was given, as it may be kept where people read it: without secrets."""
+        given = {name: self.text(name) for name in self._given if name != "token"}
+        return {
+            name: "***" if name in _SECRETS else _PASSWORD_IN_URL.sub(r"\1:***@", text) for name, text in given.items()
+        }
+
     def frame(self) -> tuple[int, int]:
         """`width` and `height` of a page to be framed, in pixels."""
         width, height = self.number("width", 850), self.number("height", 550)
@@ -86,12 +95,17 @@ def from_url(raw_path: str, raw_query: str) -> dict[str, str]:
     name.
 
     Both come as sent, still percent-encoded, so that an encoded `/` belongs to its value. A name at the end without a
-    value counts as not given. NUL characters, which no database takes, are dropped.
+    value counts as not given.
     """
     parts = [unquote(part) for part in raw_path.split("/")] if raw_path else []
     found = dict(zip(parts[::2], parts[1::2], strict=False))
     found.update(parse_qsl(raw_query, keep_blank_values=True, max_num_fields=None))
-    return {name: value.replace("\0", "") for name, value in found.items()}
+    return clean(found)
+
+
+def clean(given: Mapping[str, str]) -> dict[str, str]:
+    """The values without NUL characters, which no database takes."""
+    return {name: value.replace("\0", "") for name, value in given.items()}
 
 
 def _is_kind(kind: Kind, text: str) -> bool:

@@ -253,3 +253,43 @@ class Trash(Base):
 
     __tablename__ = "trash"
     path: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Account(Stamped, Base):
+    """Who may sign in to the console: `role` "administrator" or "viewer". `key` is the name as it is compared."""
+
+    __tablename__ = "account"
+    __table_args__ = _NEVER_AGAIN
+    account_id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    name: Mapped[str]
+    key: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str]
+    password_hash: Mapped[str]
+    disabled: Mapped[int] = mapped_column(default=0)
+    signed_in: Mapped[float] = mapped_column(default=0.0)
+
+
+class ConsoleSession(Base):
+    """A browser that is signed in; its cookie's value is kept as a hash only. `seen` is when it was last heard of."""
+
+    __tablename__ = "console_session"
+    __table_args__ = _NEVER_AGAIN
+    session_id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    cookie_hash: Mapped[str] = mapped_column(unique=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.account_id", ondelete="CASCADE"), index=True)
+    began: Mapped[float]
+    seen: Mapped[float]
+    address: Mapped[str] = mapped_column(default="")
+    browser: Mapped[str] = mapped_column(default="")
+
+
+class Audit(Base):
+    """A change, and whose it was: a person's name or "API v1". `about` holds its parameters, without secrets."""
+
+    __tablename__ = "audit"
+    audit_id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    at: Mapped[float]
+    who: Mapped[str]
+    address: Mapped[str] = mapped_column(default="")
+    what: Mapped[str]
+    about: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
