@@ -87,7 +87,7 @@ def _noted(work: Callable[[Session, Call], _T], endpoint: Endpoint | Change) -> 
 
     def with_note(session: Session, call: Call) -> _T:
         value = work(session, call)
-        audit.note(session, call.now, call.who, call.address, endpoint.name, call.params.shown())
+        audit.note(session, call.now, endpoint.name, call.params.shown(), who=call.who, address=call.address)
         return value
 
     return with_note

@@ -15,7 +15,7 @@ _TIDIED_EVERY = 100
 _SHOWN_CHARS = 200
 
 
-def note(session: Session, at: float, who: str, address: str, what: str, about: Mapping[str, str]) -> None:
+def note(session: Session, at: float, what: str, about: Mapping[str, str], *, who: str, address: str) -> None:
     """Enter a change. `about` is shown to administrators: it must hold no secret."""
     shown = {name: text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…" for name, text in about.items()}
     row = Audit(at=at, who=who, address=address, what=what, about=shown)
