@@ -350,7 +350,9 @@ class StandaloneSection(Section):
     @classmethod
     def _database_url(cls, url: str) -> str:
         if url and "://" not in url:
-            raise misfit("not a database URL", '"sqlite:////folder/file.sqlite" or "" for SQLite in the folder')
+            raise misfit(
+                "not a database URL", '"postgresql://user:password@host/database" or "" for SQLite in the folder'
+            )
         return url
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from sqlalchemy import create_engine, text
 
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings, SettingsError
@@ -84,19 +83,6 @@ async def test_a_host_that_is_not_here_is_named(tmp_path: Path) -> None:
     server = EmbeddedServer(ServerSettings(data_dir=tmp_path, host="192.0.2.1"))
     with pytest.raises(SettingsError, match=r"192\.0\.2\.1.*\(host, port\)"):
         await server.start()
-
-
-async def test_a_newer_database_is_refused(settings: ServerSettings) -> None:
-    server = EmbeddedServer(settings)
-    await server.start()
-    await server.stop()
-    engine = create_engine(settings.database)
-    with engine.begin() as connection:
-        connection.execute(text("update meta set value = '99' where name = 'schema'"))
-    engine.dispose()
-    again = EmbeddedServer(settings)
-    with pytest.raises(SettingsError, match="newer version"):
-        await again.start()
 
 
 @pytest.mark.parametrize(

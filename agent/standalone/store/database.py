@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, create_engine, event, make_url, select, text, update
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
 from agent.standalone.settings import SettingsError
-from agent.standalone.store.schema import SCHEMA_VERSION, Base, Meta
+from agent.standalone.store.migrations import VERSION, check_version, keep_copy, migrate
+from agent.standalone.store.schema import Base, Meta
 from agent.standalone.store.seed import first_rows
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+log = logging.getLogger(__name__)
 
 
 class Database:
@@ -29,8 +34,9 @@ class Database:
 
     def __init__(self, url: str) -> None:
         try:
-            single = make_url(url).get_backend_name() == "sqlite"
-            self._engine = create_engine(url, hide_parameters=True)  # values may be secrets, errors are logged
+            address = driver_url(url)
+            single = address.get_backend_name() == "sqlite"
+            self._engine = create_engine(address, hide_parameters=True)  # values may be secrets, errors are logged
         except (ArgumentError, ImportError) as error:
             raise SettingsError(f"database_url: {error}") from error
         if single:
@@ -39,7 +45,9 @@ class Database:
         self._threads = ThreadPoolExecutor(1 if single else 8, thread_name_prefix="database")
 
     async def open(self, now: float) -> None:
-        """Make the tables and the first rows where there are none; `SettingsError` when a newer version made them."""
+        """Make the tables and the first rows where there are none, and migrate older ones. `SettingsError` when a newer
+        version made them, or the database cannot be opened.
+        """
         await asyncio.get_running_loop().run_in_executor(self._threads, self._prepare, now)
 
     async def run(self, work: Callable[Concatenate[Session, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -60,24 +68,44 @@ class Database:
             return work(session, *args, **kwargs)
 
     def _prepare(self, now: float) -> None:
-        Base.metadata.create_all(self._engine, tables=[Base.metadata.tables["meta"]])
+        try:
+            self._make_or_migrate(now)
+        except DBAPIError as error:
+            raise SettingsError(f"database: {self._engine.url!r}: {_said(error)}") from error
+
+    def _make_or_migrate(self, now: float) -> None:
+        with self._engine.begin() as connection:
+            Base.metadata.create_all(connection, tables=[Base.metadata.tables["meta"]])
+            found = connection.scalar(select(Meta.value).where(Meta.name == "schema"))
+        version = VERSION if found is None else check_version(found)
+        file = self._engine.url.database
+        if version < VERSION and self._engine.dialect.name == "sqlite" and file:
+            copy = keep_copy(Path(file), version)
+            log.warning("the database is migrated from schema %d to %d; %s is how it was", version, VERSION, copy)
         with Session(self._engine) as session, session.begin():
-            version = session.get(Meta, "schema")
-            if version is not None:
-                _check_version(version.value)
-            Base.metadata.create_all(session.connection())  # a database of before may lack a table
-            if version is not None:
-                return
-            first_rows(session, now)
-            session.add(Meta(name="schema", value=str(SCHEMA_VERSION)))
+            if self._engine.dialect.name == "sqlite":
+                session.execute(text("BEGIN IMMEDIATE"))  # sqlite3 itself begins no transaction for CREATE
+            connection = session.connection()
+            if found is None:
+                Base.metadata.create_all(connection)
+                first_rows(session, now)
+                session.add(Meta(name="schema", value=str(VERSION)))
+            elif version < VERSION:
+                migrate(connection, version)
+                session.execute(update(Meta).where(Meta.name == "schema").values(value=str(VERSION)))
 
 
-def _check_version(found: str) -> None:
-    if int(found) > SCHEMA_VERSION:
-        raise SettingsError(
-            f"the database is of schema version {found}, this program knows {SCHEMA_VERSION}: "
-            "a newer version of the program wrote it, please run that one"
-        )
+def driver_url(url: str) -> URL:
+    """The address with the driver that this program brings (psycopg 3), where it names none."""
+    address = make_url(url)
+    if address.drivername in ("postgres", "postgresql"):
+        return address.set(drivername="postgresql+psycopg")
+    return address
+
+
+def _said(error: DBAPIError) -> str:
+    """What the database says, in one line and without the statement."""
+    return " ".join(str(error.orig).split())
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:

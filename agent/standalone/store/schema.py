@@ -1,4 +1,7 @@
-"""The tables. Times are Unix seconds; names of columns are those of API v1 where it has them."""
+"""The tables. Times are Unix seconds; names of columns are those of API v1 where it has them.
+
+What changes here needs a step in `migrations`.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-
-SCHEMA_VERSION = 1
 
 _NEVER_AGAIN = {"sqlite_autoincrement": True}
 """The id of a deleted row is not given to a new one: files, agents and callers may still speak of the old."""
@@ -168,7 +169,8 @@ class Record(Stamped, Base):
 
     __tablename__ = "record"
     __table_args__ = (
-        Index("record_by_camera", "camera_id", "created"),
+        Index("record_by_start", "started", "record_id"),
+        *(Index(f"record_by_{name}", f"{name}_id", "started", "record_id") for name in ("camera", "gather", "course")),
         Index("record_by_slice", "slice_id"),
         _NEVER_AGAIN,
     )
@@ -180,10 +182,10 @@ class Record(Stamped, Base):
     sha256: Mapped[str]
     duration: Mapped[float]
     overlap_sec: Mapped[float] = mapped_column(default=0.0)
-    started: Mapped[float] = mapped_column(index=True)
-    gather_id: Mapped[int] = mapped_column(index=True)
+    started: Mapped[float]
+    gather_id: Mapped[int]
     camera_id: Mapped[int]
-    course_id: Mapped[int] = mapped_column(index=True)
+    course_id: Mapped[int]
     subject_id: Mapped[int] = mapped_column(default=0)
     teacher_id: Mapped[int] = mapped_column(default=0)
     slice_id: Mapped[int]

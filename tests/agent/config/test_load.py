@@ -135,7 +135,7 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path, env:
         ("[server]\n\nca_file = 'no.pem'", "3", "server.ca_file", "there is no file", "PEM"),
         ("[server]\nenrol_key_file = 'no.key'", "2", "server.enrol_key_file", "cannot be read", "holds the secret"),
         (f"[server]\nenrol_key = ['{SECRET}']", "2", "server.enrol_key", "a text", "its file"),
-        ("[standalone]\ndatabase = 'file.db'", "2", "standalone.database", "not a database URL", "sqlite:///"),
+        ("[standalone]\ndatabase = 'file.db'", "2", "standalone.database", "not a database URL", "postgresql://"),
         ("[record]\nsync_sec = 0.5", "2", "record.sync_sec", "shorter than fragment_sec = 1", "1 or more"),
         ("[record]\npreroll_sec = 31", "2", "record.preroll_sec", "longer than ring_sec = 10", "10 or less"),
         ("[record]\nring_mb = 5\nring_mb = 6", "3", "", "not TOML", "key = 5"),

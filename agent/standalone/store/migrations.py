@@ -1,0 +1,118 @@
+"""From each version of the schema to the next.
+
+A new database is made whole from `schema` and never passes here; an old one takes the steps that it has not taken, all
+in one transaction. A step says what it does in its own words (SQL, tables of its own), because `schema` goes on while
+the step must stay what it was: `tests/standalone/store/test_migrations.py` holds both ways against each other.
+
+To change the schema: change `schema`, append a step here. A step that has been released is never changed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+
+from sqlalchemy import JSON, BigInteger, Column, Connection, Float, ForeignKey, Integer, MetaData, Table, Text, text
+
+from agent.standalone.settings import SettingsError
+
+Step = Callable[[Connection], None]
+
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def migrate(connection: Connection, found: int) -> None:
+    """Take a database of version `found` to `VERSION`, within the connection's transaction."""
+    for step in STEPS[found - 1 :]:
+        step(connection)
+
+
+def check_version(found: str) -> int:
+    """The version of a database; `SettingsError` when this program does not know it."""
+    version = int(found) if found.isdecimal() else 0
+    if version > VERSION:
+        raise SettingsError(
+            f"the database is of schema version {found}, this program knows {VERSION}: "
+            "a newer version of the program wrote it, please run that one"
+        )
+    if version < 1:
+        raise SettingsError(f"the database names a schema version {found!r}, which no program ever wrote")
+    return version
+
+
+def keep_copy(database: Path, version: int) -> Path:
+    """Copy an SQLite database as it is before its migration, beside it; `SettingsError` when there is no room.
+
+    A copy that is there already stays: it is of the first attempt.
+    """
+    copy = database.with_name(f"{database.name}.schema-{version}")
+    if copy.exists():
+        return copy
+    unfinished = copy.with_name(copy.name + ".part")
+    try:
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(mode=0o600)
+        with closing(sqlite3.connect(database)) as old, closing(sqlite3.connect(unfinished)) as new:
+            old.backup(new)
+        unfinished.replace(copy)
+    except (OSError, sqlite3.Error) as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise SettingsError(f"{copy}: the database cannot be copied before its migration: {error}") from error
+    return copy
+
+
+def _lists_and_people(connection: Connection) -> None:
+    """2: indexes in the order of the lists, for a million records; accounts of the console, sessions, who changed what."""
+    for index in ("ix_record_started", "ix_record_gather_id", "ix_record_course_id", "record_by_camera"):
+        connection.execute(text(f"DROP INDEX IF EXISTS {index}"))
+    connection.execute(text("CREATE INDEX record_by_start ON record (started, record_id)"))
+    for name in ("camera", "gather", "course"):
+        columns = f"{name}_id, started, record_id"
+        connection.execute(text(f"CREATE INDEX record_by_{name} ON record ({columns})"))
+    tables = MetaData()
+    Table(
+        "account",
+        tables,
+        Column("account_id", _Id, primary_key=True),
+        Column("name", Text, nullable=False),
+        Column("key", Text, nullable=False, unique=True),
+        Column("role", Text, nullable=False),
+        Column("password_hash", Text, nullable=False),
+        Column("disabled", BigInteger, nullable=False),
+        Column("signed_in", Float, nullable=False),
+        Column("created", Float, nullable=False),
+        Column("updated", Float, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    Table(
+        "console_session",
+        tables,
+        Column("session_id", _Id, primary_key=True),
+        Column("cookie_hash", Text, nullable=False, unique=True),
+        Column("account_id", _Id, ForeignKey("account.account_id", ondelete="CASCADE"), nullable=False, index=True),
+        Column("began", Float, nullable=False),
+        Column("seen", Float, nullable=False),
+        Column("address", Text, nullable=False),
+        Column("browser", Text, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    Table(
+        "audit",
+        tables,
+        Column("audit_id", _Id, primary_key=True),
+        Column("at", Float, nullable=False),
+        Column("who", Text, nullable=False),
+        Column("address", Text, nullable=False),
+        Column("what", Text, nullable=False),
+        Column("about", JSON, nullable=False),
+    )
+    tables.create_all(connection)
+
+
+STEPS: tuple[Step, ...] = (_lists_and_people,)
+"""The first one makes version 2 of version 1."""
+
+VERSION = 1 + len(STEPS)

@@ -1,0 +1,28 @@
+-- The tables as version 1 of the schema made them, in SQLite. Never changed: the first step starts here.
+CREATE TABLE meta (name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name));
+CREATE TABLE school (school_id INTEGER NOT NULL, name TEXT NOT NULL, addr TEXT NOT NULL, phone TEXT NOT NULL, created FLOAT NOT NULL, updated FLOAT NOT NULL, PRIMARY KEY (school_id));
+CREATE TABLE subject (subject_id INTEGER NOT NULL, subject_name TEXT NOT NULL, created FLOAT NOT NULL, updated FLOAT NOT NULL, PRIMARY KEY (subject_id));
+CREATE TABLE grade (grade_id INTEGER NOT NULL, grade_type TEXT NOT NULL, grade_name TEXT NOT NULL, created FLOAT NOT NULL, updated FLOAT NOT NULL, PRIMARY KEY (grade_id));
+CREATE TABLE teacher (teacher_id INTEGER NOT NULL, teacher_name TEXT NOT NULL, sex_name TEXT NOT NULL, title_name TEXT NOT NULL, title_id BIGINT NOT NULL, detail_info TEXT NOT NULL, created FLOAT NOT NULL, updated FLOAT NOT NULL, PRIMARY KEY (teacher_id));
+CREATE TABLE gather (gather_id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, agent_uid TEXT NOT NULL, token_hash TEXT NOT NULL, school_id BIGINT NOT NULL, mac_addr TEXT NOT NULL, ip_addr TEXT NOT NULL, name_pc TEXT NOT NULL, name_set TEXT NOT NULL, os_name TEXT NOT NULL, version TEXT NOT NULL, main_rate BIGINT NOT NULL, sub_rate BIGINT NOT NULL, auto_dvr BIGINT NOT NULL, auto_fds BIGINT NOT NULL, slice_val BIGINT NOT NULL, inter_val BIGINT NOT NULL, snap_val BIGINT NOT NULL, rev BIGINT NOT NULL, lease_until FLOAT NOT NULL, queue_files BIGINT NOT NULL, queue_bytes BIGINT NOT NULL, disk_free BIGINT NOT NULL, created FLOAT NOT NULL, updated FLOAT NOT NULL, UNIQUE (agent_uid), UNIQUE (token_hash));
+CREATE INDEX ix_gather_mac_addr ON gather (mac_addr);
+CREATE TABLE image (image_id INTEGER NOT NULL, camera_id BIGINT NOT NULL, file_src TEXT NOT NULL, file_fdfs TEXT NOT NULL, file_size BIGINT NOT NULL, taken FLOAT NOT NULL, created FLOAT NOT NULL, updated FLOAT NOT NULL, PRIMARY KEY (image_id), UNIQUE (camera_id));
+CREATE TABLE record (record_id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, file_src TEXT NOT NULL, file_fdfs TEXT NOT NULL, image_fdfs TEXT NOT NULL, file_size BIGINT NOT NULL, sha256 TEXT NOT NULL, duration FLOAT NOT NULL, overlap_sec FLOAT NOT NULL, started FLOAT NOT NULL, gather_id BIGINT NOT NULL, camera_id BIGINT NOT NULL, course_id BIGINT NOT NULL, subject_id BIGINT NOT NULL, teacher_id BIGINT NOT NULL, slice_id BIGINT NOT NULL, slice_inx BIGINT NOT NULL, repaired BIGINT NOT NULL, video TEXT NOT NULL, audio TEXT NOT NULL, clicks BIGINT NOT NULL, created FLOAT NOT NULL, updated FLOAT NOT NULL, UNIQUE (file_src));
+CREATE INDEX ix_record_gather_id ON record (gather_id);
+CREATE INDEX ix_record_started ON record (started);
+CREATE INDEX ix_record_course_id ON record (course_id);
+CREATE INDEX record_by_camera ON record (camera_id, created);
+CREATE INDEX record_by_slice ON record (slice_id);
+CREATE TABLE lesson (lesson_id INTEGER NOT NULL, gather_id BIGINT NOT NULL, camera_id BIGINT NOT NULL, slice_id BIGINT NOT NULL, course_id BIGINT NOT NULL, subject_id BIGINT NOT NULL, teacher_id BIGINT NOT NULL, planned_start FLOAT NOT NULL, planned_end FLOAT, ended BIGINT NOT NULL, coverage FLOAT, created FLOAT NOT NULL, updated FLOAT NOT NULL, PRIMARY KEY (lesson_id), UNIQUE (camera_id, slice_id));
+CREATE INDEX lesson_by_start ON lesson (planned_start);
+CREATE INDEX ix_lesson_gather_id ON lesson (gather_id);
+CREATE TABLE stored_file (name TEXT NOT NULL, gather_id BIGINT NOT NULL, camera_id BIGINT NOT NULL, path TEXT NOT NULL, size BIGINT NOT NULL, sha256 TEXT NOT NULL, created FLOAT NOT NULL, PRIMARY KEY (name));
+CREATE INDEX ix_stored_file_camera_id ON stored_file (camera_id);
+CREATE TABLE trash (path TEXT NOT NULL, PRIMARY KEY (path));
+CREATE TABLE camera (camera_id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, gather_id INTEGER NOT NULL, grade_id BIGINT NOT NULL, camera_name TEXT NOT NULL, stream_prop BIGINT NOT NULL, stream_url TEXT NOT NULL, stream_mp4 TEXT NOT NULL, device_ip TEXT NOT NULL, device_user TEXT NOT NULL, device_pass TEXT NOT NULL, device_cmd_port BIGINT NOT NULL, device_mirror BIGINT NOT NULL, device_osd BIGINT NOT NULL, device_twice BIGINT NOT NULL, device_show BIGINT NOT NULL, clicks BIGINT NOT NULL, snapshot_key TEXT NOT NULL, status BIGINT NOT NULL, recording JSON NOT NULL, wanted BIGINT NOT NULL, cause TEXT NOT NULL, detail TEXT NOT NULL, video TEXT NOT NULL, audio TEXT NOT NULL, created FLOAT NOT NULL, updated FLOAT NOT NULL, FOREIGN KEY(gather_id) REFERENCES gather (gather_id), UNIQUE (snapshot_key));
+CREATE INDEX ix_camera_gather_id ON camera (gather_id);
+CREATE TABLE gap (gap_id INTEGER NOT NULL, lesson_id INTEGER NOT NULL, since FLOAT NOT NULL, until FLOAT NOT NULL, cause TEXT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (gap_id), FOREIGN KEY(lesson_id) REFERENCES lesson (lesson_id) ON DELETE CASCADE);
+CREATE INDEX ix_gap_lesson_id ON gap (lesson_id);
+CREATE TABLE course (course_id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, camera_id INTEGER NOT NULL, subject_id BIGINT NOT NULL, teacher_id BIGINT NOT NULL, repeat_id BIGINT NOT NULL, week_id BIGINT NOT NULL, start_sec BIGINT NOT NULL, elapse_sec BIGINT NOT NULL, created FLOAT NOT NULL, updated FLOAT NOT NULL, FOREIGN KEY(camera_id) REFERENCES camera (camera_id));
+CREATE INDEX ix_course_camera_id ON course (camera_id);
+CREATE TABLE alarm (camera_id INTEGER NOT NULL, kind TEXT NOT NULL, since FLOAT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (camera_id, kind), FOREIGN KEY(camera_id) REFERENCES camera (camera_id) ON DELETE CASCADE);
