@@ -140,12 +140,17 @@ class Overview:
 
     def status_report(self) -> StatusReport:
         """That we live, and how."""
-        queue = self.queue()
+        queue, disk = self.queue(), self._disk()
         return StatusReport(
             cameras=self.cameras(),
             queue_files=queue.recorded + queue.uploaded,
             queue_bytes=queue.waiting_bytes,
-            disk_free=self._disk().free,
+            queue_oldest=queue.oldest,
+            queue_error=queue.error,
+            queue_paused=queue.paused,
+            disk_free=disk.free,
+            disk_total=disk.total,
+            disk_state=disk.state,
         )
 
     # -- for people

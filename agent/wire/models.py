@@ -256,14 +256,21 @@ class StatusReport(WireModel):
     """`POST /gather/v1/status`: renews the lease by which the server calls the agent and its channels online.
 
     `lessons` repeats recordings whose gaps or coverage changed since they were last confirmed, also those without any
-    slice.
+    slice. `queue_oldest`: when the oldest slice that is not confirmed began (Unix seconds); `queue_error`: why uploads
+    fail, in a sentence; `disk_state`: `well`, or what is the matter with the disk of the recordings (`short`: a coming
+    lesson will not fit, `low`, `full`, `read_only`, `failing`, `missing`).
     """
 
     cameras: tuple[CameraStatus, ...] = ()
     lessons: tuple[RecordingReport, ...] = ()
     queue_files: int = 0
     queue_bytes: int = 0
+    queue_oldest: float | None = None
+    queue_error: str = ""
+    queue_paused: bool = False
     disk_free: int = 0
+    disk_total: int = 0
+    disk_state: str = "well"
 
 
 class Reply(WireModel):

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.standalone.server import EmbeddedServer
-from agent.standalone.store.schema import Camera, Gather, Lesson
+from agent.standalone.store.schema import Camera, Gather, Lesson, Spool
 from tests.standalone.helpers import TUESDAY, Api, ScriptedAgent, record, stem
 from tests.standalone.test_api_cameras import add
 
@@ -77,6 +77,17 @@ async def test_status(api: Api, agent: ScriptedAgent) -> None:
         return row.recording, row.cause, row.detail, gather.queue_files, gather.queue_bytes, gather.disk_free
 
     assert await api.server._services.database.run(read) == ([5], "unauthorized", "401", 3, 1 << 40, 5)
+
+
+async def test_what_an_agent_says_of_its_spool_is_what_it_said_last(api: Api, agent: ScriptedAgent) -> None:
+    def read(session: Session) -> tuple[Any, ...]:
+        spool = session.get_one(Spool, agent.gather_id)
+        return spool.oldest, spool.error, spool.paused, spool.disk_total, spool.disk_state
+
+    await agent.post("status", {"queue_oldest": TUESDAY - 5, "queue_error": "storage: 507", "queue_paused": True})
+    assert await api.server._services.database.run(read) == (TUESDAY - 5, "storage: 507", 1, 0, "well")
+    await agent.post("status", {"disk_total": 1 << 40, "disk_state": "read_only"})
+    assert await api.server._services.database.run(read) == (None, "", 0, 1 << 40, "read_only")
 
 
 async def test_channels_of_others_are_left_alone(api: Api, agent: ScriptedAgent) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from agent.standalone.gather.files import STORAGE_PREFIX
 from agent.standalone.gather.http import Caller, Refused, answer, body, caller
 from agent.standalone.services import SERVICES
-from agent.standalone.store.schema import Alarm, Camera, Course, Gap, Gather, Image, Lesson, Record, StoredFile
+from agent.standalone.store.schema import Alarm, Camera, Course, Gap, Gather, Image, Lesson, Record, Spool, StoredFile
 from agent.wire.models import (
     CameraStatus,
     EventFrame,
@@ -112,6 +112,16 @@ def take_status(session: Session, who: Caller, report: StatusReport, now: float)
     gather.lease_until = now + LEASE_SECONDS
     gather.queue_files, gather.queue_bytes = report.queue_files, report.queue_bytes
     gather.disk_free = report.disk_free
+    session.merge(
+        Spool(
+            gather_id=who.gather_id,
+            oldest=report.queue_oldest,
+            error=report.queue_error,
+            paused=int(report.queue_paused),
+            disk_total=report.disk_total,
+            disk_state=report.disk_state,
+        )
+    )
     for camera in report.cameras:
         take_camera(session, who.gather_id, camera)
     for lesson in report.lessons:

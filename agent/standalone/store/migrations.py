@@ -112,7 +112,24 @@ def _lists_and_people(connection: Connection) -> None:
     tables.create_all(connection)
 
 
-STEPS: tuple[Step, ...] = (_lists_and_people,)
+def _spools(connection: Connection) -> None:
+    """3: what agents say of their uploads and disks."""
+    tables = MetaData()
+    Table("gather", tables, Column("gather_id", _Id, primary_key=True))
+    spool = Table(
+        "spool",
+        tables,
+        Column("gather_id", _Id, ForeignKey("gather.gather_id", ondelete="CASCADE"), primary_key=True),
+        Column("oldest", Float),
+        Column("error", Text, nullable=False),
+        Column("paused", BigInteger, nullable=False),
+        Column("disk_total", BigInteger, nullable=False),
+        Column("disk_state", Text, nullable=False),
+    )
+    spool.create(connection)
+
+
+STEPS: tuple[Step, ...] = (_lists_and_people, _spools)
 """The first one makes version 2 of version 1."""
 
 VERSION = 1 + len(STEPS)

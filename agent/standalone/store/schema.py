@@ -105,6 +105,18 @@ class Gather(Stamped, Base):
     disk_free: Mapped[int] = mapped_column(default=0)
 
 
+class Spool(Base):
+    """What an agent last said of its uploads and its disk; what `gather` says of them stands there."""
+
+    __tablename__ = "spool"
+    gather_id: Mapped[int] = mapped_column(ForeignKey("gather.gather_id", ondelete="CASCADE"), primary_key=True)
+    oldest: Mapped[float | None]
+    error: Mapped[str] = mapped_column(default="")
+    paused: Mapped[int] = mapped_column(default=0)
+    disk_total: Mapped[int] = mapped_column(default=0)
+    disk_state: Mapped[str] = mapped_column(default="well")
+
+
 class Camera(Stamped, Base):
     """A channel. `status`, `recording` (ids of recordings that are on) and what follows is what the agent last said."""
 
