@@ -10,9 +10,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
-from agent.standalone.api.call import Call, Change, Endpoint
+from agent.standalone.api.call import FRAME, STAMPS, Call, Change, Endpoint
 from agent.standalone.api.envelope import ApiError, Err, done
-from agent.standalone.api.paging import page
+from agent.standalone.api.paging import Listed, by_id, page
 from agent.standalone.api.params import Kind, Param, Params
 from agent.standalone.gather.hub import Order
 from agent.standalone.gather.rows import bump, wire_camera
@@ -34,12 +34,10 @@ def list_camera(session: Session, call: Call) -> dict[str, Any]:
         .join(School, School.school_id == Gather.school_id, isouter=True)
         .join(Grade, Grade.grade_id == Camera.grade_id, isouter=True)
         .join(Image, Image.camera_id == Camera.camera_id, isouter=True)
-        .order_by(Camera.camera_id.desc())
     )
-    for name in ("camera_id", "gather_id"):
-        if call.params.has(name):
-            query = query.where(getattr(Camera, name) == call.params.number(name))
-    return page(session, query, call.params, lambda row: _shown(call, row), storage_addr=call.base_url)
+    where = by_id(call.params, Camera.camera_id, Camera.gather_id)
+    listed = Listed(Camera.camera_id, (Camera.camera_id.desc(),), query, where)
+    return page(session, listed, call.params, lambda row: _shown(call, row), storage_addr=call.base_url)
 
 
 def _shown(call: Call, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
@@ -180,10 +178,6 @@ def _check_source(prop: int, path: str, url: str) -> None:
         raise ApiError(Err.NO_NAME, "stream_url 必须是 rtsp:// 或 rtmp:// 地址")
 
 
-_CAMERA_ID = Param("camera_id", Kind.ID, missing=Err.NO_ID)
-_NAME = Param("camera_name", missing=Err.NO_NAME)
-
-
 def play_camera(session: Session, call: Call) -> dict[str, Any]:
     """3.31: the address of a page to be framed, which needs no token, cannot be guessed and is good for some hours."""
     camera_id = call.params.number("camera_id")
@@ -193,8 +187,38 @@ def play_camera(session: Session, call: Call) -> dict[str, Any]:
     return done(play_url=address_of(call.base_url, ticket, *call.params.frame()))
 
 
+_CAMERA_ID = (Param("camera_id", Kind.ID, missing=Err.NO_ID),)
+_NAME = Param("camera_name", missing=Err.NO_NAME)
+_SOURCE = (Param("stream_url"), Param("stream_mp4"))
+_DEVICE = (
+    *(Param(name) for name in _DEVICE_TEXTS),
+    *(Param(name, Kind.NUMBER) for name in ("device_cmd_port", "device_cmd_prot", *_DEVICE_SWITCHES)),
+)
+_UNKNOWN = (Err.NO_ID,)
+
 ENDPOINTS = (
-    Endpoint("list_camera", list_camera, (Param("camera_id", Kind.ID), Param("gather_id", Kind.ID))),
+    Endpoint(
+        "list_camera",
+        list_camera,
+        (Param("camera_id", Kind.ID), Param("gather_id", Kind.ID)),
+        section="3.18",
+        title=("获取通道列表", "The channels"),
+        answers=("storage_addr",),
+        rows=(
+            *(
+                "camera_id",
+                "camera_name",
+                "image_id",
+                "image_fdfs",
+                "gather_id",
+                "name_set",
+                "school_id",
+                "school_name",
+            ),
+            *("grade_id", "grade_type", "grade_name", "stream_prop", "stream_url", "stream_mp4", *_DEVICE_TEXTS),
+            *("device_cmd_port", *_DEVICE_SWITCHES, "status", "clicks", *STAMPS),
+        ),
+    ),
     Change(
         "add_camera",
         add_camera,
@@ -203,22 +227,55 @@ ENDPOINTS = (
             Param("grade_id", Kind.ID, missing=Err.NO_ID),
             Param("stream_prop", Kind.NUMBER, missing=Err.NO_ID),
             _NAME,
+            *_SOURCE,
         ),
+        section="3.19",
+        title=("添加通道", "Add a channel: an MP4 file or a stream"),
+        answers=("camera_id",),
+        raises=(Err.NO_ID, Err.NO_NAME),
     ),
     Change(
         "mod_camera",
         mod_camera,
-        (
-            _CAMERA_ID,
-            _NAME,
-            Param("grade_id", Kind.ID),
-            *(Param(name, Kind.NUMBER) for name in ("stream_prop", "device_cmd_port", "device_cmd_prot")),
-            *(Param(name, Kind.NUMBER) for name in _DEVICE_SWITCHES),
-        ),
+        (*_CAMERA_ID, _NAME, Param("grade_id", Kind.ID), Param("stream_prop", Kind.NUMBER), *_SOURCE, *_DEVICE),
+        section="3.20",
+        title=("修改通道", "Change a channel"),
+        raises=(Err.NO_ID, Err.NO_NAME),
     ),
-    Change("del_camera", del_camera, (Param("camera_id", Kind.IDS, missing=Err.NO_ID),)),
-    Endpoint("get_camera_status", get_camera_status, (_CAMERA_ID,)),
-    Change("start_camera", start_camera, (_CAMERA_ID,)),
-    Change("stop_camera", stop_camera, (_CAMERA_ID,)),
-    Endpoint("play_camera", play_camera, (_CAMERA_ID,)),
+    Change(
+        "del_camera",
+        del_camera,
+        (Param("camera_id", Kind.IDS, missing=Err.NO_ID),),
+        section="3.21",
+        title=("删除通道", "Delete channels with everything that belongs to them"),
+    ),
+    Endpoint(
+        "get_camera_status",
+        get_camera_status,
+        _CAMERA_ID,
+        section="3.22",
+        title=("获取通道运行状态", "Whether a channel is online"),
+        answers=("camera_id", "status"),
+        raises=_UNKNOWN,
+    ),
+    Change(
+        "start_camera",
+        start_camera,
+        _CAMERA_ID,
+        section="3.23",
+        title=("启动通道", "Start a channel"),
+        raises=_UNKNOWN,
+    ),
+    Change(
+        "stop_camera", stop_camera, _CAMERA_ID, section="3.24", title=("停止通道", "Stop a channel"), raises=_UNKNOWN
+    ),
+    Endpoint(
+        "play_camera",
+        play_camera,
+        (*_CAMERA_ID, *FRAME),
+        section="3.31",
+        title=("播放直播通道", "A page that plays a channel live"),
+        answers=("play_url",),
+        raises=_UNKNOWN,
+    ),
 )

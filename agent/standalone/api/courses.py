@@ -9,9 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
-from agent.standalone.api.call import Call, Change, Endpoint
+from agent.standalone.api.call import STAMPS, Call, Change, Endpoint
 from agent.standalone.api.envelope import ApiError, Err, done
-from agent.standalone.api.paging import page
+from agent.standalone.api.paging import Listed, by_id, page
 from agent.standalone.api.params import Kind, Param
 from agent.standalone.clocktime import Span, clock_seconds, clock_text, crosses_midnight, first_overlap
 from agent.standalone.gather.hub import Order
@@ -21,26 +21,21 @@ from agent.wire.commands import SetCourse
 from agent.wire.models import WireCourse
 
 ADD, MODIFY, DELETE = 1, 2, 3
+_SHOWN = ("course_id", "camera_id", "subject_id", "teacher_id", "repeat_id", "week_id", "elapse_sec")
 
 
 def list_course(session: Session, call: Call) -> dict[str, Any]:
     """3.27: the courses of one channel in the order of the week."""
-    query = (
-        select(Course)
-        .where(Course.camera_id == call.params.number("camera_id"))
-        .order_by(Course.week_id, Course.start_sec, Course.course_id)
-    )
-    if call.params.has("course_id"):
-        query = query.where(Course.course_id == call.params.number("course_id"))
-    return page(session, query, call.params, lambda row: _shown(call, row))
+    order = (Course.week_id.asc(), Course.start_sec.asc(), Course.course_id.asc())
+    listed = Listed(Course.course_id, order, select(Course), by_id(call.params, Course.camera_id, Course.course_id))
+    return page(session, listed, call.params, lambda row: _shown(call, row))
 
 
 def _shown(call: Call, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     course = row[0]
     day = call.services.local(course.updated).date().isoformat()  # a date has to be there, and means nothing
-    shown = ("course_id", "camera_id", "subject_id", "teacher_id", "repeat_id", "week_id", "elapse_sec")
     return {
-        **{name: getattr(course, name) for name in shown},
+        **{name: getattr(course, name) for name in _SHOWN},
         "start_time": f"{day} {clock_text(course.start_sec)}",
         "end_time": f"{day} {clock_text(course.start_sec + course.elapse_sec)}",
         **call.stamps(course),
@@ -140,9 +135,41 @@ _WHOLE = (
     Param("start_time", missing=Err.NO_ID),
 )
 
+_MISFITS = (Err.NO_ID, Err.BAD_TIME, Err.OVERLAP, Err.CROSS_DAY)
+
 ENDPOINTS = (
-    Endpoint("list_course", list_course, (Param("camera_id", Kind.ID, missing=Err.NO_ID), Param("course_id", Kind.ID))),
-    Change("add_course", add_course, _WHOLE),
-    Change("mod_course", mod_course, (Param("course_id", Kind.ID, missing=Err.NO_ID), *_WHOLE)),
-    Change("del_course", del_course, (Param("course_id", Kind.IDS, missing=Err.NO_ID),)),
+    Endpoint(
+        "list_course",
+        list_course,
+        (Param("camera_id", Kind.ID, missing=Err.NO_ID), Param("course_id", Kind.ID)),
+        section="3.27",
+        title=("获取指定通道下的录像任务列表", "The courses of a channel"),
+        rows=(*_SHOWN, "start_time", "end_time", *STAMPS),
+    ),
+    Change(
+        "add_course",
+        add_course,
+        _WHOLE,
+        section="3.28",
+        title=("添加录像任务", "Add a weekly course"),
+        answers=("course_id", "camera_id"),
+        raises=_MISFITS,
+    ),
+    Change(
+        "mod_course",
+        mod_course,
+        (Param("course_id", Kind.ID, missing=Err.NO_ID), *_WHOLE),
+        section="3.29",
+        title=("修改录像任务", "Change a course"),
+        answers=("course_id", "camera_id"),
+        raises=_MISFITS,
+    ),
+    Change(
+        "del_course",
+        del_course,
+        (Param("course_id", Kind.IDS, missing=Err.NO_ID),),
+        section="3.30",
+        title=("删除录像任务", "Delete courses"),
+        raises=(Err.NO_ID,),
+    ),
 )

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from sqlalchemy.orm import Session
 
-from agent.standalone.api import cameras, catalogue, courses, gathers, records, system
+from agent.standalone.api import cameras, catalogue, courses, gathers, openapi, records, system
 from agent.standalone.api.call import Call, Change, Endpoint, changes_something
 from agent.standalone.api.envelope import MESSAGES, ApiError, Err, failed, respond
 from agent.standalone.api.params import Params, from_url
@@ -41,10 +41,12 @@ async def api_v1(request: web.Request) -> web.Response:
         body = {"err_code": int(Err.NOT_GET), "err_msg": MESSAGES[Err.NOT_GET]}
         return respond(body, 405, {"Allow": "GET"})
     name, _, path = request.rel_url.raw_path.removeprefix(PREFIX).partition("/")
+    services = request.app[SERVICES]
+    if name == openapi.NAME:
+        return respond(openapi.document(ENDPOINTS, services.base_url(request), services.settings.numbers_as_strings))
     endpoint = TABLE.get(name)
     if endpoint is None:
         return respond({"err_code": int(Err.NO_ENDPOINT), "err_msg": MESSAGES[Err.NO_ENDPOINT]}, 404)
-    services = request.app[SERVICES]
     call = Call(
         services,
         Params(from_url(path, request.rel_url.raw_query_string)),
@@ -53,7 +55,7 @@ async def api_v1(request: web.Request) -> web.Response:
         address=request.remote or "",
     )
     try:
-        if isinstance(endpoint, Change) or not endpoint.open_to_all:
+        if not endpoint.open_to_all:
             _check_token(services.keys, call.params)
         body = await carry_out(endpoint, call)
     except ApiError as error:

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
-from agent.standalone.api.call import Call, Change, Endpoint
+from agent.standalone.api.call import STAMPS, Call, Change, Endpoint
 from agent.standalone.api.envelope import ApiError, Err, done
-from agent.standalone.api.paging import page
+from agent.standalone.api.paging import Listed, by_id, page
 from agent.standalone.api.params import Kind, Param
 from agent.standalone.gather.hub import Order
 from agent.standalone.gather.rows import bump, gather_settings
@@ -40,10 +40,8 @@ def list_gather(session: Session, call: Call) -> dict[str, Any]:
         shown = {name: getattr(gather, name) for name in _SHOWN}
         return shown | {"status": int(gather.lease_until > call.now)} | call.stamps(gather)
 
-    query = select(Gather).order_by(Gather.gather_id.desc())
-    if call.params.has("gather_id"):
-        query = query.where(Gather.gather_id == call.params.number("gather_id"))
-    return page(session, query, call.params, row)
+    listed = Listed(Gather.gather_id, (Gather.gather_id.desc(),), select(Gather), by_id(call.params, Gather.gather_id))
+    return page(session, listed, call.params, row)
 
 
 def mod_gather(session: Session, call: Call) -> tuple[dict[str, Any], list[Order]]:
@@ -68,14 +66,25 @@ def mod_gather(session: Session, call: Call) -> tuple[dict[str, Any], list[Order
 
 
 ENDPOINTS = (
-    Endpoint("list_gather", list_gather, (Param("gather_id", Kind.ID),)),
+    Endpoint(
+        "list_gather",
+        list_gather,
+        (Param("gather_id", Kind.ID),),
+        section="3.16",
+        title=("获取采集端列表", "The agents"),
+        rows=(*_SHOWN, "status", *STAMPS),
+    ),
     Change(
         "mod_gather",
         mod_gather,
         (
             Param("gather_id", Kind.ID, missing=Err.NO_ID),
             Param("school_id", Kind.ID),
+            Param("name_set"),
             *(Param(name, Kind.NUMBER) for name in (*RANGES, "auto_fdfs")),
         ),
+        section="3.17",
+        title=("修改采集端", "Change an agent's settings"),
+        raises=(Err.NO_ID,),
     ),
 )

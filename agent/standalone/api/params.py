@@ -18,10 +18,13 @@ _SECRETS = {"device_pass", "password", "former_password", "unionid"}
 
 
 class Kind(Enum):
-    """What a parameter's value must be: a text, a whole number, one id, or ids with commas between."""
+    """What a parameter's value must be: a text, a whole number, one id, or ids with commas between. What a lenient
+    number is not counts as not given: pages and sizes of windows fail no call.
+    """
 
     TEXT = "text"
     NUMBER = "number"
+    LENIENT = "lenient"
     ID = "id"
     IDS = "ids"
 
@@ -36,6 +39,12 @@ class Param:
     kind: Kind = Kind.TEXT
     missing: Err | None = None
     bad: Err = Err.NO_ID
+
+    @property
+    def codes(self) -> tuple[Err, ...]:
+        """The codes that it alone may bring about."""
+        missing = () if self.missing is None else (self.missing,)
+        return (*missing, self.bad) if self.kind in (Kind.NUMBER, Kind.ID, Kind.IDS) else missing
 
 
 class Params:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
-from agent.standalone.api.call import Call, Endpoint
+from agent.standalone.api.call import FRAME, STAMPS, Call, Endpoint
 from agent.standalone.api.envelope import ApiError, Err, done
-from agent.standalone.api.paging import page
+from agent.standalone.api.paging import Listed, by_id, page
 from agent.standalone.api.params import Kind, Param
 from agent.standalone.clocktime import length_text, moment
 from agent.standalone.store.schema import Camera, Grade, Record, StoredFile, Subject, Teacher
 from agent.standalone.store.trash import throw_away
 
-_FILTERS = ("camera_id", "gather_id", "course_id", "record_id")
+_FILTERS = (Record.camera_id, Record.gather_id, Record.course_id, Record.record_id)
 
 
 def list_record(session: Session, call: Call) -> dict[str, Any]:
@@ -27,24 +27,21 @@ def list_record(session: Session, call: Call) -> dict[str, Any]:
         .join(Grade, Grade.grade_id == Camera.grade_id, isouter=True)
         .join(Subject, Subject.subject_id == Record.subject_id, isouter=True)
         .join(Teacher, Teacher.teacher_id == Record.teacher_id, isouter=True)
-        .order_by(Record.started.desc(), Record.record_id.desc())
     )
-    query = _filtered(query, call)
-    return page(session, query, call.params, lambda row: _shown(call, row), storage_addr=call.base_url)
+    listed = Listed(Record.record_id, (Record.started.desc(), Record.record_id.desc()), query, _where(call))
+    return page(session, listed, call.params, lambda row: _shown(call, row), storage_addr=call.base_url)
 
 
-def _filtered(query: Select[*tuple[Any, ...]], call: Call) -> Select[*tuple[Any, ...]]:
-    for name in _FILTERS:
-        if call.params.has(name):
-            query = query.where(getattr(Record, name) == call.params.number(name))
+def _where(call: Call) -> tuple[ColumnElement[bool], ...]:
+    where = [*by_id(call.params, *_FILTERS)]
     for name in ("begin", "end"):
         if not call.params.has(name):
             continue
         at = moment(call.params.text(name), call.services.zone)
         if at is None:
             raise ApiError(Err.BAD_TIME, f"{name} 的格式是 YYYY-MM-DD HH:MM:SS")
-        query = query.where(Record.started >= at if name == "begin" else Record.started < at)
-    return query
+        where.append(Record.started >= at if name == "begin" else Record.started < at)
+    return tuple(where)
 
 
 def _shown(call: Call, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
@@ -96,7 +93,43 @@ def play_record(session: Session, call: Call) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    Endpoint("list_record", list_record, tuple(Param(name, Kind.ID) for name in _FILTERS)),
-    Endpoint("del_record", del_record, (Param("record_id", Kind.IDS, missing=Err.NO_ID),)),
-    Endpoint("play_record", play_record, (Param("record_id", Kind.ID, missing=Err.NO_ID),)),
+    Endpoint(
+        "list_record",
+        list_record,
+        (*(Param(column.key, Kind.ID) for column in _FILTERS), Param("begin"), Param("end")),
+        section="3.25",
+        title=("获取录像文件列表", "The recordings"),
+        answers=("storage_addr",),
+        rows=(
+            *(
+                "record_id",
+                "gather_id",
+                "camera_id",
+                "camera_name",
+                "grade_id",
+                "grade_type",
+                "grade_name",
+                "subject_id",
+            ),
+            *("subject_name", "teacher_id", "teacher_name", "title_name", "course_id", "slice_id", "slice_inx"),
+            *("file_src", "file_fdfs", "image_fdfs", "file_size", "duration", "disptime", "clicks", *STAMPS),
+        ),
+        raises=(Err.BAD_TIME,),
+    ),
+    Endpoint(
+        "del_record",
+        del_record,
+        (Param("record_id", Kind.IDS, missing=Err.NO_ID),),
+        section="3.26",
+        title=("删除录像", "Delete recordings with their files"),
+    ),
+    Endpoint(
+        "play_record",
+        play_record,
+        (Param("record_id", Kind.ID, missing=Err.NO_ID), *FRAME),
+        section="3.32",
+        title=("播放录像文件", "A page that plays a recording"),
+        answers=("play_url",),
+        raises=(Err.NO_ID,),
+    ),
 )

@@ -38,6 +38,22 @@ def access_token(_session: Session, call: Call) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    Endpoint("version", version, open_to_all=True),
-    Endpoint("access_token", access_token, (Param("unionid", missing=Err.BAD_UNIONID),), open_to_all=True),
+    Endpoint(
+        "version",
+        version,
+        open_to_all=True,
+        section="3.1",
+        title=("获取服务器版本信息", "The server's version"),
+        answers=("API", "Name", "Version", "Server", "TimeZone"),
+    ),
+    Endpoint(
+        "access_token",
+        access_token,
+        (Param("unionid", missing=Err.BAD_UNIONID),),
+        open_to_all=True,
+        section="3.2",
+        title=("换取访问凭证", "A token for the API credential"),
+        answers=("token", "expires"),
+        raises=(Err.UNKNOWN_UNIONID, Err.NO_PERMISSION),
+    ),
 )

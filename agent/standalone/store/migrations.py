@@ -65,7 +65,7 @@ def keep_copy(database: Path, version: int) -> Path:
 
 
 def _lists_and_people(connection: Connection) -> None:
-    """2: indexes in the order of the lists, for a million records; accounts of the console, sessions, who changed what."""
+    """2: indexes in the order of the lists, for a million records; accounts, sessions, who changed what."""
     for index in ("ix_record_started", "ix_record_gather_id", "ix_record_course_id", "record_by_camera"):
         connection.execute(text(f"DROP INDEX IF EXISTS {index}"))
     connection.execute(text("CREATE INDEX record_by_start ON record (started, record_id)"))
