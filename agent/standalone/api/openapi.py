@@ -29,7 +29,8 @@ _INTRODUCTION = """\
 除 `version` 与 `access_token` 外都需要 `token`。失败的调用同样返回 HTTP 200，由 `err_code` 说明。
 
 Every call is a GET. Parameters may also be written as path, `/api/v1/<endpoint>/<name>/<value>/…`, with `%2F` for a `/`
-in a value. All but `version` and `access_token` need a `token`. A call that fails answers HTTP 200 too: `err_code` tells why."""
+in a value. All but `version` and `access_token` need a `token`. A call that fails answers HTTP 200
+too: `err_code` tells why."""
 
 
 def document(endpoints: Iterable[Endpoint | Change], url: str, numbers_as_strings: bool) -> dict[str, Any]:
