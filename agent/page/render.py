@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from agent.alarms import NOT_RECORDING
 from agent.outlook import lost_now, outlook
 from agent.page.words import Words
 from agent.status import AlarmView, ChannelView, DaemonView, LessonOutcome, LessonsView, UploadsView, UploadView
-from agent.web.markup import Markup, asset, html, joined
-from agent.web.parts import GapView, LessonLine, lesson_line, listed, page, picture
+from agent.web.markup import Markup, asset, html
+from agent.web.parts import (
+    HEALTH,
+    GapView,
+    LessonLine,
+    alarm_list,
+    answer_panel,
+    bullets,
+    length,
+    lesson_line,
+    page,
+    picture,
+    section,
+    size,
+)
 
 SHOWN_FILES = 6
 _KINDS = {"coming": "upcoming", "due": "silent", "recording": "on", "recorded": "done"}
@@ -74,16 +86,16 @@ class _Live:
         return html(
             asset("live.html", __package__),
             lost=self._lost(),
-            health={"yes": "good", "doubtful": "warn", "no": "bad", "none": "calm"}[found.answer],
-            question=words["question"],
-            answer=answer,
-            reasons=_items(map(words.reason, found.reasons), "reasons"),
-            now_line=self._now(),
+            answer=answer_panel(
+                HEALTH[found.answer],
+                answer,
+                question=words["question"],
+                reasons=map(words.reason, found.reasons),
+                now_line=self._now(),
+            ),
             alarms=self._alarms(),
-            channels_title=words["channels"],
-            channels=listed(map(self._channel, view.channels), words["no_channels"]),
-            lessons_title=words["lessons"],
-            lessons=listed(map(self._lesson, self._sight.lessons.lessons), words["no_lessons"]),
+            channels=section("channels", "channels", map(self._channel, view.channels), words),
+            lessons=section("lessons", "lessons", map(self._lesson, self._sight.lessons.lessons), words),
             queue_title=words["queue"],
             queue=self._queue(),
             queue_error=view.queue.error,
@@ -111,10 +123,11 @@ class _Live:
         if not lost:
             return Markup()
         names = ", ".join(dict.fromkeys(reason.channel for reason in lost))
-        return html(
-            '<section class="answer bad" role="alert"><p class="sentence">{text}</p>{reasons}</section>',
-            text=self._words.of("answer_lost", channel=names),
-            reasons=_items(dict.fromkeys(map(self._words.reason, lost)), "reasons"),
+        return answer_panel(
+            "bad",
+            self._words.of("answer_lost", channel=names),
+            reasons=dict.fromkeys(map(self._words.reason, lost)),
+            is_alert=True,
         )
 
     def _now(self) -> str:
@@ -136,9 +149,7 @@ class _Live:
     def _alarms(self) -> Markup:
         if not self._view.alarms:
             return Markup()
-        title = html("<h2>{text}</h2>", text=self._words["alarms"])
-        items = joined(html("<li>{text}</li>", text=self._alarm(alarm)) for alarm in self._view.alarms)
-        return html('<section class="alarms" role="alert">{title}<ul>{items}</ul></section>', title=title, items=items)
+        return alarm_list(map(self._alarm, self._view.alarms), self._words)
 
     def _alarm(self, alarm: AlarmView) -> str:
         words = self._words
@@ -217,7 +228,7 @@ class _Live:
         left = len(uploads.files) - len(lines) + uploads.more
         if left > 0:
             lines.append(self._words.of("queue_more", count=left))
-        return _items(lines, "files")
+        return bullets(lines, "files")
 
     def _file(self, file: UploadView) -> str:
         name = file.camera_name or self._words.of("channel_number", number=file.camera_id)
@@ -239,31 +250,4 @@ class _Live:
         return datetime.fromtimestamp(unix, self._zone).strftime("%H:%M:%S")
 
     def _when(self, unix: float) -> str:
-        """`today 14:00`, `tomorrow 08:00`, `Mon 08:00`, and with the date where it is further away than six days."""
-        words = self._words
-        then, today = datetime.fromtimestamp(unix, self._zone), datetime.fromtimestamp(self._view.now, self._zone)
-        days = (then.date() - today.date()) // timedelta(days=1)
-        if days in (0, 1):
-            day = words["today" if days == 0 else "tomorrow"]
-        else:
-            day = words["weekdays"].split()[then.weekday()]
-            if not 0 <= days < 7:
-                day = f"{then:%Y-%m-%d}"
-        return f"{day} {then:%H:%M}"
-
-
-def size(count: float) -> str:
-    """Bytes as `4.2 MB`, from 1 GB on `1.3 GB`."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
-
-
-def length(seconds: float) -> str:
-    """A length as `4:05` or `1:04:05`."""
-    minutes, second = divmod(max(0, int(seconds)), 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
-
-
-def _items(lines: Iterable[str], kind: str) -> Markup:
-    items = joined(html("<li>{text}</li>", text=line) for line in lines)
-    return html('<ul class="{kind}">{items}</ul>', kind=kind, items=items) if items else Markup()
+        return self._words.when(unix, self._view.now, self._zone)

@@ -7,19 +7,7 @@ from agent.web import words
 from agent.web.words import Table
 
 _WORDS: Table = {
-    "question": ("下一节课能录上吗？", "Will the next lesson be recorded?"),
-    "answer_yes": ("能。{when}，{what}，{channel}。", "Yes, {when}: {what}, {channel}."),
-    "answer_doubtful": ("很可能。{when}，{what}，{channel}。", "Probably, {when}: {what}, {channel}."),
-    "answer_no": (
-        "照现状录不上。{when}，{what}，{channel}。",
-        "Not as things stand: {when}, {what}, {channel}.",
-    ),
-    "answer_none": ("未来一周没有课程安排。", "No lesson is planned for the coming week."),
-    "answer_lost": ("现在应录而未录：{channel}。", "Right now {channel} should be recorded and is not."),
-    "doubt_not_recording": ("{channel}：没有录上", "{channel} records nothing"),
     "doubt_no_channel": ("{channel}：采集端没有这个通道", "{channel} is no channel of this recorder"),
-    "doubt_camera_away": ("{channel}：摄像机不可用", "{channel}: the camera is not available"),
-    "doubt_camera_starting": ("{channel}：摄像机正在连接", "{channel}: the camera is being connected"),
     "doubt_disk_full": ("磁盘空间不足", "the disk is too full for it"),
     "doubt_disk_missing": ("录像磁盘未挂载", "the disk of the recordings is not mounted"),
     "doubt_disk_read_only": ("录像磁盘为只读", "the disk of the recordings is read-only"),
@@ -27,12 +15,8 @@ _WORDS: Table = {
     "now_on": ("正在录制：{what}，{channel}，至 {until}。", "Recording now: {what}, {channel}, until {until}."),
     "now_open": ("正在录制：{what}，{channel}。", "Recording now: {what}, {channel}."),
     "now_nothing": ("当前没有课程需要录制。", "Nothing is due right now."),
-    "today": ("今天", "today"),
-    "tomorrow": ("明天", "tomorrow"),
-    "weekdays": ("星期一 星期二 星期三 星期四 星期五 星期六 星期日", "Mon Tue Wed Thu Fri Sat Sun"),
     "lesson_number": ("课程 {number}", "lesson {number}"),
     "channel_number": ("通道 {number}", "channel {number}"),
-    "alarms": ("告警", "Alarms"),
     "no_alarms": ("没有告警。", "No alarm."),
     "since": ("自 {time} 起，已 {length}", "since {time}, for {length}"),
     "times": ("第 {times} 次", "time {times}"),
@@ -85,10 +69,6 @@ class Words(words.Words):
 
     def __init__(self, language: str) -> None:
         super().__init__(language, _WORDS)
-
-    def of(self, key: str, **values: object) -> str:
-        """A sentence, filled in."""
-        return self[key].format(**values)
 
     def reason(self, reason: Reason) -> str:
         """What speaks against it, with the cause where one is known."""

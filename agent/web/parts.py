@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.web.markup import Markup, asset, html, joined
 from agent.web.words import Words
 
 SHOWN_GAPS = 4
+HEALTH: Mapping[str, str] = {"yes": "good", "doubtful": "warn", "unknown": "warn", "no": "bad", "none": "calm"}
+"""The colour of an answer to "will the next lesson be recorded?"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,66 @@ def page(title: str, words: Words, body: Markup, head: str = "") -> Markup:
 def listed(items: Iterable[Markup], empty: str) -> Markup:
     """List items, or one that says that there is none."""
     return joined(items) or html('<li class="empty">{text}</li>', text=empty)
+
+
+def section(kind: str, title: str, items: Iterable[Markup], words: Words) -> Markup:
+    """A list under a title; `title` is a word, and `no_<title>` what is said where there is nothing."""
+    return html(
+        '<section>\n<h2>{title}</h2>\n<ul class="{kind}">{items}</ul>\n</section>',
+        title=words[title],
+        kind=kind,
+        items=listed(items, words[f"no_{title}"]),
+    )
+
+
+def bullets(lines: Iterable[str], kind: str) -> Markup:
+    """Lines as a list; nothing where there are none."""
+    items = joined(html("<li>{text}</li>", text=line) for line in lines)
+    return html('<ul class="{kind}">{items}</ul>', kind=kind, items=items) if items else Markup()
+
+
+def answer_panel(
+    health: str,
+    sentence: str,
+    *,
+    question: str = "",
+    reasons: Iterable[str] = (),
+    now_line: str = "",
+    is_alert: bool = False,
+) -> Markup:
+    """What is to be read first: a sentence in the colour of `health` (good, warn, bad, calm), and what speaks for it."""
+    return html(
+        asset("answer.html"),
+        health=health,
+        told=Markup('role="alert"' if is_alert else 'aria-live="polite"'),
+        question=html("<h2>{text}</h2>", text=question) if question else Markup(),
+        sentence=sentence,
+        reasons=bullets(reasons, "reasons"),
+        now_line=now_line,
+    )
+
+
+def alarm_list(lines: Iterable[str], words: Words) -> Markup:
+    """What stands wrong at this moment; nothing where nothing does."""
+    items = bullets(lines, "lines")
+    title = words["alarms"]
+    return (
+        html('<section class="alarms" role="alert"><h2>{title}</h2>{items}</section>', title=title, items=items)
+        if items
+        else items
+    )
+
+
+def size(count: float) -> str:
+    """Bytes as `4.2 MB`, from 1 GB on `1.3 GB`."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def length(seconds: float) -> str:
+    """A length as `4:05` or `1:04:05`."""
+    minutes, second = divmod(max(0, int(seconds)), 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
 
 
 def picture(address: str, name: str, words: Words) -> Markup:

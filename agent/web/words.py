@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
@@ -35,6 +37,22 @@ COMMON: Table = {
     "more_gaps": ("其余缺失", "more"),
     "seconds": ("秒", "s"),
     "as_of": ("更新于", "as of"),
+    "question": ("下一节课能录上吗？", "Will the next lesson be recorded?"),
+    "answer_yes": ("能。{when}，{what}，{channel}。", "Yes, {when}: {what}, {channel}."),
+    "answer_doubtful": ("很可能。{when}，{what}，{channel}。", "Probably, {when}: {what}, {channel}."),
+    "answer_no": (
+        "照现状录不上。{when}，{what}，{channel}。",
+        "Not as things stand: {when}, {what}, {channel}.",
+    ),
+    "answer_none": ("未来一周没有课程安排。", "No lesson is planned for the coming week."),
+    "answer_lost": ("现在应录而未录：{channel}。", "Right now {channel} should be recorded and is not."),
+    "doubt_not_recording": ("{channel}：没有录上", "{channel} records nothing"),
+    "doubt_camera_away": ("{channel}：摄像机不可用", "{channel}: the camera is not available"),
+    "doubt_camera_starting": ("{channel}：摄像机正在连接", "{channel}: the camera is being connected"),
+    "today": ("今天", "today"),
+    "tomorrow": ("明天", "tomorrow"),
+    "weekdays": ("星期一 星期二 星期三 星期四 星期五 星期六 星期日", "Mon Tue Wed Thu Fri Sat Sun"),
+    "alarms": ("告警", "Alarms"),
     "cause_unreachable": ("无法连接摄像头", "camera unreachable"),
     "cause_unauthorized": ("摄像头拒绝用户名或密码", "camera refused user or password"),
     "cause_not_found": ("没有这个流或文件", "no such stream or file"),
@@ -81,6 +99,22 @@ class Words:
     def __getitem__(self, key: str) -> str:
         pair = self._own.get(key) or COMMON[key]
         return pair[self._column]
+
+    def of(self, key: str, **values: object) -> str:
+        """A sentence, filled in."""
+        return self[key].format(**values)
+
+    def when(self, unix: float, now: float, zone: ZoneInfo) -> str:
+        """`today 14:00`, `tomorrow 08:00`, `Mon 08:00`, and with the date where it is further away than six days."""
+        then, today = datetime.fromtimestamp(unix, zone), datetime.fromtimestamp(now, zone)
+        days = (then.date() - today.date()) // timedelta(days=1)
+        if days in (0, 1):
+            day = self["today" if days == 0 else "tomorrow"]
+        else:
+            day = self["weekdays"].split()[then.weekday()]
+            if not 0 <= days < 7:
+                day = f"{then:%Y-%m-%d}"
+        return f"{day} {then:%H:%M}"
 
     def cause(self, cause: str) -> str:
         """A gap's or a channel's cause; one that is not known here as it came."""
