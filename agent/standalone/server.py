@@ -128,6 +128,7 @@ class EmbeddedServer:
                 web.put("/gather/v1/files/{name}", uploads.put_file),
                 web.patch("/gather/v1/files/{name}", uploads.go_on),
                 web.head("/gather/v1/files/{name}", uploads.head_file),
+                web.delete("/gather/v1/files/{name}", uploads.delete_file),
                 *storage.routes(),
                 *pages.routes(),
                 *player.routes(),

@@ -25,6 +25,25 @@ class StorageError(Exception):
         self.down = down
 
 
+_STATUS = {
+    400: "does not understand the request",
+    401: "does not know this user and secret",
+    403: "refuses access",
+    404: "has no such place",
+    413: "takes no file of this size",
+    423: "holds the name locked",
+    429: "is busy",
+    503: "is busy",
+    507: "is full",
+}
+
+
+def answered(status: int, detail: str = "") -> str:
+    """What a storage's HTTP status means, for people; `detail` is what it said beside."""
+    said = " ".join(detail.split())[:200]
+    return f"the storage {_STATUS.get(status, 'fails')} ({status}{': ' if said else ''}{said})"
+
+
 class Storage(Protocol):
     """A place for files. `put` is idempotent: the same name with the same content may be put again at any time."""
 
@@ -33,6 +52,13 @@ class Storage(Protocol):
 
         `sha256` (hex) is what the file must have; a file that has changed on disk is refused with `retry` False.
         Raises `StorageError`.
+        """
+        ...
+
+    async def delete(self, file: str) -> None:
+        """Take back the file at an address that `put` gave; none is there is as good. Raises `StorageError`.
+
+        For what nobody has been told of: what a server has confirmed is the server's to delete.
         """
         ...
 

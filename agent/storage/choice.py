@@ -30,6 +30,10 @@ class RefusedStorage:
         """Raises `StorageError`."""
         raise StorageError(f"{name}: {self._why}")
 
+    async def delete(self, file: str) -> None:
+        """Raises `StorageError`."""
+        raise StorageError(f"{file}: {self._why}")
+
     async def close(self) -> None:
         """Nothing is held."""
 

@@ -21,6 +21,8 @@ from agent.files import replace_file
 from agent.storage.base import UPLOAD_NAME, StorageError
 from agent.storage.body import CHUNK, SILENCE_SEC, FileBody, opened
 from agent.storage.fdfs_wire import (
+    INVALID,
+    NO_FILE,
     Command,
     FdfsError,
     Place,
@@ -32,6 +34,7 @@ from agent.storage.fdfs_wire import (
     parse_info,
     parse_name,
     parse_place,
+    parse_server,
     u64,
 )
 from agent.storage.pace import Pace
@@ -46,6 +49,7 @@ ROLLBACK_SEC = 65.0
 CONNECT_SEC = 10.0
 REGENERATE_BYTES_PER_SEC = 20e6
 """The storage reads the whole file again for its checksum: slow disks get their time."""
+_SHORTER = -1  # beside FastDFS's own statuses
 _TRACKER = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\[\]:,/\s]+)(?::(\d{1,5}))?")
 
 
@@ -106,6 +110,19 @@ class FastDfsStorage:
                 raise StorageError(f"{name}: {error}", down=True) from error
             return StoredFile(file=f"/{found}", size=body.size, sha256=sha256)
 
+    async def delete(self, file: str) -> None:
+        """See `base.Storage.delete`."""
+        group, _, name = file.removeprefix("/").partition("/")
+        try:
+            host, port = parse_server(await self._ask_tracker(Command.QUERY_UPDATE, group_field(group) + name_of(name)))
+            async with self._connected(host, port) as line:
+                await line.ask(Command.DELETE, group_field(group) + name_of(name))
+        except (OSError, TimeoutError, EOFError) as error:
+            raise StorageError(f"{file}: {type(error).__name__} {error}".rstrip(), down=True) from error
+        except FdfsError as error:
+            if error.status != NO_FILE:
+                raise StorageError(f"{file}: {error}", down=True) from error
+
     async def close(self) -> None:
         """Nothing is held."""
 
@@ -127,19 +144,22 @@ class FastDfsStorage:
     async def _put_pieces(self, name: str, body: FileBody) -> str:
         note = self._state / f"{name}.json"
         unfinished = await asyncio.to_thread(_read_note, note)
-        if unfinished is None or unfinished.sha256 != body.sha256:
+        if unfinished is not None and unfinished.sha256 != body.sha256:
+            await self._abandon(unfinished, note)
+            unfinished = None
+        if unfinished is None:
             unfinished = await self._begin(body, note)
         await self._reachable(unfinished, note)
         async with self._connected(unfinished.host, unfinished.port) as line:
             try:
                 crc = await self._append_all(line, unfinished, body, note)
             except FdfsError as error:
-                # It is gone, or not what we think: the next try begins anew.
+                if error.status not in (NO_FILE, INVALID, _SHORTER):
+                    raise  # full, busy, forbidden: what is there stays and goes on
                 await asyncio.to_thread(note.unlink, missing_ok=True)
                 raise StorageError(f"{name}: the unfinished upload cannot go on: {error}") from error
             if body.changed:
-                await line.ask(Command.DELETE, group_field(unfinished.group) + name_of(unfinished.name))
-                await asyncio.to_thread(note.unlink, missing_ok=True)
+                await self._abandon(unfinished, note)
                 body.still_the_same()
             limit = self._silence + body.size / REGENERATE_BYTES_PER_SEC
             reply = await line.ask(Command.REGENERATE, name_of(unfinished.name), limit_sec=limit)
@@ -158,6 +178,13 @@ class FastDfsStorage:
             if (place.host, place.port) != (unfinished.host, unfinished.port):
                 await asyncio.to_thread(note.unlink, missing_ok=True)
             raise
+
+    async def _abandon(self, unfinished: _Unfinished, note: Path) -> None:
+        """Delete what came of it, if that can be done."""
+        await asyncio.to_thread(note.unlink, missing_ok=True)
+        with contextlib.suppress(OSError, TimeoutError, EOFError, FdfsError):
+            async with self._connected(unfinished.host, unfinished.port) as line:
+                await line.ask(Command.DELETE, group_field(unfinished.group) + name_of(unfinished.name))
 
     async def _begin(self, body: FileBody, note: Path) -> _Unfinished:
         place = await self._place()
@@ -192,7 +219,9 @@ class FastDfsStorage:
             if size == unfinished.sent:
                 return
             if size < unfinished.sent:
-                raise FdfsError(f"the storage has {size} bytes, {unfinished.sent} were taken")
+                error = FdfsError(f"the storage has {size} bytes, {unfinished.sent} were taken")
+                error.status = _SHORTER
+                raise error
             if asyncio.get_running_loop().time() > give_up:
                 name = unfinished.name.encode()
                 await line.ask(Command.TRUNCATE, u64(len(name)) + u64(unfinished.sent) + name)
@@ -210,17 +239,23 @@ class FastDfsStorage:
     # -- connections
 
     async def _place(self) -> Place:
-        """A storage that takes files, from the first tracker that answers."""
+        """A storage that takes files."""
+        if self._group:
+            return parse_place(await self._ask_tracker(Command.QUERY_GROUP, group_field(self._group)))
+        return parse_place(await self._ask_tracker(Command.QUERY_STORE))
+
+    async def _ask_tracker(self, command: Command, body: bytes = b"") -> bytes:
+        """The reply of the first tracker that gives one."""
         failure: Exception = FdfsError("no tracker is configured")
         for host, port in self._trackers:
             try:
                 async with self._connected(host, port) as line:
-                    if self._group:
-                        return parse_place(await line.ask(Command.QUERY_GROUP, group_field(self._group)))
-                    return parse_place(await line.ask(Command.QUERY_STORE))
+                    return await line.ask(command, body)
             except (OSError, TimeoutError, EOFError, FdfsError) as error:
                 failure = error
-        raise FdfsError(f"no tracker knows a storage: {type(failure).__name__} {failure}")
+        told = FdfsError(f"no tracker knows a storage: {type(failure).__name__} {failure}")
+        told.status = getattr(failure, "status", 0)
+        raise told
 
     @contextlib.asynccontextmanager
     async def _connected(self, host: str, port: int) -> AsyncIterator[_Line]:

@@ -26,21 +26,30 @@ class Command(IntEnum):
     REGENERATE = 38
     REPLY = 100
     QUERY_STORE = 101
+    QUERY_UPDATE = 103
     QUERY_GROUP = 104
 
 
+NO_FILE, INVALID = 2, 22
+"""Statuses: Linux's ENOENT and EINVAL."""
+
+
 class FdfsError(Exception):
-    """The tracker or storage said no, or nothing that can be understood."""
+    """The tracker or storage said no (`status`, 0 otherwise), or nothing that can be understood."""
+
+    status = 0
 
     @classmethod
     def of(cls, command: Command, status: int) -> FdfsError:
         """What a status other than 0 means: a number of Linux."""
         known = {
-            2: "no such file or group, or no storage is active",
-            22: "an argument that it does not take",
+            NO_FILE: "no such file or group, or no storage is active",
+            INVALID: "an argument that it does not take",
             28: "every storage is below its reserved space",
         }
-        return cls(f"{command.name.lower()}: {known.get(status) or os.strerror(status)} ({status})")
+        error = cls(f"{command.name.lower()}: {known.get(status) or os.strerror(status)} ({status})")
+        error.status = status
+        return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,12 @@ def parse_place(body: bytes) -> Place:
     if not host or not 0 < port < 65536:
         raise FdfsError("the tracker names no storage")
     return Place(_text(body[:GROUP]), host, port, body[-1])
+
+
+def parse_server(body: bytes) -> tuple[str, int]:
+    """Reply to 102 and 103: group 16, address 15 or 45 (or any other length), port 8."""
+    place = parse_place(body + b"\0")
+    return place.host, place.port
 
 
 def parse_name(body: bytes) -> tuple[str, str]:

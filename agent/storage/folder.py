@@ -38,11 +38,23 @@ class FolderStorage:
                 raise StorageError(f"{path} has changed since it was recorded", retry=False)
             temporary.replace(target)
             sync_directory(self._root)
+            if target.stat().st_size != size:  # a share that is full or gone may say so by this alone
+                raise StorageError(f"{name}: what the storage holds is not what was sent")
         except OSError as error:
             raise StorageError(f"{name}: {error}", retry=not isinstance(error, FileNotFoundError)) from error
         finally:
             temporary.unlink(missing_ok=True)
         return StoredFile(file=f"/{name}", size=size, sha256=digest)
+
+    async def delete(self, file: str) -> None:
+        """See `base.Storage.delete`."""
+        name = file.removeprefix("/")
+        if UPLOAD_NAME.fullmatch(name) is None:
+            raise StorageError(f"{name!r} is not a name that is stored", retry=False)
+        try:
+            await asyncio.to_thread((self._root / name).unlink, missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"{name}: {error}") from error
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -16,7 +16,7 @@ import aiohttp
 from pydantic import ValidationError
 
 from agent.link.failure import rest_wanted
-from agent.storage.base import StorageError
+from agent.storage.base import StorageError, answered
 from agent.storage.body import SILENCE_SEC, FileBody, opened
 from agent.storage.pace import Pace
 from agent.wire.models import StoredFile
@@ -121,15 +121,31 @@ class HttpStorage:
             body.still_the_same()
             raise _unreachable(name, error) from error
 
+    async def delete(self, file: str) -> None:
+        """See `base.Storage.delete`. A file that the server has a record of is refused."""
+        name = file.rpartition("/")[2]
+        headers = {"Authorization": f"Bearer {self._token()}"}
+        try:
+            async with (
+                asyncio.timeout(self._silence),
+                self._session.delete(f"{self._url}/{name}", headers=headers, allow_redirects=False) as answer,
+            ):
+                status = answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unreachable(name, error) from error
+        if status not in (HTTPStatus.OK, HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND):
+            raise StorageError(f"{name}: {answered(status)}")
+
     async def close(self) -> None:
         """The session belongs to the daemon."""
 
 
-async def bounded(answer: aiohttp.ClientResponse, body: FileBody, most: int = MAX_ANSWER) -> bytes:
+async def bounded(answer: aiohttp.ClientResponse, body: FileBody | None, most: int = MAX_ANSWER) -> bytes:
     """An answer's content; more than `most` bytes are an error of the connection."""
     content = bytearray()
     async for piece in answer.content.iter_chunked(most):
-        body.alive()
+        if body is not None:
+            body.alive()
         content += piece
         if len(content) > most:
             raise aiohttp.ClientPayloadError(f"an answer of more than {most >> 10} KiB")
@@ -148,7 +164,7 @@ def _stored(name: str, body: FileBody, answer: _Answer) -> StoredFile:
     body.still_the_same()
     if answer.status != HTTPStatus.OK:
         raise StorageError(
-            f"{name}: the storage answers {answer.status} {answer.content[:200].decode(errors='replace')}",
+            f"{name}: {answered(answer.status, answer.content[:200].decode(errors='replace'))}",
             retry=answer.status not in (HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST),
             rest_sec=answer.rest_sec,
             down=answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.rest_sec > 0,

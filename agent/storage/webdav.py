@@ -6,6 +6,7 @@ it is whole: nobody sees half a file.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from http import HTTPStatus
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from agent.link.failure import rest_wanted
-from agent.storage.base import UPLOAD_NAME, StorageError
+from agent.storage.base import UPLOAD_NAME, StorageError, answered
 from agent.storage.body import CHUNK, SILENCE_SEC, FileBody, opened
 from agent.storage.http import bounded
 from agent.storage.pace import Pace
@@ -58,6 +59,17 @@ class DavStorage:
                 body.still_the_same()
                 raise StorageError(f"{name}: {type(error).__name__} {error}".rstrip(), down=True) from error
             return stored.model_copy(update={"size": body.size})
+
+    async def delete(self, file: str) -> None:
+        """See `base.Storage.delete`."""
+        name = file.rpartition("/")[2]
+        try:
+            async with asyncio.timeout(self._silence), self._request("DELETE", f"{self._url}/{name}", {}) as answer:
+                status = answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise StorageError(f"{name}: {type(error).__name__} {error}".rstrip(), down=True) from error
+        if status != HTTPStatus.NOT_FOUND:
+            self._good(name, "DELETE", status, 0.0)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -129,4 +141,4 @@ class DavStorage:
     @staticmethod
     def _good(name: str, method: str, status: int, rest_sec: float) -> None:
         if status not in _WRITTEN:
-            raise StorageError(f"{name}: the storage answers {status} to {method}", rest_sec=rest_sec, down=True)
+            raise StorageError(f"{name}: {answered(status, method)}", rest_sec=rest_sec, down=True)

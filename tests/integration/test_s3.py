@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import random
-import subprocess
-import sys
-import time
-import urllib.parse
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -22,90 +14,27 @@ from agent.clock import SystemClock
 from agent.storage.base import StorageError
 from agent.storage.pace import Pace
 from agent.storage.s3 import S3Storage
-from agent.storage.sigv4 import EMPTY, Credentials, signed_headers
-from tests.faults.school import until
-from tests.servers.ports import free_port
+from agent.storage.sigv4 import Credentials
 from tests.servers.proxy import CLEAN, Line, Proxy, target_of
+from tests.servers.s3_moto import BUCKET, S3Server, s3_server
 
 pytestmark = pytest.mark.integration
 
 NAME = "0123456789abcdef0123456789abcdef_7_1800000000_5_11_1_60.mp4"
 PART = 5 << 20
-BUCKET = "recordings"
-_POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
-
-
-@dataclass(frozen=True)
-class Server:
-    """An S3 server with one bucket, and who may use it."""
-
-    url: str
-    who: Credentials
-
-    def ask(self, method: str, path: str, query: dict[str, str] | None = None) -> bytes:
-        host = self.url.removeprefix("http://")
-        headers = signed_headers(
-            method, path, query or {}, {"Host": host}, payload_sha256=EMPTY, who=self.who, now=time.time()
-        )
-        url = f"{self.url}{urllib.parse.quote(path)}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        request = urllib.request.Request(url, method=method, headers=headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return bytes(answer.read())
-
-
-def iam(url: str, **params: str) -> str:
-    """A call of the server's IAM, while it lets everybody in."""
-    headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/iam/aws4_request"}
-    data = urllib.parse.urlencode({"Version": "2010-05-08", **params}).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10) as answer:
-        return str(answer.read().decode())
-
-
-def between(text: str, tag: str) -> str:
-    return text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    port = free_port()
-    log = tmp_path_factory.mktemp("s3") / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)],
-            stdout=out,
-            stderr=out,
-            env={"PATH": os.defpath, "HOME": str(log.parent)},
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-
-        def ready() -> bool:
-            assert process.poll() is None, log.read_text()
-            try:
-                urllib.request.urlopen(f"{url}/moto-api/", timeout=1).close()
-            except OSError:
-                return False
-            return True
-
-        until("the S3 server", ready)
-        iam(url, Action="CreateUser", UserName="agent")
-        iam(url, Action="PutUserPolicy", UserName="agent", PolicyName="all", PolicyDocument=json.dumps(_POLICY))
-        key = iam(url, Action="CreateAccessKey", UserName="agent")
-        found = Server(url, Credentials(between(key, "AccessKeyId"), between(key, "SecretAccessKey")))
-        reset = urllib.request.Request(f"{url}/moto-api/reset-auth", b"0", {"Content-Type": "text/plain"})
-        urllib.request.urlopen(reset, timeout=10).close()
-        found.ask("PUT", f"/{BUCKET}")
-        yield found
-    finally:
-        process.kill()
-        process.wait()
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 Make = Callable[..., S3Storage]
 
 
 @pytest.fixture
-async def storage(server: Server) -> AsyncIterator[Make]:
+async def storage(server: S3Server) -> AsyncIterator[Make]:
     made: list[S3Storage] = []
 
     def make(url: str = server.url, who: Credentials = server.who, bucket: str = BUCKET) -> S3Storage:
@@ -135,7 +64,7 @@ def make(folder: Path, size: int, name: str = NAME) -> tuple[Path, str]:
 
 
 @pytest.mark.parametrize("size", [0, 1000, PART, PART + 1, 3 * PART + 77])
-async def test_a_file_arrives_whole_and_once(tmp_path: Path, server: Server, storage: Make, size: int) -> None:
+async def test_a_file_arrives_whole_and_once(tmp_path: Path, server: S3Server, storage: Make, size: int) -> None:
     path, sha256 = make(tmp_path, size, f"{size:032x}_7_1800000000_5_11_1_60.mp4")
     found = await storage().put(path, path.name, sha256)
     assert found.file == f"/{BUCKET}/school/录像/{path.name}"
@@ -145,7 +74,7 @@ async def test_a_file_arrives_whole_and_once(tmp_path: Path, server: Server, sto
 
 
 async def test_a_large_file_goes_on_part_by_part_over_a_line_that_breaks(
-    tmp_path: Path, server: Server, storage: Make
+    tmp_path: Path, server: S3Server, storage: Make
 ) -> None:
     path, sha256 = make(tmp_path, 6 * PART, "f" * 32 + "_7_1800000000_5_11_1_60.mp4")
     random_ = random.Random(5)
@@ -166,7 +95,7 @@ async def test_a_large_file_goes_on_part_by_part_over_a_line_that_breaks(
     assert proxy.up < 2.5 * path.stat().st_size
 
 
-async def test_a_damaged_line_is_noticed_by_the_server(tmp_path: Path, server: Server, storage: Make) -> None:
+async def test_a_damaged_line_is_noticed_by_the_server(tmp_path: Path, server: S3Server, storage: Make) -> None:
     path, sha256 = make(tmp_path, 100_000, "e" * 32 + "_7_1800000000_5_11_1_60.mp4")
     proxy = Proxy(target_of(server.url), lambda _: Line(flip_up=60_000))
     async with proxy.serve():
@@ -176,7 +105,7 @@ async def test_a_damaged_line_is_noticed_by_the_server(tmp_path: Path, server: S
 
 
 async def test_a_wrong_key_a_wrong_secret_and_no_bucket_are_told_apart(
-    tmp_path: Path, server: Server, storage: Make
+    tmp_path: Path, server: S3Server, storage: Make
 ) -> None:
     path, sha256 = make(tmp_path, 1000)
     for who, bucket, word in (
@@ -190,7 +119,7 @@ async def test_a_wrong_key_a_wrong_secret_and_no_bucket_are_told_apart(
         assert "wrong" not in str(caught.value)
 
 
-async def test_a_file_that_has_changed_is_not_kept(tmp_path: Path, server: Server, storage: Make) -> None:
+async def test_a_file_that_has_changed_is_not_kept(tmp_path: Path, server: S3Server, storage: Make) -> None:
     path, _ = make(tmp_path, 2 * PART + 5, "d" * 32 + "_7_1800000000_5_11_1_60.mp4")
     with pytest.raises(StorageError, match="has changed") as caught:
         await storage().put(path, path.name, hashlib.sha256(b"other").hexdigest())

@@ -5,11 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import shutil
-import socket
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -19,77 +15,31 @@ from agent.clock import SystemClock
 from agent.storage.base import StorageError
 from agent.storage.pace import Pace
 from agent.storage.webdav import DavStorage
-from tests.faults.school import until
-from tests.servers.ports import free_port
+from tests.servers.dav_nginx import PASSWORD, USER, DavServer, dav_server
 from tests.servers.proxy import CLEAN, Line, Proxy
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed (make servers)"),
-]
+pytestmark = pytest.mark.integration
 
 NAME = "0123456789abcdef0123456789abcdef_7_1800000000_5_11_1_60.mp4"
-CONF = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
-{user}
-events {{ worker_connections 64; }}
-http {{
-    access_log off; client_max_body_size 0;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-    uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-    server {{
-        listen 127.0.0.1:{port};
-        root {folder}/root;
-        location /dav/ {{
-            auth_basic "school"; auth_basic_user_file {folder}/users;
-            dav_methods PUT DELETE MKCOL COPY MOVE;
-        }}
-    }}
-}}
-"""
-
-
-@dataclass(frozen=True)
-class Dav:
-    """The server's port and the folder it serves."""
-
-    port: int
-    root: Path
 
 
 @pytest.fixture(scope="module")
-def dav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dav]:
-    folder, port = tmp_path_factory.mktemp("dav"), free_port()
-    (folder / "root/dav").mkdir(parents=True)
-    (folder / "users").write_text("agent:{PLAIN}s3cret 密\n", encoding="utf-8")
-    user = "user root;" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(CONF.format(folder=folder, port=port, user=user))
-    process = subprocess.Popen(["nginx", "-c", folder / "nginx.conf", "-p", folder], stderr=subprocess.DEVNULL)
-
-    def listens() -> bool:
-        assert process.poll() is None, (folder / "error.log").read_text()
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    try:
-        until("nginx", listens)
-        yield Dav(port, folder / "root")
-    finally:
-        process.terminate()
-        process.wait(20)
+def dav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DavServer]:
+    with dav_server(tmp_path_factory.mktemp("dav")) as dav:
+        yield dav
 
 
 Make = Callable[..., DavStorage]
 
 
 @pytest.fixture
-async def storage(dav: Dav) -> AsyncIterator[Make]:
+async def storage(dav: DavServer) -> AsyncIterator[Make]:
     made: list[DavStorage] = []
 
-    def make(folder: str = "dav/a/b", port: int = dav.port, password: str = "s3cret 密") -> DavStorage:
+    def make(folder: str = "dav/a/b", port: int = dav.port, password: str = PASSWORD) -> DavStorage:
         url = f"http://127.0.0.1:{port}/{folder}"
         session, pace = aiohttp.ClientSession(), Pace(0, SystemClock())
-        made.append(DavStorage(session, url, pace, user="agent", password=password, silence_sec=20.0))
+        made.append(DavStorage(session, url, pace, user=USER, password=password, silence_sec=20.0))
         return made[-1]
 
     yield make
@@ -103,7 +53,7 @@ def make(folder: Path, size: int, name: str = NAME) -> tuple[Path, str]:
     return path, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-async def test_folders_are_made_and_files_arrive_whole(tmp_path: Path, dav: Dav, storage: Make) -> None:
+async def test_folders_are_made_and_files_arrive_whole(tmp_path: Path, dav: DavServer, storage: Make) -> None:
     for size in (1, 3_000_000):
         path, sha256 = make(tmp_path, size, f"{size:032x}_7_1800000000_5_11_1_60.mp4")
         found = await storage().put(path, path.name, sha256)
@@ -113,7 +63,7 @@ async def test_folders_are_made_and_files_arrive_whole(tmp_path: Path, dav: Dav,
     assert len(list((dav.root / "dav/a/b").iterdir())) == 2, "nothing half-written stands beside"
 
 
-async def test_a_picture_is_replaced(tmp_path: Path, dav: Dav, storage: Make) -> None:
+async def test_a_picture_is_replaced(tmp_path: Path, dav: DavServer, storage: Make) -> None:
     for size in (500, 500, 700):
         path = tmp_path / "live_7.jpg"
         path.write_bytes(os.urandom(size))
@@ -122,7 +72,9 @@ async def test_a_picture_is_replaced(tmp_path: Path, dav: Dav, storage: Make) ->
 
 
 @pytest.mark.parametrize("line", [Line(cut_up=1_000_000), Line(flip_up=1_000_000), Line(half_up=1_000_000)])
-async def test_a_bad_line_leaves_nothing_under_the_name(tmp_path: Path, dav: Dav, storage: Make, line: Line) -> None:
+async def test_a_bad_line_leaves_nothing_under_the_name(
+    tmp_path: Path, dav: DavServer, storage: Make, line: Line
+) -> None:
     path, sha256 = make(tmp_path, 2_000_000, hashlib.md5(repr(line).encode()).hexdigest() + "_7_1_5_11_1_60.mp4")
     proxy = Proxy(("127.0.0.1", dav.port), lambda _: line)
     async with proxy.serve():
@@ -135,7 +87,7 @@ async def test_a_bad_line_leaves_nothing_under_the_name(tmp_path: Path, dav: Dav
     assert (dav.root / "dav" / path.name).read_bytes() == path.read_bytes()
 
 
-async def test_a_wrong_password_and_a_changed_file(tmp_path: Path, dav: Dav, storage: Make) -> None:
+async def test_a_wrong_password_and_a_changed_file(tmp_path: Path, dav: DavServer, storage: Make) -> None:
     path, sha256 = make(tmp_path, 1000)
     with pytest.raises(StorageError, match="401") as caught:
         await storage("dav", password="wrong").put(path, NAME, sha256)

@@ -16,9 +16,14 @@ import struct
 import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 GROUP = b"group1"
-NO_FILE, INVALID, NO_SPACE = 2, 22, 28
+NOT_PERMITTED, NO_FILE, INVALID, NO_SPACE = 1, 2, 22, 28
+
+Fault = Literal["", "full", "refused", "lies about size", "holds other bytes", "holds nothing"]
+"""`full`: every storage below its reserved space (told by the tracker, as measured). `refused`: by the storage.
+`holds nothing`: a name is given, and no file stands behind it."""
 
 
 class _Refused(Exception):
@@ -43,7 +48,7 @@ class FastDfs:
     storage_port: int = 0
     advertised: int = 0
     active: bool = True
-    corrupt: bool = False
+    fault: Fault = ""
     files: dict[str, _File] = field(default_factory=dict)
     asked: list[int] = field(default_factory=list)
     _number: itertools.count[int] = field(default_factory=itertools.count)
@@ -69,12 +74,15 @@ class FastDfs:
                 raise _Refused(INVALID)
             if command == 104 and body.rstrip(b"\0") != GROUP:
                 raise _Refused(NO_FILE)
-            if command not in (101, 104):
+            if command not in (101, 103, 104):
                 raise _Refused(INVALID)
             if not self.active:
                 raise _Refused(NO_FILE)
+            if command != 103 and self.fault == "full":
+                raise _Refused(NO_SPACE)
             host = b"127.0.0.1".ljust(self.address_width, b"\0")
-            return GROUP.ljust(16, b"\0") + host + struct.pack(">qB", self.advertised or self.storage_port, 0)
+            port = struct.pack(">q", self.advertised or self.storage_port)
+            return GROUP.ljust(16, b"\0") + host + port + (b"" if command == 103 else b"\0")
 
         await self._serve(reader, writer, answer)
 
@@ -123,11 +131,14 @@ class FastDfs:
         if size != length - 15:
             raise _Refused(INVALID)
         content = bytearray(await reader.readexactly(size))  # broken off: nothing is kept
-        if self.corrupt and content:
+        if self.fault == "refused":
+            raise _Refused(NOT_PERMITTED)
+        if self.fault == "holds other bytes" and content:
             content[0] ^= 1
         name = self._name(bytes(content), extension.rstrip(b"\0").decode())
         assert len(name) == 44
-        self.files[name] = _File(content, appender)
+        if self.fault != "holds nothing" or appender:
+            self.files[name] = _File(content, appender)
         return GROUP.ljust(16, b"\0") + name.encode()
 
     async def _append(self, reader: asyncio.StreamReader, length: int) -> bytes:
@@ -146,7 +157,7 @@ class FastDfs:
                 await asyncio.sleep(self.rollback_sec)
             del file.content[before:]
             raise
-        if self.corrupt:
+        if self.fault == "holds other bytes":
             file.content[-1] ^= 1
         return b""
 
@@ -165,7 +176,8 @@ class FastDfs:
         file = self._find(body[16:])
         # An appender's CRC is that of the empty file which it began as; only a regenerated one is right.
         crc = 0 if file.appender else zlib.crc32(file.content)
-        return struct.pack(">qqq", len(file.content), 1_800_000_000, crc) + b"127.0.0.1".ljust(16, b"\0")
+        size = len(file.content) - (self.fault == "lies about size" and not file.appender)
+        return struct.pack(">qqq", size, 1_800_000_000, crc) + b"127.0.0.1".ljust(16, b"\0")
 
     def _truncate(self, body: bytes) -> bytes:
         name_length, size = struct.unpack(">qq", body[:16])
@@ -181,5 +193,6 @@ class FastDfs:
             raise _Refused(INVALID)
         del self.files[body.decode()]
         name = self._name(bytes(file.content), body.decode().rpartition(".")[2])
-        self.files[name] = _File(file.content, appender=False)
+        if self.fault != "holds nothing":
+            self.files[name] = _File(file.content, appender=False)
         return GROUP.ljust(16, b"\0") + name.encode()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.servers.ports import await_port, free_port
+
 _MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
-_START_SEC = 15.0
+_STOP_SEC = 15.0
 _CONFIG = """
 load_module {module};
 daemon off;
@@ -57,28 +57,10 @@ def rtmp_server(folder: Path) -> Iterator[RtmpServer]:
     port = free_port()
     config = folder / "nginx.conf"
     config.write_text(_CONFIG.format(module=_MODULE, folder=folder, port=port))
-    process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(config)], stderr=subprocess.PIPE)
+    process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(config)], stderr=subprocess.DEVNULL)
     try:
-        _await_port(port, process)
+        await_port(port, process, folder / "error.log")
         yield RtmpServer(port, folder)
     finally:
         process.terminate()
-        process.communicate(timeout=_START_SEC)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SEC
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise AssertionError(f"nginx ended: {process.communicate()[1].decode()[-500:]}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    raise AssertionError("nginx does not listen")
+        process.wait(_STOP_SEC)

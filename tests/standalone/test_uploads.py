@@ -19,7 +19,7 @@ from agent.standalone.gather import uploads
 from agent.standalone.gather.files import parse_name
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
-from tests.standalone.helpers import JPEG, Api, ScriptedAgent, stem, until
+from tests.standalone.helpers import JPEG, Api, ScriptedAgent, record, stem, until
 from tests.standalone.test_api_cameras import add
 
 DATA = os.urandom(3_000_000)
@@ -202,6 +202,31 @@ async def test_files_of_other_agents_are_theirs(api: Api, agent: ScriptedAgent, 
     assert (await agent.put(gone, b"of a channel that is gone"))[0] == 200
     assert (await other.put(gone, b"of a channel that is gone"))[0] == 409
     assert (folder / "recordings" / "2026-11-24" / (stem(mine) + ".mp4")).read_bytes() == b"mine"
+
+
+async def test_only_what_no_record_refers_to_is_taken_back(agent: ScriptedAgent, folder: Path) -> None:
+    known, unknown = stem(), stem(inx=2)
+    for name in (known, unknown):
+        _, stored = await agent.put(name + ".mp4", DATA)
+        if name == known:
+            assert (await agent.post("records", record(name, stored)))[0] == 200
+
+    async def delete(name: str, auth: dict[str, str]) -> int:
+        async with agent.http.delete(f"{agent.server.url}/gather/v1/files/{name}", headers=auth) as answer:
+            return answer.status
+
+    other = ScriptedAgent(agent.server, agent.http, uid="agent-2", mac="00-11-22-33-44-66")
+    await other.register()
+    assert await delete(unknown + ".mp4", {}) == 401
+    assert await delete("live_1.jpg", agent.auth) == 405
+    assert await delete(known + ".mp4", agent.auth) == 409
+    assert await delete(unknown + ".mp4", other.auth) == 200, "nothing of its own is there"
+    await agent.server._services.sweeper.idle()
+    assert len(stored_files(folder)) == 2
+    for _ in range(2):
+        assert await delete(unknown + ".mp4", agent.auth) == 200
+    await agent.server._services.sweeper.idle()
+    assert stored_files(folder) == [f"recordings/2026-11-24/{known}.mp4"]
 
 
 async def test_tokens_are_needed(agent: ScriptedAgent) -> None:

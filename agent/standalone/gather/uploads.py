@@ -1,4 +1,4 @@
-"""`PUT` and `HEAD /gather/v1/files/{name}`: files come in whole, verified and durable, or not at all."""
+"""`PUT`, `PATCH`, `HEAD`, `DELETE /gather/v1/files/{name}`: files come in whole, verified, durable, or not at all."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aiohttp import ClientPayloadError, web
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.standalone.gather.files import (
@@ -26,10 +27,10 @@ from agent.standalone.gather.files import (
 )
 from agent.standalone.gather.http import Caller, Refused, answer, caller
 from agent.standalone.services import SERVICES
-from agent.standalone.store.schema import Camera
+from agent.standalone.store.schema import Camera, Record
 from agent.standalone.store.schema import StoredFile as StoredRow
-from agent.standalone.store.trash import keep_after_all
-from agent.wire.models import StoredFile
+from agent.standalone.store.trash import keep_after_all, throw_away
+from agent.wire.models import Reply, StoredFile
 
 CHUNK = 1 << 20
 KEPT_FROM = 4 << 20
@@ -121,6 +122,25 @@ async def head_file(request: web.Request) -> web.Response:
     checksum = base64.b64encode(bytes.fromhex(place.sha256)).decode()
     headers = {"Content-Length": str(place.size), "Repr-Digest": f"sha-256=:{checksum}:"}
     return web.Response(headers=headers, content_type="application/octet-stream")
+
+
+async def delete_file(request: web.Request) -> web.Response:
+    """Take back what the agent itself has stored and no record refers to; none is there is as good."""
+    services = request.app[SERVICES]
+    who = await caller(request)
+    name = _name(request)
+    if name.live:
+        raise Refused(405, "a channel's picture is replaced, not deleted")
+    await services.database.run(_take_back, who, name)
+    services.sweeper.wake()
+    return answer(Reply())
+
+
+def _take_back(session: Session, who: Caller, name: FileName) -> None:
+    stem = name.text.rpartition(".")[0]
+    if session.scalar(select(Record.record_id).where(Record.file_src == stem)) is not None:
+        raise Refused(409, "this file belongs to a record; the server deletes it with that (del_record)")
+    throw_away(session, (StoredRow.name == name.text) & (StoredRow.gather_id == who.gather_id))
 
 
 def _name(request: web.Request) -> FileName:

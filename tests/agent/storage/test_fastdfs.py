@@ -98,11 +98,11 @@ async def test_what_is_never_rolled_back_is_cut_off(tmp_path: Path, server: Fast
 @pytest.mark.parametrize("size", [1000, APPENDED_FROM])
 async def test_what_arrives_damaged_is_deleted_and_sent_again(tmp_path: Path, server: FastDfs, size: int) -> None:
     path, sha256 = make(tmp_path, size)
-    server.corrupt = True
+    server.fault = "holds other bytes"
     with pytest.raises(StorageError, match="not what was sent"):
         await storage(server, tmp_path).put(path, NAME, sha256)
     assert server.files == {}
-    server.corrupt = False
+    server.fault = ""
     await storage(server, tmp_path).put(path, NAME, sha256)
     assert len(server.files) == 1
 
