@@ -26,11 +26,10 @@ _PAGE_LINES = 18
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where this server is found. `credential` is empty when it is not the first run: it was shown then."""
+    """Where this server is found. `to_do` says how its console gets an owner; empty where it has one."""
 
     console_url: str
-    credential: str
-    secrets_folder: Path
+    to_do: str = ""
     log_file: Path | None = None
 
 
@@ -75,8 +74,7 @@ class Lines:
     def open(self, place: Place) -> None:
         """Say where the server is."""
         words = self.board.say
-        self.say(f"{words('console')}: {place.console_url}")
-        self.say(f"{words('credential')}: {credential_text(place, words)}")
+        self.say(f"{words('console')}: {where(place)}")
         if place.log_file is not None:
             self.say(f"{words('log')}: {place.log_file}")
 
@@ -151,7 +149,8 @@ class LivePage:
         grid = Table.grid(padding=(0, 2))
         if self._place is not None:
             grid.add_row(say("console"), Text(self._place.console_url, style="bold cyan"))
-            grid.add_row(say("credential"), Text(credential_text(self._place, say)))
+            if self._place.to_do:
+                grid.add_row("", Text(self._place.to_do))
             if self._place.log_file is not None:
                 grid.add_row(say("log"), Text(str(self._place.log_file), style="dim"))
         if view is not None:
@@ -160,10 +159,9 @@ class LivePage:
         return grid
 
 
-def credential_text(place: Place, say: Words) -> str:
-    """The credential at the first run; afterwards where it is kept."""
-    kept = say("keep_credential", folder=place.secrets_folder)
-    return f"{place.credential}  ({kept})" if place.credential else kept
+def where(place: Place) -> str:
+    """The console's address, and what to do there first."""
+    return f"{place.console_url}  ({place.to_do})" if place.to_do else place.console_url
 
 
 def channels_table(view: DaemonView, say: Words, *, ended: bool = False) -> Table:

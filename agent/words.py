@@ -11,8 +11,18 @@ Language = Literal["en", "zh"]
 _WORDS: dict[str, tuple[str, str]] = {
     # the live display
     "console": ("Console", "控制台"),
-    "credential": ("Credential", "管理凭证"),
-    "keep_credential": ("sign in with it; kept in {folder}", "登录时使用；保存在 {folder}"),
+    "set_up_here": (
+        "open it in a browser on this machine and choose your password",
+        "请在本机浏览器中打开并设置密码",
+    ),
+    "set_up_anywhere": (
+        "open it and choose your password; from another machine with the set-up code {code}",
+        "请打开并设置密码；从其他电脑打开时需要初始化码 {code}",
+    ),
+    "plain_http": (
+        "Warning: passwords and pictures travel unencrypted to {host}. Put it behind TLS (docs/operations.md).",
+        "警告：通过 {host} 访问时，密码和画面未加密传输。请使用 TLS（见 docs/operations.md）。",
+    ),
     "log": ("Log", "日志"),
     "server": ("Server", "服务器"),
     "channel": ("Channel", "通道"),
@@ -163,7 +173,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "仅在本机：{left} 个，位于 {folder}，下次启动时上传。",
     ),
     "serving": ("The server listens on {url}", "服务器地址 {url}"),
-    "enrol_key": ("Key for new recorders", "采集端注册密钥"),
+    "kept_secrets": (
+        "API credential and enrol key: in the console, and in {file}",
+        "接口凭证和采集端接入密钥：见控制台，或文件 {file}",
+    ),
     "port_taken": ("Port {port} is taken, another one is used.", "端口 {port} 已被占用，改用其他端口。"),
     # status
     "not_running": (

@@ -30,14 +30,27 @@ async def _main(config: Config, say: Words) -> None:
     try:
         print(say("serving", url=server.console_url), flush=True)  # noqa: T201
         if server.first_run:
-            print(f"{say('credential')}: {server.credential}", flush=True)  # noqa: T201
-            print(f"{say('enrol_key')}: {server.enrol_key}", flush=True)  # noqa: T201
+            print(say("kept_secrets", file=config.standalone.folder / "secrets.json"), flush=True)  # noqa: T201
+        for sentence in filter(None, (to_do(server, say), unprotected(server, say))):
+            print(sentence, flush=True)  # noqa: T201
         notifier.ready()
         with stop_by_signal() as stop:
             await stop.wait()
         notifier.stopping()
     finally:
         await server.stop()
+
+
+def to_do(server: EmbeddedServer, say: Words) -> str:
+    """How the console gets an owner; empty where it has one."""
+    if not server.set_up_code:
+        return ""
+    return say("set_up_here") if server.is_local else say("set_up_anywhere", code=server.set_up_code)
+
+
+def unprotected(server: EmbeddedServer, say: Words) -> str:
+    """A warning where passwords cross a network in plain text; empty where they do not."""
+    return "" if server.is_local or server.is_behind_tls else say("plain_http", host=server.console_url)
 
 
 def settings(config: Config) -> ServerSettings:

@@ -23,7 +23,7 @@ from agent.cli.common import loaded, single_instance, stop_by_signal, words
 from agent.cli.exits import Exit, Stop
 from agent.cli.reload import Reloader
 from agent.cli.run import tell_systemd
-from agent.cli.serve import settings, started
+from agent.cli.serve import settings, started, to_do, unprotected
 from agent.config import Config, LoadedConfig, secrets_of
 from agent.daemon import Daemon
 from agent.display import Display, Place, make_display
@@ -87,9 +87,10 @@ async def _main(args: argparse.Namespace, config: Config, wish: _Wish, display: 
             own = _pointed_at(server)
             pointed = loaded(args, own).config
             daemon = Daemon(pointed, on_happening=display.take, drain_sec=DRAIN_SEC)
-            credential = server.credential if server.first_run else ""
             folder, log_file = short(config.standalone.folder), wish.log_file and short(wish.log_file)
-            display.open(Place(server.console_url, credential, folder, log_file))
+            display.open(Place(server.console_url, to_do(server, display.board.say), log_file))
+            if warning := unprotected(server, display.board.say):
+                display.say(warning)
             notifier = Notifier()
             reloader = Reloader(daemon, notifier, lambda: loaded(args, own), lambda found: _set_up_logs(found, wish))
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)

@@ -18,7 +18,7 @@ from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSaf
 from agent.standalone.settings import SettingsError
 
 TOKEN_SECONDS = 7200
-SESSION_SECONDS = 12 * 3600
+ADMISSION_SECONDS = 12 * 3600
 _CREDENTIAL = re.compile(r"[0-9a-f]{32}")
 
 
@@ -53,8 +53,8 @@ class _Signer(TimestampSigner):
 class Keys:
     """The administrator's credential, the enrol key, and what is signed with the server's own key.
 
-    `credential` is the `unionid` of API v1 and opens the console; `enrol_key` lets a new agent register.  Replacing
-    the credential begins a new generation: tokens and sessions of the one before end at once.
+    `credential` is the `unionid` of API v1; `enrol_key` lets a new agent register.  Replacing the credential begins a
+    new generation: tokens and admissions of the one before end at once.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
@@ -88,7 +88,7 @@ class Keys:
         return digest(given) in self._secrets.former
 
     def replace_credential(self) -> str:
-        """Make a new credential; tokens and sessions of the old one end at once."""
+        """Make a new credential; tokens and admissions of the old one end at once."""
         old = self._secrets
         self._secrets = replace(
             old,
@@ -107,14 +107,6 @@ class Keys:
         """Raise `TokenExpired` or `TokenInvalid` unless the token opens API v1 now."""
         self._check("api-v1", token, TOKEN_SECONDS)
 
-    def session(self) -> str:
-        """The value of a console session's cookie; its random part is the session's own."""
-        return self._timed("console").dumps([self._secrets.generation, secrets.token_hex(8)])
-
-    def check_session(self, cookie: str) -> None:
-        """Raise `TokenExpired` or `TokenInvalid` unless the cookie opens the console now."""
-        self._check("console", cookie, SESSION_SECONDS)
-
     def form_token(self, session: str) -> str:
         """What a form of this session must carry, so that no other site can send it."""
         return hmac.new(self._secrets.signing_key.encode(), b"form:" + session.encode(), hashlib.sha256).hexdigest()
@@ -132,13 +124,13 @@ class Keys:
         return value if isinstance(value, int) else None
 
     def admission(self, purpose: str, value: int) -> str:
-        """A ticket that is good for `SESSION_SECONDS`, and not longer than the credential."""
+        """A ticket that is good for `ADMISSION_SECONDS`, and not longer than the credential."""
         return self._timed(f"admission-{purpose}").dumps([self._secrets.generation, value])
 
     def admitted(self, purpose: str, text: str) -> int | None:
         """The number of an admission; None when it is not, or no longer, good."""
         try:
-            self._check(f"admission-{purpose}", text, SESSION_SECONDS)
+            self._check(f"admission-{purpose}", text, ADMISSION_SECONDS)
             value = self._timed(f"admission-{purpose}").loads(text)[1]
         except (TokenExpired, TokenInvalid):
             return None

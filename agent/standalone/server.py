@@ -11,8 +11,9 @@ from aiohttp import web
 
 from agent.standalone import storage
 from agent.standalone.api.dispatch import PREFIX, api_v1
-from agent.standalone.console import pages
-from agent.standalone.console.access import Attempts
+from agent.standalone.console import accounts, routes
+from agent.standalone.console.door import DOOR
+from agent.standalone.console.pages import PAGES
 from agent.standalone.gather import register, relay, reports, uploads
 from agent.standalone.gather.files import FileStore
 from agent.standalone.gather.http import refusals
@@ -43,6 +44,7 @@ class EmbeddedServer:
         self._services = Services(settings, zone, clock, keys, database, Hub(database), files, sweeper)
         self._runner: web.AppRunner | None = None
         self._sweeping: asyncio.Task[None] | None = None
+        self._set_up_code = ""
 
     @property
     def url(self) -> str:
@@ -56,7 +58,7 @@ class EmbeddedServer:
 
     @property
     def credential(self) -> str:
-        """The administrator's credential: the `unionid` of API v1, and what opens the console."""
+        """The administrator's credential: the `unionid` of API v1."""
         return self._services.keys.credential
 
     @property
@@ -68,6 +70,21 @@ class EmbeddedServer:
     def first_run(self) -> bool:
         """Whether this run made the secrets."""
         return self._services.keys.first_run
+
+    @property
+    def set_up_code(self) -> str:
+        """What lets the first owner in from another machine; empty where the console had an owner at `start`."""
+        return self._set_up_code
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine reaches it, as far as itself knows."""
+        return self._services.settings.loopback
+
+    @property
+    def is_behind_tls(self) -> bool:
+        """Whether people are told an address with TLS."""
+        return self.console_url.startswith("https:")
 
     def replace_credential(self) -> str:
         """Make a new credential; what the old one opened is closed at once."""
@@ -85,9 +102,10 @@ class EmbeddedServer:
         services = self._services
         await asyncio.to_thread(self._make_folder)
         await services.database.open(services.clock())
-        self._runner = web.AppRunner(
-            self._application(), max_line_size=MAX_URL, max_field_size=MAX_URL, access_log=None
-        )
+        app = self._application()
+        if await services.database.run(accounts.is_empty):
+            self._set_up_code = app[DOOR].set_up_code
+        self._runner = web.AppRunner(app, max_line_size=MAX_URL, max_field_size=MAX_URL, access_log=None)
         await self._runner.setup()
         await self._listen(self._runner)
         self._sweeping = asyncio.create_task(services.sweeper.run(), name="sweeper")
@@ -113,7 +131,6 @@ class EmbeddedServer:
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[refusals], client_max_size=MAX_BODY)
         app[SERVICES] = self._services
-        app[pages.ATTEMPTS] = Attempts()
         app[LIVE] = LiveChannels(self._services.database, self._services.hub)
         app.on_shutdown.append(_end_live)
         app.on_shutdown.append(_end_relays)
@@ -130,10 +147,10 @@ class EmbeddedServer:
                 web.head("/gather/v1/files/{name}", uploads.head_file),
                 web.delete("/gather/v1/files/{name}", uploads.delete_file),
                 *storage.routes(),
-                *pages.routes(),
                 *player.routes(),
             ]
         )
+        routes.enter(app, PAGES)
         return app
 
     async def _listen(self, runner: web.AppRunner) -> None:

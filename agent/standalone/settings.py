@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -36,6 +37,15 @@ class ServerSettings:
     def everywhere(self) -> bool:
         """Whether it listens on all addresses, so that no single one is its address."""
         return self.host in _WILDCARDS
+
+    @property
+    def loopback(self) -> bool:
+        """Whether it listens on this machine's own address and is told no public one."""
+        try:
+            local = self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            local = False
+        return local and not self.public_url
 
     @property
     def database(self) -> str:

@@ -56,8 +56,8 @@ def language_of(request: web.Request) -> str:
 
 
 def take_language_choice(request: web.Request) -> None:
-    """`/?lang=en`: keep the choice and show the plain page (raises the redirect)."""
+    """`?lang=en`: keep the choice and show the same page without it (raises the redirect)."""
     if (wish := request.query.get("lang")) in LANGUAGES:
-        answer = web.HTTPSeeOther("/")
+        answer = web.HTTPSeeOther(request.path)
         answer.set_cookie(LANGUAGE_COOKIE, wish, max_age=365 * 86400, path="/", httponly=True, samesite="Lax")
         raise answer

@@ -19,7 +19,7 @@ from agent.words import Words, clock, language_of, megabytes
 from recorder.specs import Cause
 from tests.agent.views import NOW, STEM, channel, recording, slice_news, view
 
-PLACE = Place("http://127.0.0.1:8480/", "credential-of-the-first-run", Path("/srv/server"), Path("/srv/log"))
+PLACE = Place("http://127.0.0.1:8480/", "choose your password", Path("/srv/log"))
 
 
 def test_both_languages_say_everything_with_the_same_values() -> None:
@@ -115,12 +115,11 @@ def test_lines_carry_the_time_of_day_and_no_escape_codes() -> None:
     display.take(slice_news("snapshot"))
     display.close()
     lines = out.getvalue().splitlines()
-    assert [line[9:] for line in lines[:3]] == [
-        "Console: http://127.0.0.1:8480/",
-        "Credential: credential-of-the-first-run  (sign in with it; kept in /srv/server)",
+    assert [line[9:] for line in lines[:2]] == [
+        "Console: http://127.0.0.1:8480/  (choose your password)",
         "Log: /srv/log",
     ]
-    assert len(lines) == 6
+    assert len(lines) == 5
     assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in lines)
     assert "\x1b" not in out.getvalue()
 
@@ -158,7 +157,7 @@ def test_the_page_says_what_is_recorded_where_and_how_far_it_is() -> None:
     text = page(Words())
     for expected in (
         "http://127.0.0.1:8480/",
-        "credential-of-the-first-run",
+        "choose your password",
         "connected. Everything recorded is with the server (slices: 2).",
         "Now recording 数学 from Room 101",
         "room.mp4  h264 640x360",

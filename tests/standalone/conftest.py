@@ -7,10 +7,18 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from argon2 import PasswordHasher
 
+from agent.standalone.console import passwords
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
 from tests.standalone.helpers import Api, FakeClock, ScriptedAgent
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real argon2id with the least work, so that signing in costs a millisecond."""
+    monkeypatch.setattr(passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

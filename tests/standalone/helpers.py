@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,6 +81,41 @@ class Api:
             return URL(f"{address}?{urlencode(params)}", encoded=True)
         pairs = "".join(f"/{name}/{quote(str(value), safe='')}" for name, value in params.items())
         return URL(address + pairs, encoded=True)
+
+
+OWNER = {"name": "Owner", "password": "correct horse battery"}
+
+
+async def set_up(server: EmbeddedServer, http: aiohttp.ClientSession) -> int:
+    """The console's first run: an owner, who is signed in afterwards. The status of the answer."""
+    data = OWNER | {"again": OWNER["password"]}
+    async with http.post(f"{server.url}/console/set-up", data=data, allow_redirects=False) as response:
+        return response.status
+
+
+async def sign_in(
+    server: EmbeddedServer, http: aiohttp.ClientSession, *, name: str = OWNER["name"], password: str = OWNER["password"]
+) -> int:
+    """Sign in to the console. The status of the answer; 303 when it went well."""
+    data = {"name": name, "password": password}
+    async with http.post(f"{server.url}/console/sign-in", data=data, allow_redirects=False) as response:
+        return response.status
+
+
+async def form_token(server: EmbeddedServer, http: aiohttp.ClientSession) -> str:
+    """The token that this session's forms carry."""
+    async with http.get(f"{server.url}/") as response:
+        match = re.search(r'name="form-token" content="([0-9a-f]+)"', await response.text())
+    assert match, "nobody is signed in"
+    return match[1]
+
+
+async def do(server: EmbeddedServer, http: aiohttp.ClientSession, name: str, **values: Any) -> dict[str, Any]:
+    """Ask the console for a change, as its pages do."""
+    headers = {"X-Form-Token": await form_token(server, http)}
+    async with http.post(f"{server.url}/console/do/{name}", json=values, headers=headers) as response:
+        body: dict[str, Any] = await response.json()
+        return body
 
 
 @dataclass

@@ -8,7 +8,7 @@ from agent import __version__
 from agent.standalone.api.dispatch import ENDPOINTS
 from agent.standalone.keys import TOKEN_SECONDS
 from agent.standalone.server import EmbeddedServer
-from tests.standalone.helpers import Api, FakeClock
+from tests.standalone.helpers import Api, FakeClock, set_up
 
 DOCUMENTED = {
     *(
@@ -101,7 +101,8 @@ async def test_token_cannot_be_extended(api: Api) -> None:
 
 
 async def test_a_console_session_is_no_token(api: Api) -> None:
-    api.token = api.server._services.keys.session()
+    await set_up(api.server, api.http)
+    (api.token,) = (cookie.value for cookie in api.http.cookie_jar)
     assert await api.code("list_school") == 1006
 
 

@@ -1,27 +1,19 @@
-"""The console: the door, what the page shows, and what it does not let in."""
+"""The console: what the overview shows, and that nothing shows without a session."""
 
 from __future__ import annotations
-
-import re
 
 import aiohttp
 import pytest
 
-from agent.standalone.console.access import ATTEMPTS, WINDOW_SECONDS, Attempts
-from agent.standalone.keys import SESSION_SECONDS
+from agent.standalone.console.access import ATTEMPTS, MOST_KEPT, WINDOW_SECONDS, Attempts
+from agent.standalone.console.pages import PAGES
 from agent.standalone.server import EmbeddedServer
 from agent.web.markup import Markup, html
 from agent.web.parts import percent
 from agent.web.words import preferred
-from tests.standalone.helpers import JPEG, TUESDAY, Api, FakeClock, ScriptedAgent, record, stem
+from tests.standalone.helpers import JPEG, TUESDAY, Api, FakeClock, ScriptedAgent, record, set_up, stem
 from tests.standalone.test_api_cameras import add
 from tests.standalone.test_api_courses import course
-
-
-async def sign_in(server: EmbeddedServer, http: aiohttp.ClientSession, credential: str = "") -> int:
-    data = {"credential": credential or server.credential}
-    async with http.post(f"{server.url}/console/sign-in", data=data, allow_redirects=False) as response:
-        return response.status
 
 
 async def page(server: EmbeddedServer, http: aiohttp.ClientSession, path: str = "/", **headers: str) -> str:
@@ -33,43 +25,12 @@ async def page(server: EmbeddedServer, http: aiohttp.ClientSession, path: str = 
 
 
 async def test_everything_is_behind_the_door(server: EmbeddedServer, http: aiohttp.ClientSession, api: Api) -> None:
-    text = await page(server, http)
-    assert "sign-in" in text and server.enrol_key not in text
-    async with http.get(f"{server.url}/console/live") as response:
-        assert response.status == 401
-        assert await response.text() == ""
-
-
-async def test_the_session_cookie(server: EmbeddedServer, http: aiohttp.ClientSession, clock: FakeClock) -> None:
-    async with http.post(
-        f"{server.url}/console/sign-in", data={"credential": f" {server.credential}\n"}, allow_redirects=False
-    ) as response:
-        assert (response.status, response.headers["Location"]) == (303, "/")
-        cookie = response.headers["Set-Cookie"]
-    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "Path=/" in cookie
-    assert server.credential not in cookie
-    assert '<main id="live"' in await page(server, http)
-    clock.now += SESSION_SECONDS + 1
-    assert "sign-in" in await page(server, http)
-
-
-async def test_a_replaced_credential_ends_sessions(server: EmbeddedServer, http: aiohttp.ClientSession) -> None:
-    await sign_in(server, http)
-    server.replace_credential()
-    assert "sign-in" in await page(server, http)
-
-
-async def test_an_api_token_opens_no_console(api: Api) -> None:
-    headers = {"Cookie": f"gather_console={api.token}"}
-    assert "sign-in" in await page(api.server, api.http, **headers)
-
-
-async def test_attempts_are_limited(server: EmbeddedServer, http: aiohttp.ClientSession, clock: FakeClock) -> None:
-    for _ in range(ATTEMPTS):
-        assert await sign_in(server, http, "0" * 32) == 403
-    assert await sign_in(server, http) == 429
-    clock.now += WINDOW_SECONDS
-    assert await sign_in(server, http) == 303
+    for path in (one.path for one in PAGES):
+        text = await page(server, http, path)
+        assert "set-up" in text and server.enrol_key not in text and "<main id=" not in text
+        async with http.get(f"{server.url}{path}?part=1") as response:
+            assert response.status == 401
+            assert await response.text() == ""
 
 
 def test_attempts_by_address() -> None:
@@ -81,45 +42,19 @@ def test_attempts_by_address() -> None:
     assert attempts.wait("a", 1000.0 + WINDOW_SECONDS) == 0
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({"Sec-Fetch-Site": "cross-site"}, 403),
-        ({"Sec-Fetch-Site": "same-site"}, 403),
-        ({"Origin": "http://evil.example"}, 403),
-        ({"Origin": "null"}, 403),
-        ({"Sec-Fetch-Site": "same-origin"}, 303),
-        ({}, 303),
-    ],
-)
-async def test_forms_of_other_sites(
-    server: EmbeddedServer, http: aiohttp.ClientSession, headers: dict[str, str], status: int
-) -> None:
-    data = {"credential": server.credential}
-    url = f"{server.url}/console/sign-in"
-    async with http.post(url, data=data, headers=headers, allow_redirects=False) as response:
-        assert response.status == status
-
-
-async def test_sign_out_needs_the_forms_token(server: EmbeddedServer, http: aiohttp.ClientSession) -> None:
-    await sign_in(server, http)
-    async with http.post(f"{server.url}/console/sign-out", data={"form_token": "x"}):
-        pass
-    text = await page(server, http)
-    assert '<main id="live"' in text
-    match = re.search(r'name="form_token" value="([0-9a-f]+)"', text)
-    assert match
-    async with http.post(f"{server.url}/console/sign-out", data={"form_token": match[1]}):
-        pass
-    assert "sign-in" in await page(server, http)
+def test_attempts_of_ever_new_addresses_take_no_more_memory() -> None:
+    attempts = Attempts()
+    for number in range(3 * MOST_KEPT):
+        attempts.fail(str(number), 1000.0)
+    assert len(attempts._failed) <= MOST_KEPT
 
 
 async def test_language(server: EmbeddedServer, http: aiohttp.ClientSession) -> None:
     assert '<html lang="zh-CN">' in await page(server, http)
-    assert "登录" in await page(server, http, **{"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"})
-    assert "Sign in" in await page(server, http, **{"Accept-Language": "en-GB,en;q=0.9,zh;q=0.1"})
-    assert "Sign in" in await page(server, http, "/?lang=en")
-    assert "Sign in" in await page(server, http)
+    assert "欢迎" in await page(server, http, **{"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"})
+    assert "Welcome" in await page(server, http, **{"Accept-Language": "en-GB,en;q=0.9,zh;q=0.1"})
+    assert "Welcome" in await page(server, http, "/?lang=en")
+    assert "Welcome" in await page(server, http)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +93,7 @@ async def test_what_the_page_shows(api: Api, agent: ScriptedAgent, clock: FakeCl
     await agent.post("records", record(stem(camera_id), stored, recording__gaps=[gap]))
     await agent.post("status", {"cameras": [{"camera_id": camera_id, "status": 1, "recording": [5], "video": "h264"}]})
     clock.now += 60
-    await sign_in(api.server, api.http)
+    await set_up(api.server, api.http)
     text = await page(api.server, api.http)
     assert "&lt;b&gt;一班&lt;/b&gt; &amp; &quot;x&quot;" in text
     assert "<b>一班" not in text
@@ -168,8 +103,7 @@ async def test_what_the_page_shows(api: Api, agent: ScriptedAgent, clock: FakeCl
     assert text.count('<li class="lesson">') == 2
     assert '<span class="pill upcoming">未开始</span>' in text
     assert f'href="{stored["file"]}"' in text
-    assert api.server.credential in text
-    live = await page(api.server, api.http, "/console/live")
+    live = await page(api.server, api.http, "/?part=1")
     assert live in text or 'class="lesson"' in live
     clock.now += 90
     text = await page(api.server, api.http, **{"Accept-Language": "en"})
@@ -188,7 +122,7 @@ async def test_lessons_after_their_end(api: Api, agent: ScriptedAgent, clock: Fa
         "planned_end": TUESDAY + 600,
     }
     await agent.post("status", {"lessons": [ended | {"ended": True, "coverage": 0.99999}]})
-    await sign_in(api.server, api.http)
+    await set_up(api.server, api.http)
     text = await page(api.server, api.http)
     assert "无录像" in text
     assert "完整度 99.9 %" in text

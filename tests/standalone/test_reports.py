@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.store.schema import Camera, Gather, Lesson, Spool
-from tests.standalone.helpers import TUESDAY, Api, ScriptedAgent, record, stem
+from tests.standalone.helpers import TUESDAY, Api, ScriptedAgent, record, set_up, stem
 from tests.standalone.test_api_cameras import add
 
 GAP = {"since": TUESDAY + 60.5, "until": TUESDAY + 70.25, "cause": "unreachable", "detail": "no route"}
@@ -150,8 +150,7 @@ async def test_no_report_spoils_the_lists(api: Api, agent: ScriptedAgent, change
     status, _ = await agent.post("records", record(stem(camera_id), elsewhere, **changes))
     assert status in (200, 400)
     await api.ok("list_record")
-    async with agent.http.post(api.server.url + "/console/sign-in", data={"credential": api.server.credential}):
-        pass
+    await set_up(api.server, agent.http)
     async with agent.http.get(api.server.url + "/") as page:
         text = await page.text()
         assert page.status == 200

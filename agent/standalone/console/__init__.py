@@ -1,7 +1,14 @@
-"""The pages for people: sign in, one page that says how it stands, and the player of a recording.
+"""The console: pages for people. `site` says how a page is added.
 
-access     who may see them: session cookie, limit on attempts, requests from other sites
-view       what the page shows, read from the database
-render     that as HTML
-pages      the routes
+site       what a page is
+pages/     the pages
+routes     the routes, made from the pages
+frame      what stands around every page: head, menu
+visit      one request of somebody who is signed in
+do         the changes that people make: the work of API v1
+sentences  what codes mean, in the page's language
+door       first run, signing in and out
+accounts   people and sessions in the database; passwords: their hashes
+access     attempts, cookie, requests of other sites
+player     the page that plays a recording
 """

@@ -1,70 +1,92 @@
-"""Who may see the console: a signed session cookie, few attempts, and no request that another site made."""
+"""What a request may do: few attempts, no request that another site made, and the cookie of a session."""
 
 from __future__ import annotations
 
 import hmac
+import ipaddress
 from collections import deque
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from agent.standalone.keys import SESSION_SECONDS, TokenExpired, TokenInvalid
 from agent.standalone.services import SERVICES, Services
 
 COOKIE = "gather_console"
 ATTEMPTS = 10
 WINDOW_SECONDS = 300.0
-MOST_ADDRESSES = 1000
+MOST_KEPT = 1000
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 
 @dataclass(slots=True)
 class Attempts:
-    """Failed attempts to sign in, by address. After ten in five minutes the oldest must be that old first."""
+    """Failed attempts, by address or by name. After `most` in five minutes the oldest must be that old first."""
 
+    most: int = ATTEMPTS
     _failed: dict[str, deque[float]] = field(default_factory=dict)
 
-    def wait(self, address: str, now: float) -> float:
-        """Seconds until this address may try again; 0 when it may."""
-        failed = self._failed.get(address)
+    def wait(self, whose: str, now: float) -> float:
+        """Seconds until this one may try again; 0 when it may."""
+        failed = self._failed.get(whose)
         while failed and failed[0] <= now - WINDOW_SECONDS:
             failed.popleft()
         if not failed:
-            self._failed.pop(address, None)
+            self._failed.pop(whose, None)
             return 0.0
-        return failed[0] + WINDOW_SECONDS - now if len(failed) >= ATTEMPTS else 0.0
+        return failed[0] + WINDOW_SECONDS - now if len(failed) >= self.most else 0.0
 
-    def fail(self, address: str, now: float) -> None:
+    def fail(self, whose: str, now: float) -> None:
         """One more that failed."""
-        if len(self._failed) >= MOST_ADDRESSES:
+        if len(self._failed) >= MOST_KEPT:
             self._failed = {each: times for each, times in self._failed.items() if times[-1] > now - WINDOW_SECONDS}
-        self._failed.setdefault(address, deque(maxlen=ATTEMPTS)).append(now)
+        if len(self._failed) >= MOST_KEPT:
+            del self._failed[next(iter(self._failed))]
+        self._failed.setdefault(whose, deque(maxlen=self.most)).append(now)
+
+    def succeed(self, whose: str) -> None:
+        """What failed before was a slip."""
+        self._failed.pop(whose, None)
 
 
-def session_of(request: web.Request) -> str | None:
-    """The session of a request; None when it has none that is good."""
-    cookie = request.cookies.get(COOKIE, "")
+def address_of(request: web.Request) -> str:
+    """Whose attempts count together: an IPv4 address, or the /64 of an IPv6 one, which one subscriber has whole."""
     try:
-        request.app[SERVICES].keys.check_session(cookie)
-    except (TokenExpired, TokenInvalid):
-        return None
-    return cookie
+        address = ipaddress.ip_address((request.remote or "").partition("%")[0])
+    except ValueError:
+        return request.remote or ""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
 
 
-def begin_session(response: web.StreamResponse, services: Services, *, secure: bool) -> None:
-    """Give the browser a session."""
-    response.set_cookie(
-        COOKIE,
-        services.keys.session(),
-        max_age=SESSION_SECONDS,
-        path="/",
-        httponly=True,
-        samesite="Strict",
-        secure=secure,
-    )
+def is_at_this_machine(request: web.Request) -> bool:
+    """Whether a person sits at this machine: from loopback, by a loopback name, and through no proxy.
+
+    The name matters: a page from the internet can give its own name the address 127.0.0.1 (DNS rebinding), and a proxy
+    on this machine makes everybody come from loopback.
+    """
+    if any(name in request.headers for name in _FORWARDED):
+        return False
+    host = urlsplit(f"//{request.host}").hostname or ""
+    return _is_loopback(request.remote or "") and (host == "localhost" or _is_loopback(host))
 
 
-def end_session(response: web.StreamResponse) -> None:
+def _is_loopback(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).is_loopback
+    except ValueError:
+        return False
+
+
+def set_cookie(response: web.StreamResponse, value: str, seconds: float, *, secure: bool) -> None:
+    """Give the browser its session."""
+    response.set_cookie(COOKIE, value, max_age=int(seconds), path="/", httponly=True, samesite="Strict", secure=secure)
+
+
+def del_cookie(response: web.StreamResponse) -> None:
     """Take the session away."""
     response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict")
 
@@ -78,9 +100,9 @@ def is_own_form(request: web.Request) -> bool:
     return origin is None or urlsplit(origin).netloc == request.host
 
 
-def is_form_of(request: web.Request, session: str, given: str) -> bool:
+def is_form_of(request: web.Request, cookie: str, given: str) -> bool:
     """Whether a form carries the token of this session."""
-    return hmac.compare_digest(request.app[SERVICES].keys.form_token(session).encode(), given.encode())
+    return hmac.compare_digest(request.app[SERVICES].keys.form_token(cookie).encode(), given.encode())
 
 
 def is_secure(request: web.Request, services: Services) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agent.standalone.keys import SESSION_SECONDS
+from agent.standalone.keys import ADMISSION_SECONDS
 from agent.standalone.live import channels, view, watch
 from agent.standalone.live.flv import Tag, TagReader
 from agent.standalone.server import EmbeddedServer
@@ -205,7 +205,7 @@ async def test_tickets_end_with_their_hours_and_with_the_credential(
         policy = response.headers["Content-Security-Policy"]
         assert "frame-ancestors *" in policy
         assert "media-src 'self' blob:" in policy
-    clock.now += SESSION_SECONDS + 1
+    clock.now += ADMISSION_SECONDS + 1
     for address in (url, page):
         async with api.http.get(address) as response:
             assert response.status == 404

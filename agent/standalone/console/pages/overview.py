@@ -1,90 +1,68 @@
-"""The view as HTML."""
+"""The overview: channels with their pictures, today's lessons with their losses, the latest recordings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from agent.standalone.clocktime import length_text
-from agent.standalone.console.view import AlarmLine, ChannelView, Dashboard, LessonView, RecordView
-from agent.standalone.console.words import Words
-from agent.standalone.services import Services
+from agent.standalone.console.pages.overview_view import AlarmLine, ChannelView, Dashboard, LessonView, RecordView
+from agent.standalone.console.pages.overview_view import dashboard as read_dashboard
+from agent.standalone.console.site import Page
+from agent.standalone.console.visit import Visit
 from agent.web.markup import Markup, asset, html, joined
-from agent.web.parts import LessonLine, lesson_line, listed, page, picture
+from agent.web.parts import LessonLine, lesson_line, listed, picture
+from agent.web.words import Table
+
+_WORDS: Table = {
+    "records": ("最近录像", "Recent recordings"),
+    "no_records": ("还没有录像。", "There is no recording yet."),
+    "slice": ("片段", "part"),
+    "repaired": ("断电或崩溃后修复", "repaired after a crash"),
+}
 
 
-class Renderer:
-    """Renders in one language, with times in the server's zone."""
+async def view(visit: Visit) -> Markup:
+    """The page."""
+    found = await visit.read(read_dashboard, visit.now, visit.services.zone)
+    return _Rendered(visit).markup(found)
 
-    def __init__(self, services: Services, words: Words) -> None:
-        self._services = services
-        self._words = words
 
-    def sign_in(self, message: str = "") -> Markup:
-        """The page that asks for the credential."""
-        words = self._words
-        return self._page(
-            html(
-                asset("sign_in.html", __package__),
-                title=self._services.settings.name,
-                credential=words["credential"],
-                hint=words["credential_hint"],
-                sign_in=words["sign_in"],
-                message=html('<p class="wrong" role="alert">{text}</p>', text=message) if message else Markup(),
-                other=words.other,
-                other_language=words["other_language"],
-            )
-        )
+async def beside(visit: Visit) -> Markup:
+    """Where recordings and live pictures play."""
+    words = visit.words
+    return html(
+        asset("overview_players.html", __package__),
+        close=words["close"],
+        watch=words["watch"],
+        download=words["download"],
+    )
 
-    def home(self, view: Dashboard, form_token: str, base_url: str) -> Markup:
-        """The page."""
-        words, keys = self._words, self._services.keys
-        return self._page(
-            html(
-                asset("home.html", __package__),
-                title=self._services.settings.name,
-                live=self.live(view),
-                form_token=form_token,
-                sign_out=words["sign_out"],
-                other=words.other,
-                other_language=words["other_language"],
-                disconnected=words["disconnected"],
-                close=words["close"],
-                watch=words["watch"],
-                download=words["download"],
-                for_programs=words["for_programs"],
-                credential=words["credential"],
-                credential_value=keys.credential,
-                enrol_key=words["enrol_key"],
-                enrol_value=keys.enrol_key,
-                api_url=f"{base_url}/api/v1/",
-            )
-        )
 
-    def live(self, view: Dashboard) -> Markup:
-        """The part that is brought up to date every few seconds."""
+class _Rendered:
+    def __init__(self, visit: Visit) -> None:
+        self._visit, self._services, self._words = visit, visit.services, visit.words
+
+    def markup(self, found: Dashboard) -> Markup:
         words = self._words
         return html(
-            asset("live.html", __package__),
+            asset("overview.html", __package__),
             as_of=words["as_of"],
-            now=self._services.stamp(view.now),
+            now=self._services.stamp(found.now),
             zone=self._services.zone.key,
             channels_title=words["channels"],
-            channels=self._list(map(self._channel, view.channels), "no_channels"),
+            channels=self._list(map(self._channel, found.channels), "no_channels"),
             lessons_title=words["lessons"],
-            lessons=self._list((self._lesson(lesson, view.now) for lesson in view.lessons), "no_lessons"),
+            lessons=self._list((self._lesson(lesson, found.now) for lesson in found.lessons), "no_lessons"),
             records_title=words["records"],
-            records=self._list(map(self._record, view.records), "no_records"),
+            records=self._list(map(self._record, found.records), "no_records"),
         )
-
-    def _page(self, body: Markup) -> Markup:
-        return page(self._services.settings.name, self._words, body)
 
     def _list(self, items: Iterable[Markup], empty: str) -> Markup:
         return listed(items, self._words[empty])
 
     def _alarm(self, alarm: AlarmLine) -> str:
         words = self._words
-        return f"{words.alarm(alarm.kind)} · {words['since']} {self._clock(alarm.since)}"
+        return f"{words.alarm(alarm.kind)} · {words['since']} {self._visit.clock(alarm.since)}"
 
     def _channel(self, channel: ChannelView) -> Markup:
         words = self._words
@@ -104,7 +82,7 @@ class Renderer:
                 for text in (*filter(None, (trouble,)), *map(self._alarm, channel.alarms))
             ),
             media=channel.media,
-            taken=f"{words['picture_of']} {self._clock(channel.taken)}" if channel.taken else "",
+            taken=f"{words['picture_of']} {self._visit.clock(channel.taken)}" if channel.taken else "",
         )
 
     def _watch(self, channel: ChannelView) -> Markup:
@@ -132,7 +110,7 @@ class Renderer:
             gaps=lesson.gaps,
             is_over_drawn=lesson.state in ("on", "done", "closing"),
         )
-        return lesson_line(line, now, self._words, self._clock)
+        return lesson_line(line, now, self._words, self._visit.clock)
 
     def _record(self, record: RecordView) -> Markup:
         words = self._words
@@ -155,5 +133,5 @@ class Renderer:
             notes=" · ".join(notes),
         )
 
-    def _clock(self, unix: float) -> str:
-        return self._services.local(unix).strftime("%H:%M:%S")
+
+PAGE = Page("/", ("总览", "Overview"), view, words=_WORDS, beside=beside, refreshes=True)
