@@ -330,7 +330,8 @@ class StandaloneSection(Section):
     """The embedded server (`gather-agent serve`, `gather-agent standalone`).
 
     `numbers_as_strings` prints numbers of API v1 as old clients expect them.
-    `public_url`: what browsers and agents are told, empty = `http://host:port`.  `database` empty = SQLite in `folder`.
+    `public_url`: what browsers and agents are told, empty = `http://host:port`.  `storage_addr`: the web server before
+    a storage of the agents' own ([storage]), empty = there is none.  `database` empty = SQLite in `folder`.
     """
 
     host: str = Field(default="127.0.0.1", min_length=1)
@@ -340,8 +341,9 @@ class StandaloneSection(Section):
     database: str = Field(default="", repr=False)
     name: str = Field(default="云录播", min_length=1, max_length=100)
     numbers_as_strings: bool = False
+    storage_addr: str = ""
 
-    @field_validator("public_url")
+    @field_validator("public_url", "storage_addr")
     @classmethod
     def _plain_url(cls, url: str) -> str:
         return _http_url(url)

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from agent.standalone import storage
+from agent.standalone import elsewhere, storage
 from agent.standalone.api.dispatch import PREFIX, api_v1
 from agent.standalone.console import accounts, routes
 from agent.standalone.console.door import DOOR
@@ -151,6 +151,7 @@ class EmbeddedServer:
             ]
         )
         routes.enter(app, PAGES)
+        elsewhere.add_to(app)
         return app
 
     async def _listen(self, runner: web.AppRunner) -> None:

@@ -101,11 +101,11 @@ class School:
         with contextlib.closing(sqlite3.connect(self.folder / "server/server/server.sqlite")) as db:
             return [tuple(row) for row in db.execute("SELECT since, until, cause FROM gap ORDER BY since")]
 
-    def lesson_now(self, film: Path, minutes: int = 55) -> tuple[int, int]:
+    def lesson_now(self, film: Path, minutes: float = 55) -> tuple[int, int]:
         """A channel that plays the film, and a lesson on it that begins now: `(camera_id, course_id)`."""
         return self.lesson_now_from({"stream_prop": 1, "stream_mp4": film}, minutes)
 
-    def lesson_now_from(self, source: Mapping[str, object], minutes: int = 55) -> tuple[int, int]:
+    def lesson_now_from(self, source: Mapping[str, object], minutes: float = 55) -> tuple[int, int]:
         """The same from any source, by its fields of API v1."""
         (gather,) = until("the agent's registration", lambda: self.api("list_gather")["data"])
         self.api("mod_gather", gather_id=gather["gather_id"], slice_val=1, inter_val=1, snap_val=1)
@@ -123,7 +123,7 @@ class School:
             subject_id=1,
             teacher_id=1,
             week_id=now.isoweekday() % 7,
-            elapse_sec=minutes * 60,
+            elapse_sec=round(minutes * 60),
             start_time=f"{now:%H:%M:%S}",
         )
         assert course["err_code"] == 0, course

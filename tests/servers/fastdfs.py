@@ -67,6 +67,11 @@ class FastDfs:
             storage.close()
             await asyncio.sleep(0)
 
+    def content(self, path: str) -> bytes | None:
+        """What lies at `/<group>/<name>`; None where nothing does."""
+        found = self.files.get(path.removeprefix(f"/{GROUP.decode()}/"))
+        return None if found is None else bytes(found.content)
+
     async def _tracker(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async def answer(command: int, length: int) -> bytes:
             body = await reader.readexactly(length)

@@ -12,6 +12,7 @@ import struct
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 from urllib.parse import urlsplit
 
 PIECE = 16 << 10
@@ -163,9 +164,15 @@ def target_of(url: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
+class Serving(Protocol):
+    """What listens inside an async block: a proxy, or a server of the tests."""
+
+    def serve(self) -> contextlib.AbstractAsyncContextManager[object]: ...
+
+
 @contextlib.contextmanager
-def threaded(proxy: Proxy) -> Iterator[Callable[[Callable[[], None]], object]]:
-    """Serve the proxy from a thread of its own, for tests without a loop; gives a way to call it there."""
+def threaded(server: Serving) -> Iterator[Callable[[Callable[[], None]], object]]:
+    """Serve it from a thread of its own, for tests without a loop; gives a way to call it there."""
     ready = threading.Event()
     loops: list[asyncio.AbstractEventLoop] = []
     ends: list[asyncio.Event] = []
@@ -173,7 +180,7 @@ def threaded(proxy: Proxy) -> Iterator[Callable[[Callable[[], None]], object]]:
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
         ends.append(done := asyncio.Event())
-        async with proxy.serve():
+        async with server.serve():
             ready.set()
             await done.wait()
 

@@ -153,12 +153,8 @@ async def fastdfs_stand(folder: Path, address_width: int = 15) -> AsyncIterator[
             def set_fault(fault: str, _: str) -> None:
                 server.fault = fault  # type: ignore[assignment]
 
-            def content(file: str) -> bytes | None:
-                found = server.files.get(file.removeprefix("/group1/"))
-                return None if found is None else bytes(found.content)
-
             faults = tuple(fault for fault in FAULTS if fault != "busy")
-            yield Stand("FastDFS", make, content, set_fault, faults, proxy, goes_on=True)
+            yield Stand("FastDFS", make, server.content, set_fault, faults, proxy, goes_on=True)
 
 
 def _setter(gateway: Gateway) -> Callable[[str, str], None]:

@@ -1,0 +1,36 @@
+"""Recordings that lie in a storage of the agents' own (S3, WebDAV, FastDFS) play at the address that API v1 gives out.
+
+`storage_addr` of the answers stays this server, and `storage_addr` + `file_fdfs` is sent on to the web server before
+that storage: so records of both kinds stand in one list.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from agent.standalone.services import SERVICES
+
+
+def add_to(app: web.Application) -> None:
+    """To be added last: what no other route takes, if it is named like a recording or a picture."""
+    settings = app[SERVICES].settings
+    if settings.storage_addr:
+        app.router.add_get(r"/{path:.+\.(?:mp4|jpg|jpeg)}", _sent_on)
+        app.on_response_prepare.append(_pages_may_show_it)
+
+
+async def _sent_on(request: web.Request) -> web.Response:
+    location = request.app[SERVICES].settings.storage_addr.rstrip("/") + request.rel_url.raw_path
+    return web.Response(status=302, headers={"Location": location, "Cache-Control": "no-store"})
+
+
+async def _pages_may_show_it(request: web.Request, response: web.StreamResponse) -> None:
+    """A browser holds a page's policy against where it is sent on to as well."""
+    policy = response.headers.get("Content-Security-Policy")
+    if policy is not None:
+        parts = urlsplit(request.app[SERVICES].settings.storage_addr)
+        for kind in ("img-src 'self'", "media-src 'self'"):
+            policy = policy.replace(kind, f"{kind} {parts.scheme}://{parts.netloc}")
+        response.headers["Content-Security-Policy"] = policy
