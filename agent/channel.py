@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -88,8 +88,12 @@ class Channel:
 
     def want(self, desired: Desired, tuning: Tuning) -> None:
         """What the channel should do from now on."""
-        self._renew_when_free(desired)
+        if self._outdated:
+            self._renew_when_free(desired)
+        if desired is self.desired and tuning is self.tuning:
+            return
         if (desired, tuning) == (self.desired, self.tuning):
+            self.desired, self.tuning = desired, tuning
             return
         self.desired, self.tuning = desired, tuning
         self._turn.set()
@@ -125,7 +129,7 @@ class Channel:
         self._renew_when_free(self.desired)
 
     def _renew_when_free(self, desired: Desired) -> None:
-        if self._outdated and not desired.soon and not (self._session and self._session.running):
+        if not desired.soon and not (self._session and self._session.running):
             self.renew()
 
     async def snapshot(self, limit_sec: float = 8.0) -> SnapshotTaken:
@@ -175,6 +179,11 @@ class Channel:
         """The recordings that the recorder process has been told of: key → slice_id."""
         running = self._session.running if self._session else {}
         return {key: item.slice_id for key, item in running.items()}
+
+    @property
+    def recording_keys(self) -> Collection[str]:
+        """The keys of `recording`."""
+        return self._session.running.keys() if self._session else ()
 
     def running(self, key: str) -> Running | None:
         """The recording with this key, if the recorder process has been told of it."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
 from datetime import tzinfo
 
@@ -14,7 +15,8 @@ from agent.clock import Clock, read_both
 from agent.journal import Journal, JournalThread
 from agent.ledger import Span
 from agent.lessons import Now
-from agent.reconciler import OFF, Desired, Due, due_lesson, next_turn, what_should_run
+from agent.plan import Plan, Standing
+from agent.reconciler import OFF, Desired, Due, due_lesson
 from agent.state import AgentState
 from agent.timetable import Timetable
 from agent.vitals import ClockSteps
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 ALARM_SEC = 10.0
 """A recording that is due and has got no packet for this long is not going on."""
+SWEEP_SEC = 60.0
 MISSED_AT_ONCE = 500
 """Lessons that one transaction of the journal takes: what is due now waits no longer for it."""
 
@@ -48,7 +51,6 @@ class Fleet:
         look_sec: float = LOOK_SEC,
     ) -> None:
         self.channels: dict[int, Channel] = {}
-        self.desired: dict[int, Desired] = {}
         self.turned_at: float | None = None
         """When it last came round, monotonic."""
         self._state, self._journal, self._clock, self._make_channel = state, journal, clock, make_channel
@@ -58,8 +60,16 @@ class Fleet:
         self._accounted: dict[str, Due] = {}
         self._presence, self._steps = Presence(look_sec), ClockSteps()
         self._until: float | None = None
-        self._swept: set[str] | None = None
-        self._timetable: Timetable | None = None
+        self._swept: tuple[float, set[str]] = (-math.inf, set())
+        self._plan = Plan()
+        self._standing: tuple[int, tzinfo, Standing] | None = None
+        self._tuning = Tuning()
+        self._next_wake: float | None = None
+
+    @property
+    def desired(self) -> dict[int, Desired]:
+        """What each channel should do, by camera id."""
+        return self._plan.desired
 
     def wake(self) -> None:
         """Ask again."""
@@ -80,70 +90,89 @@ class Fleet:
             if stepped_sec:
                 log.warning("the clock was set by %+.1f s: what should run is asked anew", stepped_sec)
                 self._state.clock_was_set(stepped_sec, now)
-            timetable, manual = self._state.timetable(self._zone()), self._state.manual
-            settings = self._state.known.gather
-            self.desired = what_should_run(self._state.wanted, timetable, manual, now, auto_dvr=bool(settings.auto_dvr))
-            self._wake_at(next_turn(timetable, manual, now))
-            tuning = Tuning(settings.slice_val * 60.0, settings.inter_val, settings.snap_val * 60.0)
+            passed_under, standing = self._what_holds()
+            moved = self._plan.look(standing, now)
+            if stepped_sec or self._plan.next_edge != self._next_wake:
+                self._next_wake = self._plan.next_edge
+                self._wake_at(None if math.isinf(self._next_wake) else self._next_wake)
             for camera_id, camera in self._state.known.cameras.items():
-                self._names[camera_id] = camera.camera_name
                 channel = self.channels.get(camera_id)
                 if channel is None:
                     channel = self.channels[camera_id] = self._make_channel(camera)
                 channel.change(camera)
-                channel.want(self.desired.get(camera_id, OFF), tuning)
-            await self._close_removed()
-            # What passed until now passed under the timetable of the last turn, whatever has been edited since.
-            passed_under, self._timetable = self._timetable or timetable, timetable
-            await self._account(passed_under, now, await self._look(now, monotonic, stepped_sec))
-            await self._sweep(now)
+                channel.want(self.desired.get(camera_id, OFF), self._tuning)
+            removed = await self._close_removed()
+            absence = await self._look(now, monotonic, stepped_sec)
+            if moved or (absence.missed is not None and absence.missed.cause):
+                await self._account(passed_under, {*moved, *removed}, now, absence.missed)
+            if absence.until is not None:
+                self._until = absence.until
+                await self._journal.do(Journal.watched, absence.until)
+            await self._sweep(now, monotonic)
             self.turned_at = self._clock.monotonic()
+
+    def _what_holds(self) -> tuple[Timetable, Standing]:
+        """The timetable under which passed what passed until now, and what holds from now on."""
+        before, zone = self._standing, self._zone()
+        if before is not None and before[:2] == (self._state.revision, zone):
+            return before[2].timetable, before[2]
+        settings = self._state.known.gather
+        standing = Standing(
+            self._state.wanted, self._state.timetable(zone), tuple(self._state.manual), bool(settings.auto_dvr)
+        )
+        self._standing = (self._state.revision, zone, standing)
+        self._tuning = Tuning(settings.slice_val * 60.0, settings.inter_val, settings.snap_val * 60.0)
+        for camera_id, camera in self._state.known.cameras.items():
+            self._names[camera_id] = camera.camera_name
+        return (standing if before is None else before[2]).timetable, standing
 
     async def _look(self, now: float, monotonic: float, stepped_sec: float) -> Absence:
         if self._until is None:
             self._until = await self._journal.do(Journal.watched_until)
         return self._presence.look(self._until, now, monotonic, stepped_sec)
 
-    async def _account(self, timetable: Timetable, now: float, absence: Absence) -> None:
+    async def _account(self, timetable: Timetable, moved: Set[int], now: float, missed: Span | None) -> None:
         """Every due recording stands in the journal, also one whose camera never answers and one that was over before
-        anybody looked: what is missing has a place to be named.
+        anybody looked: what is missing has a place to be named. `moved`: the channels at which something begins or
+        ends.
         """
         due = {item.key: item for desired in self.desired.values() for item in desired.due}
-        if absence.missed is not None:
-            missed = list(self._missed(timetable, now, absence.missed))
-            if missed and absence.missed.cause:
-                log.warning("%d lessons were missed, wholly or in part: %s", len(missed), absence.missed.detail)
-            for at in range(0, len(missed), MISSED_AT_ONCE):
-                await self._journal.do(Journal.account_missed, missed[at : at + MISSED_AT_ONCE], now)
+        if missed is not None:
+            unseen = list(self._missed(timetable, moved, now, missed))
+            if unseen and missed.cause:
+                log.warning("%d lessons were missed, wholly or in part: %s", len(unseen), missed.detail)
+            for at in range(0, len(unseen), MISSED_AT_ONCE):
+                await self._journal.do(Journal.account_missed, unseen[at : at + MISSED_AT_ONCE], now)
         new = [item for key, item in due.items() if self._accounted.get(key) != item]
         if new:
             await self._journal.do(Journal.open_all, new, now)
         self._accounted = due
-        if absence.until is not None:
-            self._until = absence.until
-            await self._journal.do(Journal.watched, absence.until)
 
-    def _missed(self, timetable: Timetable, now: float, missed: Span) -> Iterator[tuple[Due, Span]]:
-        for lesson in timetable.lessons_between(missed.since, missed.until):
-            since, until = max(lesson.start, missed.since), min(lesson.end, missed.until)
-            if missed.cause:
-                yield due_lesson(lesson), replace(missed, since=since, until=until)
-            elif lesson.end <= now and lesson.key not in self._accounted:
-                yield due_lesson(lesson), Span(since, until, "late", "it was over before the agent got to it")
+    def _missed(self, timetable: Timetable, moved: Set[int], now: float, missed: Span) -> Iterator[tuple[Due, Span]]:
+        for camera_id in timetable.channels if missed.cause else timetable.channels.keys() & moved:
+            for lesson in timetable.channels[camera_id].lessons_between(missed.since, missed.until):
+                since, until = max(lesson.start, missed.since), min(lesson.end, missed.until)
+                if missed.cause:
+                    yield due_lesson(lesson), replace(missed, since=since, until=until)
+                elif lesson.end <= now and lesson.key not in self._accounted:
+                    yield due_lesson(lesson), Span(since, until, "late", "it was over before the agent got to it")
 
-    async def _close_removed(self) -> None:
-        removed = [
-            self.channels.pop(camera_id) for camera_id in self.channels.keys() - self._state.known.cameras.keys()
-        ]
-        await asyncio.gather(*(channel.close() for channel in removed))
+    async def _close_removed(self) -> set[int]:
+        removed = self.channels.keys() - self._state.known.cameras.keys()
+        await asyncio.gather(*(self.channels.pop(camera_id).close() for camera_id in removed))
+        return removed
 
-    async def _sweep(self, now: float) -> None:
-        """End recordings in the journal that are neither due nor still with a recorder."""
-        alive = {item.key for desired in self.desired.values() for item in desired.due}
-        alive.update(key for channel in self.channels.values() for key in channel.recording)
+    async def _sweep(self, now: float, monotonic: float) -> None:
+        """End recordings in the journal that are neither due nor still with a recorder: as soon as one is no more, and
+        once a minute, for what a repair has found.
+        """
+        alive = set(self._accounted)
+        alive.update(*(channel.recording_keys for channel in self.channels.values()))
         # Begun before a restart that found a wrong clock: it goes on when the clock is right.
         alive.update(one.key for one in self._state.manual if one.begin > now)
-        if alive == self._swept:
+        swept_at, lived = self._swept
+        if lived <= alive and monotonic < swept_at + SWEEP_SEC:
+            self._swept = (swept_at, alive)
             return
         for row in await self._journal.do(Journal.open_recordings):
             if row.key not in alive:
@@ -151,7 +180,7 @@ class Fleet:
                 await self._journal.do(
                     Journal.end_recording, row.slice_id, row.planned_end if over and row.planned_end else now
                 )
-        self._swept = alive
+        self._swept = (monotonic, alive)
 
     def adopt(self, setup: ChannelSetup) -> None:
         """Every channel is read and written by these settings from its next connection on (`Channel.adopt`)."""

@@ -28,7 +28,6 @@ from agent.status import (
     QueueView,
     UploadsView,
 )
-from agent.timetable import Timetable
 from agent.uploads import Uploads
 from agent.wire.models import CameraStatus, ChannelAlarm, Hello, StatusReport
 
@@ -167,12 +166,11 @@ class Overview:
         since, until = (
             datetime.combine(first + timedelta(days=ahead), time(), tzinfo=zone).timestamp() for ahead in (0, days)
         )
-        courses, due_now, names = self._state.timetable(zone).courses, self._fleet.due_now(), self._names()
+        timetable, due_now, names = self._state.timetable(zone), self._fleet.due_now(), self._names()
         kept = await self._journal.do(read_between, since, until)
 
         def laid_side_by_side() -> tuple[LessonOutcome, ...]:
-            own = Timetable(courses, zone)  # the daemon's remembers days, and is no other thread's
-            lessons = [lesson for lesson in own.lessons_between(since, until) if lesson.start >= since]
+            lessons = [lesson for lesson in timetable.lessons_between(since, until) if lesson.start >= since]
             return outcomes(lessons, kept, due_now, names, now)
 
         return LessonsView(

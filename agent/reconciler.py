@@ -7,10 +7,10 @@ timer are all the same question asked again.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from agent.timetable import Lesson, Timetable
+from agent.timetable import ChannelTimetable, Lesson, Timetable
 
 LEAD_SEC = 30.0
 """A channel that nobody wants is connected this long before its lesson, so that the ring holds the lesson's first key
@@ -59,13 +59,15 @@ class Due:
 class Desired:
     """What a channel should do: hold the source open or not, keep reconnecting or not, and record what is due.
 
-    `soon`: a recording is on, or close before or behind (`LEAD_SEC`, `TAIL_SEC`).
+    `soon`: a recording is on, or close before or behind (`LEAD_SEC`, `TAIL_SEC`). `until`: while nobody edits anything
+    and the clock only goes on, the answer is this one before that instant (Unix seconds).
     """
 
     connect: bool
     reconnect: bool
     due: tuple[Due, ...] = ()
     soon: bool = True
+    until: float = field(default=math.inf, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,34 +99,50 @@ def what_should_run(
 
     A due lesson outranks: it connects and records a channel that is switched off, too.
     """
-    due: dict[int, list[Due]] = {camera_id: [] for camera_id in wanted}
-    soon: set[int] = set()
-    # From the very moment that `next_turn` names: the upper bound is one that still belongs to it.
-    for lesson in timetable.lessons_between(now - TAIL_SEC, math.nextafter(now + LEAD_SEC, math.inf)):
-        camera_id = lesson.course.camera_id
-        if camera_id not in due:
-            continue
-        soon.add(camera_id)
-        if lesson.start <= now < lesson.end:
-            due[camera_id].append(due_lesson(lesson))
-    for by_hand in manual:
-        if by_hand.camera_id not in due or now < by_hand.begin:
-            continue
-        if by_hand.end is None or now < by_hand.end + TAIL_SEC:
-            soon.add(by_hand.camera_id)
-        if by_hand.end is None or now < by_hand.end:
-            due[by_hand.camera_id].append(
-                Due(by_hand.key, by_hand.camera_id, 0, by_hand.begin, by_hand.end, title=by_hand.title)
-            )
+    by_hand: dict[int, list[ManualRecording]] = {}
+    for one in manual:
+        by_hand.setdefault(one.camera_id, []).append(one)
     return {
-        camera_id: Desired(
-            connect=is_wanted or camera_id in soon,
-            reconnect=auto_dvr and is_wanted,
-            due=tuple(due[camera_id]),
-            soon=camera_id in soon,
+        camera_id: _desired(
+            is_wanted, timetable.channels.get(camera_id), by_hand.get(camera_id, ()), now, reconnect=auto_dvr
         )
         for camera_id, is_wanted in wanted.items()
     }
+
+
+def _desired(
+    wanted: bool,
+    timetable: ChannelTimetable | None,
+    manual: Sequence[ManualRecording],
+    now: float,
+    *,
+    reconnect: bool,
+) -> Desired:
+    due: list[Due] = []
+    edges: list[float] = []
+    soon = False
+    if timetable is not None:
+        # From the very moment that `until` names: the upper bound is one that still belongs to it.
+        ahead = math.nextafter(now + LEAD_SEC, math.inf)
+        for lesson in timetable.lessons_between(now - TAIL_SEC, ahead):
+            soon = True
+            edges += lesson.start, lesson.end, lesson.end + TAIL_SEC
+            if lesson.start <= now < lesson.end:
+                due.append(due_lesson(lesson))
+        edges.append(max(timetable.next_start(ahead) - LEAD_SEC, math.nextafter(now, math.inf)))
+    for one in manual:
+        end = math.inf if one.end is None else one.end
+        edges += one.begin, end, end + TAIL_SEC
+        soon = soon or one.begin <= now < end + TAIL_SEC
+        if one.begin <= now < end:
+            due.append(Due(one.key, one.camera_id, 0, one.begin, one.end, title=one.title))
+    return Desired(
+        connect=wanted or soon,
+        reconnect=reconnect and wanted,
+        due=tuple(due),
+        soon=soon,
+        until=min((edge for edge in edges if edge > now), default=math.inf),
+    )
 
 
 def changes(running: Mapping[str, float | None], due: Iterable[Due], now: float) -> Changes:
@@ -140,19 +158,6 @@ def changes(running: Mapping[str, float | None], due: Iterable[Due], now: float)
         move=tuple(item for key, item in wanted.items() if key in running and running[key] != item.end),
         end=tuple(key for key in running if key not in wanted and key not in ending),
     )
-
-
-def next_turn(timetable: Timetable, manual: Iterable[ManualRecording], now: float) -> float | None:
-    """The next instant after `now` at which `what_should_run` may answer otherwise; None when nothing is coming."""
-    turns = [
-        edge - offset
-        for offset in (0.0, LEAD_SEC, -TAIL_SEC)
-        if (edge := timetable.next_change(now + offset)) is not None
-    ]
-    for by_hand in manual:
-        turns.append(by_hand.begin)
-        turns += [] if by_hand.end is None else [by_hand.end, by_hand.end + TAIL_SEC]
-    return min((turn for turn in turns if turn > now), default=None)
 
 
 def due_lesson(lesson: Lesson) -> Due:

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from agent.background import within
 from agent.clock import Clock
-from agent.reconciler import Desired, Due, changes
+from agent.reconciler import END_GRACE_SEC, Desired, Due, changes
 from agent.recorders import RecorderGone, RecorderProcess
 from recorder.protocol import (
     BeginRecording,
@@ -38,7 +40,6 @@ CLOSE_SEC = 8.0
 """How long a recorder may take to finish its files, so that a stop of the daemon stays under 10 s."""
 EXIT_SEC = 2.0
 """How long a recorder that has said its last word may take to exit."""
-_TURN_SEC = 1.0
 RATE_PULSES = 11
 """Ten seconds' worth: the bit rate is measured over these."""
 
@@ -137,10 +138,12 @@ class Session:
         log.info("channel %d: recorder %d ended with status %d", self.camera_id, self.process.pid, status)
 
     async def _steer(self, listening: asyncio.Task[None]) -> None:
+        listening.add_done_callback(lambda _: self._turn.set())
         while self._desired is not None and not listening.done():
             self._turn.clear()
             await self._bring_about(self._desired)
-            if self._clock.monotonic() - self._heard_at > HANG_SEC:
+            hangs_in = self._heard_at + HANG_SEC - self._clock.monotonic()
+            if hangs_in < 0:
                 log.error(
                     "channel %d: recorder %d has said nothing for %.0f s and is killed",
                     self.camera_id,
@@ -149,9 +152,10 @@ class Session:
                 )
                 self.process.kill()
                 return
-            turn = asyncio.create_task(self._turn.wait())
-            await asyncio.wait([turn, listening], timeout=_TURN_SEC, return_when=asyncio.FIRST_COMPLETED)
-            turn.cancel()
+            # A recording whose end has passed may have to be told so.
+            ends = (item.end for item in self.running.values() if item.end is not None and item.stopped_at is None)
+            ends_in = min(ends, default=math.inf) + END_GRACE_SEC - self._clock.wall()
+            await within(max(0.1, min(hangs_in, ends_in)), self._turn)
 
     async def _let_end(self, listening: asyncio.Task[None]) -> None:
         if not listening.done() and self._desired is None:
@@ -214,6 +218,7 @@ class Session:
             case RecordingEnded(slice_id=slice_id):
                 if (item := self._of(slice_id)) is not None:
                     del self.running[item.due.key]
+                    self._turn.set()  # it may have been lengthened meanwhile, and then goes on
                     await self._hooks.end_recording(slice_id, item.ended_at(self._clock.wall()))
             case _:
                 pass

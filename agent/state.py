@@ -18,7 +18,7 @@ from agent import logs
 from agent.files import replace_file
 from agent.reconciler import ManualRecording
 from agent.sources import secrets_of
-from agent.timetable import BadCourse, Course, Timetable, course_from_wire
+from agent.timetable import BadCourse, ChannelTimetable, Course, Timetable, course_from_wire
 from agent.wire.frames import PartialSync
 from agent.wire.models import GatherSettings, RegisterReply, StorageTarget, Sync, WireCamera, WireCourse
 
@@ -91,8 +91,8 @@ class AgentState:
         folder.mkdir(parents=True, exist_ok=True)
         self.known = self._load()
         self._timetable: Timetable | None = None
-        self._timed: list[tuple[int, tuple[WireCourse, ...]]] = []
-        self._read: dict[int, tuple[tuple[WireCourse, ...], list[Course]]] = {}
+        self._timed_at = -1
+        self._read: dict[int, tuple[tuple[WireCourse, ...], ChannelTimetable]] = {}
         self.token = self.token_path.read_text().strip() if self.token_path.exists() else ""
         self._conceal()
 
@@ -168,22 +168,27 @@ class AgentState:
         """The recordings by hand that are on."""
         return [ManualRecording(**dict(entry)) for entry in self.known.manual]
 
-    def timetable(self, zone: tzinfo) -> Timetable:
-        """The courses of all channels in this zone; the same object until either changes."""
-        timed = [(camera_id, camera.courses) for camera_id, camera in self.known.cameras.items()]
-        if self._timetable is None or self._timetable.zone != zone or timed != self._timed:
-            self._timetable, self._timed = Timetable(self._courses(), zone), timed
-        return self._timetable
+    @property
+    def revision(self) -> int:
+        """Another number after each change."""
+        return self._changes
 
-    def _courses(self) -> list[Course]:
-        """Those of a channel are read once for as long as they stay the same."""
-        read = {}
-        for camera_id, camera in self.known.cameras.items():
-            before = self._read.get(camera_id)
-            same = before is not None and before[0] is camera.courses
-            read[camera_id] = before if before and same else (camera.courses, _read_courses(camera))
-        self._read = read
-        return [course for _, courses in read.values() for course in courses]
+    def timetable(self, zone: tzinfo) -> Timetable:
+        """The courses of all channels in this zone; the same object until either changes, and of each channel the
+        same one until its courses change.
+        """
+        same_zone = self._timetable is not None and self._timetable.zone == zone
+        if self._timetable is None or not same_zone or self._timed_at != self.revision:
+            read = {}
+            for camera_id, camera in self.known.cameras.items():
+                before = self._read.get(camera_id) if same_zone else None
+                if before is None or before[0] is not camera.courses:
+                    before = (camera.courses, ChannelTimetable(_read_courses(camera), zone))
+                read[camera_id] = before
+            if self._timetable is None or not same_zone or read != self._read:
+                self._timetable = Timetable.of({camera_id: one for camera_id, (_, one) in read.items()}, zone)
+            self._read, self._timed_at = read, self.revision
+        return self._timetable
 
     def put_camera(self, camera: WireCamera) -> None:
         """Add a channel or replace all that is known of it, courses included."""

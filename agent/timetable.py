@@ -10,16 +10,17 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
 from agent.wire.models import WireCourse
 
 _TIME_OF_DAY = re.compile(r"(?:.*[ T])?([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
-_A_WEEK = timedelta(days=8)
+_WEEK = timedelta(days=8)
 """A week and a day: a local day that a zone leaves out has none of its lessons."""
-_DAYS_KEPT = 60
+_AHEAD = timedelta(days=13)
 
 
 class BadCourse(ValueError):
@@ -84,93 +85,135 @@ def _lesson(course: Course, day: date, start: float) -> Lesson:
     return Lesson(course, day, start, start + course.elapse_sec)
 
 
+@lru_cache(4096)
 def _instant(day: date, start_sec: int, zone: tzinfo) -> float:
+    # A school's lessons begin at a handful of times, the same in every room.
     # fold=0 is the rule in one word: PEP 495 reads a skipped time with the offset before the change, which moves it
     # forward, and an ambiguous one as the first.
     local = datetime.combine(day, time(), tzinfo=zone) + timedelta(seconds=start_sec)
     return local.replace(fold=0).timestamp()
 
 
-class _Day:
-    """What one local day brings, by start."""
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Some days' lessons by start. Who asks for an instant of `[since, until)` finds all of its lessons here."""
 
-    __slots__ = ("ends", "lessons", "longest", "starts")
-
-    def __init__(self, lessons: Iterable[Lesson]) -> None:
-        self.lessons = sorted(lessons, key=_order)
-        self.starts = [lesson.start for lesson in self.lessons]
-        self.ends = sorted(lesson.end for lesson in self.lessons)
-        self.longest = max((lesson.course.elapse_sec for lesson in self.lessons), default=0)
-
-    def between(self, since: float, until: float) -> Iterator[Lesson]:
-        """The lessons that are on at some moment of `[since, until)`."""
-        first, last = bisect_left(self.starts, since - self.longest), bisect_left(self.starts, until)
-        return (lesson for lesson in self.lessons[first:last] if lesson.end > since)
-
-    def edge_after(self, now: float) -> float:
-        """The first start or end after `now`; infinite when there is none."""
-        found = ((edges, bisect_right(edges, now)) for edges in (self.starts, self.ends))
-        return min((edges[at] for edges, at in found if at < len(edges)), default=math.inf)
+    since: float
+    until: float
+    lessons: Sequence[Lesson] = ()
+    starts: Sequence[float] = ()
+    longest: float = 0.0
 
 
-class Timetable:
-    """Courses in a zone, as lessons. What a day brings is worked out once; the same days are asked for all the time."""
+class ChannelTimetable:
+    """One channel's courses in a zone, as lessons.
+
+    The days around now are worked out once; the same ones are asked for all the time. May be asked by any thread.
+    """
 
     def __init__(self, courses: Iterable[Course], zone: tzinfo) -> None:
         self.courses = tuple(courses)
-        self.zone = zone
+        self._zone = zone
         self._by_weekday: dict[int, list[Course]] = {}
         for course in self.courses:
             self._by_weekday.setdefault(course.week_id, []).append(course)
-        longest = max((course.elapse_sec for course in self.courses), default=0)
+        self._longest = max((course.elapse_sec for course in self.courses), default=0)
         # A day more than the longest lesson, for one that a zone change moved over midnight.
-        self._reach_back = timedelta(days=2 + longest // 86_400)
-        self._days: dict[date, _Day] = {}
+        self._reach_back = timedelta(days=2 + self._longest // 86_400)
+        self._window = _Window(0.0, 0.0) if self.courses else _Window(-math.inf, math.inf)
+
+    def lessons_between(self, since: float, until: float) -> Sequence[Lesson]:
+        """Every lesson that is on at some moment of `[since, until)`, by start."""
+        window = self._around(since, until)
+        first, last = bisect_left(window.starts, since - window.longest), bisect_left(window.starts, until)
+        return [lesson for lesson in window.lessons[first:last] if lesson.end > since]
+
+    def next_start(self, since: float) -> float:
+        """When the next lesson begins, from `since` on; infinite where there is no course."""
+        window = self._window
+        at = bisect_left(window.starts, since)
+        if since < window.since or at == len(window.starts) or window.starts[at] >= window.until:
+            window = self._around(since, since + _WEEK.total_seconds())
+            at = bisect_left(window.starts, since)
+        return window.starts[at] if at < len(window.starts) else math.inf
+
+    def upcoming(self, now: float, count: int) -> Sequence[Lesson]:
+        """The next lessons that begin after `now`, by start; within the next week at most."""
+        window = self._around(now, now + _WEEK.total_seconds())
+        first = bisect_right(window.starts, now)
+        last = bisect_left(window.starts, now + _WEEK.total_seconds(), first)
+        return window.lessons[first : min(last, first + count)]
+
+    def _around(self, since: float, until: float) -> _Window:
+        window = self._window
+        if not (window.since <= since and until <= window.until):
+            window = self._look(since, until)
+            if until - since < 2 * _WEEK.total_seconds():
+                self._window = window
+        return window
+
+    def _look(self, since: float, until: float) -> _Window:
+        # A day more at each end: it is that day's midnight, wherever the zone puts it, that the window ends with.
+        first = _local_day(since, self._zone) - timedelta(days=1) - self._reach_back
+        last = max(_local_day(until, self._zone) + timedelta(days=2), _local_day(since, self._zone) + _AHEAD)
+        lessons = sorted(
+            (
+                _lesson(course, day, _instant(day, course.start_sec, self._zone))
+                for day in _days(first, last)
+                for course in self._by_weekday.get((day.weekday() + 1) % 7, ())
+            ),
+            key=_order,
+        )
+        return _Window(
+            min(since, _instant(first + self._reach_back, 0, self._zone)),
+            max(until, _instant(last - timedelta(days=1), 0, self._zone)),
+            lessons,
+            [lesson.start for lesson in lessons],
+            self._longest,
+        )
+
+
+class Timetable:
+    """All channels' courses in a zone, as lessons."""
+
+    def __init__(self, courses: Iterable[Course], zone: tzinfo) -> None:
+        by_channel: dict[int, list[Course]] = {}
+        for course in courses:
+            by_channel.setdefault(course.camera_id, []).append(course)
+        self.zone = zone
+        self.channels: Mapping[int, ChannelTimetable] = {
+            camera_id: ChannelTimetable(some, zone) for camera_id, some in by_channel.items()
+        }
+
+    @classmethod
+    def of(cls, channels: Mapping[int, ChannelTimetable], zone: tzinfo) -> Timetable:
+        """Made of those of its channels, by camera id."""
+        made = cls((), zone)
+        made.channels = channels
+        return made
+
+    @property
+    def courses(self) -> tuple[Course, ...]:
+        """Those of all channels."""
+        return tuple(course for channel in self.channels.values() for course in channel.courses)
 
     def lessons_between(self, since: float, until: float) -> list[Lesson]:
         """Every lesson that is on at some moment of `[since, until)`, by start."""
-        days = _days(self._local_day(since) - self._reach_back, self._local_day(until) + timedelta(days=1))
-        return sorted((lesson for day in days for lesson in self._day(day).between(since, until)), key=_order)
+        found = (channel.lessons_between(since, until) for channel in self.channels.values())
+        return sorted((lesson for lessons in found for lesson in lessons), key=_order)
 
     def lessons_on(self, now: float) -> list[Lesson]:
         """The lessons that are on now."""
-        # The smallest step above now that a double holds at this size is about 0.2 us; a microsecond is above it.
-        return [lesson for lesson in self.lessons_between(now, now + 1e-6) if lesson.start <= now < lesson.end]
+        return [lesson for lesson in self.lessons_between(now, math.nextafter(now, math.inf)) if lesson.start <= now]
 
     def upcoming(self, now: float, count: int) -> list[Lesson]:
         """The next lessons that begin after `now`, by start; within the next week at most."""
-        found: list[Lesson] = []
-        today = self._local_day(now)
-        for day in _days(today - self._reach_back, today + _A_WEEK):
-            if len(found) >= count and self._local_day(found[count - 1].start) < day:
-                break
-            lessons = self._day(day)
-            first = bisect_right(lessons.starts, now)
-            found = sorted([*found, *lessons.lessons[first : first + count]], key=_order)
-        return found[:count]
+        found = (channel.upcoming(now, count) for channel in self.channels.values())
+        return sorted((lesson for lessons in found for lesson in lessons), key=_order)[:count]
 
-    def next_change(self, now: float) -> float | None:
-        """The next instant after `now` at which a lesson begins or ends; None when no course is left."""
-        first, today = math.inf, self._local_day(now)
-        for day in _days(today - self._reach_back, today + _A_WEEK):
-            # No lesson begins before its own day does.
-            if first < math.inf and self._local_day(first) < day:
-                break
-            first = min(first, self._day(day).edge_after(now))
-        return first if first < math.inf else None
 
-    def _day(self, day: date) -> _Day:
-        if day not in self._days:
-            if len(self._days) > _DAYS_KEPT:
-                self._days.clear()
-            courses = self._by_weekday.get((day.weekday() + 1) % 7, ())
-            # A school's lessons begin at a handful of times.
-            starts = {start_sec: _instant(day, start_sec, self.zone) for start_sec in {c.start_sec for c in courses}}
-            self._days[day] = _Day(_lesson(course, day, starts[course.start_sec]) for course in courses)
-        return self._days[day]
-
-    def _local_day(self, instant: float) -> date:
-        return datetime.fromtimestamp(instant, UTC).astimezone(self.zone).date()
+def _local_day(instant: float, zone: tzinfo) -> date:
+    return datetime.fromtimestamp(instant, UTC).astimezone(zone).date()
 
 
 def _order(lesson: Lesson) -> tuple[float, int, int]:

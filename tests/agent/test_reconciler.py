@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
@@ -14,7 +15,6 @@ from agent.reconciler import (
     Due,
     ManualRecording,
     changes,
-    next_turn,
     what_should_run,
 )
 from agent.timetable import Course, Timetable
@@ -109,7 +109,8 @@ def test_a_recording_by_hand_ends_and_its_channel_shortly_after() -> None:
     assert ask(MONDAY_9 + 59) == (True, 1)
     assert ask(MONDAY_9 + 60) == (True, 0)
     assert ask(MONDAY_9 + 60 + TAIL_SEC) == (False, 0)
-    assert next_turn(Timetable([], SHANGHAI), [by_hand], MONDAY_9 + 60) == MONDAY_9 + 60 + TAIL_SEC
+    over = what_should_run({1: False}, Timetable([], SHANGHAI), [by_hand], MONDAY_9 + 60, auto_dvr=True)[1]
+    assert over.until == MONDAY_9 + 60 + TAIL_SEC
 
 
 def test_overlapping_lessons_are_both_recorded() -> None:
@@ -160,11 +161,11 @@ def test_changes_carried_out_leave_nothing_to_change(
     st.floats(MONDAY_9, MONDAY_9 + 30 * 86_400),
     st.sampled_from([SHANGHAI, ZoneInfo("Europe/Berlin")]),
 )
-def test_the_answer_stays_the_same_until_the_next_turn(courses: list[Course], now: float, zone: ZoneInfo) -> None:
+def test_the_answer_stays_the_same_for_as_long_as_it_says(courses: list[Course], now: float, zone: ZoneInfo) -> None:
     wanted = {1: True, 2: False}
-    turn = next_turn(Timetable(courses, zone), [], now)
-    if turn is None:
-        assert not courses
+    turn = min(one.until for one in what_should_run(wanted, Timetable(courses, zone), [], now, auto_dvr=True).values())
+    if not courses:
+        assert turn == math.inf
         return
     assert turn > now
     answers = [

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from agent import channel, reports, session, uploads
+from agent import channel, fleet, reports, session, uploads
 from agent.backoff import Backoff
 from agent.channel import Channel, ChannelSetup
 from agent.commands import Commands
@@ -68,13 +68,13 @@ class InlineJournal(JournalThread):
 def rare_looks(every_sec: float = 6 * 3600.0) -> Iterator[None]:
     """What looks every few seconds, in case that an event was lost, does so every few hours; nothing depends on it."""
     with pytest.MonkeyPatch.context() as patch:
-        for module, name in ((uploads, "IDLE_SEC"), (reports, "LOOK_SEC"), (reports, "STATUS_SEC")):
+        rare = ((uploads, "IDLE_SEC"), (reports, "LOOK_SEC"), (reports, "STATUS_SEC"), (fleet, "SWEEP_SEC"))
+        for module, name in rare:
             patch.setattr(module, name, every_sec)
         patch.setattr(reports, "RETRY_MAX_SEC", 3600.0)
         patch.setattr(outage, "Backoff", partial(Backoff, most=600.0))
         # A simulated recorder has no pulse.
         patch.setattr(session, "HANG_SEC", float("inf"))
-        patch.setattr(session, "_TURN_SEC", 3600.0)
         patch.setattr(channel, "RESTART_SEC", (1.0,))
         yield
 
