@@ -24,6 +24,8 @@ from agent.wire.models import StoredFile
 MAX_ANSWER = 64 << 10
 RESUMED_FROM = 4 << 20
 """Bytes. A smaller file is sent anew sooner than asked for."""
+GOES_ON = 4
+"""So many times a storage may say that it holds more by now, before it gets the whole file."""
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 _NOT_RESUMED = {
     HTTPStatus.NOT_FOUND,
@@ -60,12 +62,18 @@ class HttpStorage:
 
     async def put(self, path: Path, name: str, sha256: str) -> StoredFile:
         """See `base.Storage.put`."""
-        async with opened(path, sha256, self._pace, self._silence) as body:
-            held = await self._held(name, body) if body.size >= RESUMED_FROM else 0
-            if held:
+        held = 0
+        for _ in range(GOES_ON):
+            async with opened(path, sha256, self._pace, self._silence) as body:
+                before, held = held, await self._held(name, body) if body.size >= RESUMED_FROM else 0
+                if held <= before:
+                    break
                 answer = await self._send(name, body, held)
-                if answer.status not in _NOT_RESUMED:
-                    return _stored(name, body, answer)
+            if answer.status not in _NOT_RESUMED:
+                return _stored(name, body, answer)
+            if answer.status != HTTPStatus.CONFLICT:
+                break
+            # It may have got more meanwhile: what was still on its way when the line broke.
         async with opened(path, sha256, self._pace, self._silence) as body:
             return _stored(name, body, await self._send(name, body, 0))
 

@@ -169,16 +169,17 @@ class Outward:
 
 
 def worst(random_: random.Random) -> Line:
-    """One of the ways in which a line can be bad."""
+    """One of the ways in which a line can be bad. None lasts: a connection that is kept would carry everything."""
+    lasts = random_.randrange(1, 600_000)
     return random_.choice(
         [
-            Line(cut_up=random_.randrange(1, 600_000)),
+            Line(cut_up=lasts),
             Line(refuse=True),
-            Line(cut_up=random_.randrange(1, 200_000)),
+            Line(cut_up=lasts // 3),
             Line(cut_down=random_.randrange(1, 2_000)),
-            Line(flip_up=random_.randrange(1, 200_000)),
-            Line(half_up=random_.randrange(1, 100_000)),
-            Line(delay_sec=0.01, rate=2_000_000),
+            Line(flip_up=lasts // 3, cut_up=lasts),
+            Line(half_up=lasts // 6),
+            Line(delay_sec=0.01, rate=2_000_000, cut_up=lasts),
         ]
     )
 
