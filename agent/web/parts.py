@@ -74,7 +74,7 @@ def answer_panel(
     now_line: str = "",
     is_alert: bool = False,
 ) -> Markup:
-    """What is to be read first: a sentence in the colour of `health` (good, warn, bad, calm), and what speaks for it."""
+    """What is read first: a sentence in the colour of `health` (good, warn, bad, calm), and what speaks for it."""
     return html(
         asset("answer.html"),
         health=health,
