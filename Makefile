@@ -2,6 +2,7 @@
 # make test    every check that needs Python packages alone
 # make test-all  everything, against real servers too (make servers installs them)
 # make bench   the recorder against FFmpeg, as tables; BENCH=streams,snapshot,start,slicing,daemon picks (docs/benchmarks.md)
+# make conformance  docs/api-v1-conformance.md again: every endpoint of API v1, every case, as the server answers it
 # make soak    the kills, three simulated school years and the recording of a real server again, for about an hour
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ BIN := $(ENV)/bin
 SERVERS := ffmpeg chromium faketime nginx libnginx-mod-rtmp python3-gst-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-rtsp systemd mosquitto mosquitto-clients openssl postgresql
 
-.PHONY: help env run test test-all again bench soak servers clean
+.PHONY: help env run test test-all again bench soak conformance servers clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -52,7 +53,11 @@ soak: env
 		GATHER_DAEMON_KILLS=200 GATHER_SCHOOL_WEEKS=52 GATHER_SCHOOL_SEEDS=3 GATHER_NOISE=200 GATHER_READERS="own libav" $(BIN)/pytest -s -m faults
 	GATHER_LINE_MB=1000 GATHER_LINE_SLICES=200 $(BIN)/pytest -s tests/agent/link/test_faulty_line.py
 	GATHER_COLUMNS=all $(BIN)/pytest -s -n 2 tests/integration/test_matrix.py
+	GATHER_API_EXAMPLES=500 $(BIN)/pytest -s tests/standalone/conformance/test_openapi.py
 	GATHER_RTSP_MINUTES=30 $(BIN)/pytest -s -n 2 tests/integration/test_rtsp_recording.py
+
+conformance: env
+	$(BIN)/python -m tests.standalone.conformance
 
 servers:
 	@missing=$$(dpkg-query --show --showformat='$${Package} $${db:Status-Status}\n' $(SERVERS) 2>&1 \

@@ -1,4 +1,4 @@
-"""A running server, a caller in both forms of the API, and an agent."""
+"""A running server, a caller of its API, and an agent."""
 
 from __future__ import annotations
 
@@ -49,14 +49,6 @@ async def server(settings: ServerSettings, clock: FakeClock) -> AsyncIterator[Em
 @pytest.fixture
 async def api(server: EmbeddedServer, http: aiohttp.ClientSession) -> Api:
     api = Api(http, server)
-    await api.sign_in()
-    return api
-
-
-@pytest.fixture(params=["query", "path"])
-async def both(request: pytest.FixtureRequest, server: EmbeddedServer, http: aiohttp.ClientSession) -> Api:
-    """The API in each of its forms."""
-    api = Api(http, server, request.param)
     await api.sign_in()
     return api
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -16,10 +15,10 @@ def course(camera_id: int, /, **changes: object) -> dict[str, object]:
     return {"camera_id": camera_id, "subject_id": 1, "teacher_id": 1} | times | changes
 
 
-async def test_add_list_and_tell(both: Api, agent: ScriptedAgent) -> None:
-    camera_id = await add(both, agent)
+async def test_add_list_and_tell(api: Api, agent: ScriptedAgent) -> None:
+    camera_id = await add(api, agent)
     async with agent.relay():
-        answer = await both.ok("add_course", **course(camera_id))
+        answer = await api.ok("add_course", **course(camera_id))
         command = agent.commands[-1]
     assert set(answer) == {"err_code", "err_msg", "course_id", "camera_id", "transmit"}
     assert answer["camera_id"] == camera_id
@@ -39,7 +38,7 @@ async def test_add_list_and_tell(both: Api, agent: ScriptedAgent) -> None:
             "is_delete": 1,
         }
     ]
-    listed = await both.ok("list_course", camera_id=camera_id)
+    listed = await api.ok("list_course", camera_id=camera_id)
     assert listed["data"] == [
         {
             "course_id": answer["course_id"],
@@ -57,49 +56,16 @@ async def test_add_list_and_tell(both: Api, agent: ScriptedAgent) -> None:
     ]
 
 
-async def test_the_list_counts_the_channels_own_courses(both: Api, agent: ScriptedAgent) -> None:
-    one, two = await add(both, agent), await add(both, agent)
+async def test_the_list_counts_the_channels_own_courses(api: Api, agent: ScriptedAgent) -> None:
+    one, two = await add(api, agent), await add(api, agent)
     for week_id in (5, 0, 2):
-        await both.ok("add_course", **course(one, week_id=week_id))
-    await both.ok("add_course", **course(two))
-    listed = await both.ok("list_course", camera_id=one, per=2)
+        await api.ok("add_course", **course(one, week_id=week_id))
+    await api.ok("add_course", **course(two))
+    listed = await api.ok("list_course", camera_id=one, per=2)
     assert (listed["total_num"], listed["max_page"]) == (3, 2)
     assert [row["week_id"] for row in listed["data"]] == [0, 2]
-    assert await both.code("list_course") == 1010
-    assert (await both.ok("list_course", camera_id=999))["data"] == []
-
-
-REFUSED: list[tuple[dict[str, Any], int]] = [
-    *(({name: ""}, 1010) for name in ("camera_id", "subject_id", "teacher_id", "week_id", "elapse_sec", "start_time")),
-    ({"camera_id": 999}, 1010),
-    ({"subject_id": 999}, 1010),
-    ({"teacher_id": 999}, 1010),
-    ({"camera_id": "x"}, 1010),
-    ({"week_id": 7}, 1011),
-    ({"week_id": -1}, 1011),
-    ({"week_id": "x"}, 1011),
-    ({"week_id": "１"}, 1011),
-    ({"elapse_sec": 0}, 1011),
-    ({"elapse_sec": -60}, 1011),
-    ({"elapse_sec": "1h"}, 1011),
-    ({"elapse_sec": "60.5"}, 1011),
-    *(({"start_time": text}, 1011) for text in ("24:00:00", "9:30:00", "09:60:00", "10:30", "2026-11-24 10:30:00")),
-    ({"start_time": "23:00:00", "elapse_sec": 3600}, 1013),
-    ({"start_time": "23:59:59", "elapse_sec": 1}, 1013),
-    ({"start_time": "00:00:00", "elapse_sec": 86400}, 1013),
-    ({"elapse_sec": 10**17}, 1013),
-    ({"camera_id": "", "start_time": "bad"}, 1010),
-    ({"start_time": "bad", "elapse_sec": 10**6}, 1011),
-]
-
-
-async def test_refusals(api: Api, agent: ScriptedAgent) -> None:
-    camera_id = await add(api, agent)
-    course_id = (await api.ok("add_course", **course(camera_id, week_id=1)))["course_id"]
-    for changes, code in REFUSED:
-        assert await api.code("add_course", **course(camera_id, **changes)) == code, changes
-        assert await api.code("mod_course", course_id=course_id, **course(camera_id, **changes)) == code, changes
-    assert [row["week_id"] for row in (await api.ok("list_course", camera_id=camera_id))["data"]] == [1]
+    assert await api.code("list_course") == 1010
+    assert (await api.ok("list_course", camera_id=999))["data"] == []
 
 
 @pytest.mark.parametrize(
@@ -121,31 +87,31 @@ async def test_the_latest_end_is_23_59_59(api: Api, agent: ScriptedAgent, start:
         ("09:00:00", 3 * 3600, True),
     ],
 )
-async def test_overlap_is_half_open(both: Api, agent: ScriptedAgent, start: str, length: int, clashes: bool) -> None:
-    camera_id = await add(both, agent)
-    await both.ok("add_course", **course(camera_id, start_time="10:00:00"))
-    answer = await both.get("add_course", **course(camera_id, start_time=start, elapse_sec=length))
+async def test_overlap_is_half_open(api: Api, agent: ScriptedAgent, start: str, length: int, clashes: bool) -> None:
+    camera_id = await add(api, agent)
+    await api.ok("add_course", **course(camera_id, start_time="10:00:00"))
+    answer = await api.get("add_course", **course(camera_id, start_time=start, elapse_sec=length))
     assert answer["err_code"] == (1012 if clashes else 0)
     if clashes:
         assert answer["err_msg"] == "输入时间与已有时间发生重叠，重叠区间：10:00:00 ~ 11:00:00"
-    await both.ok("add_course", **course(camera_id, start_time="10:00:00", week_id=4))
-    await both.ok("add_course", **course(await add(both, agent), start_time="10:00:00"))
+    await api.ok("add_course", **course(camera_id, start_time="10:00:00", week_id=4))
+    await api.ok("add_course", **course(await add(api, agent), start_time="10:00:00"))
 
 
-async def test_mod_course(both: Api, agent: ScriptedAgent) -> None:
-    camera_id = await add(both, agent)
-    course_id = (await both.ok("add_course", **course(camera_id)))["course_id"]
-    other = (await both.ok("add_course", **course(camera_id, start_time="11:30:30")))["course_id"]
+async def test_mod_course(api: Api, agent: ScriptedAgent) -> None:
+    camera_id = await add(api, agent)
+    course_id = (await api.ok("add_course", **course(camera_id)))["course_id"]
+    other = (await api.ok("add_course", **course(camera_id, start_time="11:30:30")))["course_id"]
     async with agent.relay():
-        answer = await both.ok(
+        answer = await api.ok(
             "mod_course", course_id=course_id, **course(camera_id, start_time="10:00:00", subject_id=2)
         )
         assert (answer["course_id"], answer["camera_id"]) == (course_id, camera_id)
         (item,) = agent.commands[-1]["data"]["courses"]
     assert (item["is_delete"], item["start_time"], item["title"]) == (2, "10:00:00", "数学")
-    assert await both.code("mod_course", course_id=other, **course(camera_id, start_time="10:59:59")) == 1012
-    assert await both.code("mod_course", course_id=99, **course(camera_id)) == 1010
-    assert await both.code("mod_course", **course(camera_id)) == 1010
+    assert await api.code("mod_course", course_id=other, **course(camera_id, start_time="10:59:59")) == 1012
+    assert await api.code("mod_course", course_id=99, **course(camera_id)) == 1010
+    assert await api.code("mod_course", **course(camera_id)) == 1010
 
 
 async def test_a_course_that_moves_leaves_its_channel(api: Api, agent: ScriptedAgent) -> None:

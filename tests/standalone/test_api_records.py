@@ -24,12 +24,12 @@ async def report(agent: ScriptedAgent, name: str, **changes: Any) -> dict[str, A
     return stored
 
 
-async def test_a_reported_slice_is_listed_and_plays(both: Api, agent: ScriptedAgent) -> None:
-    camera_id = await add(both, agent)
-    await both.ok("add_course", **course(camera_id, subject_id=2))
+async def test_a_reported_slice_is_listed_and_plays(api: Api, agent: ScriptedAgent) -> None:
+    camera_id = await add(api, agent)
+    await api.ok("add_course", **course(camera_id, subject_id=2))
     name = stem(camera_id)
     stored = await report(agent, name)
-    answer = await both.ok("list_record")
+    answer = await api.ok("list_record")
     (row,) = answer["data"]
     assert row == {
         "record_id": 1,
@@ -57,14 +57,14 @@ async def test_a_reported_slice_is_listed_and_plays(both: Api, agent: ScriptedAg
         "created": "2026-11-24 10:00:00",
         "updated": "2026-11-24 10:00:00",
     }
-    async with both.http.get(answer["storage_addr"] + row["file_fdfs"]) as response:
+    async with api.http.get(answer["storage_addr"] + row["file_fdfs"]) as response:
         assert response.status == 200
         assert response.headers["Content-Type"] == "video/mp4"
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert await response.read() == b"media of " + name.encode()
-    async with both.http.get(answer["storage_addr"] + row["file_fdfs"], headers={"Range": "bytes=3-7"}) as response:
+    async with api.http.get(answer["storage_addr"] + row["file_fdfs"], headers={"Range": "bytes=3-7"}) as response:
         assert (response.status, await response.read()) == (206, b"ia of")
-    async with both.http.get(answer["storage_addr"] + row["image_fdfs"]) as response:
+    async with api.http.get(answer["storage_addr"] + row["image_fdfs"]) as response:
         assert response.headers["Content-Type"] == "image/jpeg"
 
 
@@ -78,13 +78,13 @@ async def test_the_same_report_again_changes_nothing(api: Api, agent: ScriptedAg
     assert (row["duration"], row["disptime"]) == (3601, "01:00:01")
 
 
-async def test_filters_and_order(both: Api, agent: ScriptedAgent) -> None:
-    one, two = await add(both, agent), await add(both, agent)
+async def test_filters_and_order(api: Api, agent: ScriptedAgent) -> None:
+    one, two = await add(api, agent), await add(api, agent)
     for number, camera_id in enumerate((one, one, two), start=1):
         await report(agent, stem(camera_id, start=int(TUESDAY) + 600 * number, slice_id=number, uid=number))
 
     async def times(**filters: object) -> list[str]:
-        return [row["created"][11:16] for row in (await both.ok("list_record", **filters))["data"]]
+        return [row["created"][11:16] for row in (await api.ok("list_record", **filters))["data"]]
 
     assert await times() == ["10:30", "10:20", "10:10"]
     assert await times(camera_id=one) == ["10:20", "10:10"]
@@ -93,41 +93,41 @@ async def test_filters_and_order(both: Api, agent: ScriptedAgent) -> None:
     assert await times(begin="2026-11-24 10:20:00") == ["10:30", "10:20"]
     assert await times(begin="2026-11-24 10:15:00", end=str(int(TUESDAY) + 1800)) == ["10:20"]
     assert await times(end="2026-11-24") == []
-    assert await both.code("list_record", begin="24.11.2026") == 1011
-    assert await both.code("list_record", camera_id="x") == 1010
+    assert await api.code("list_record", begin="24.11.2026") == 1011
+    assert await api.code("list_record", camera_id="x") == 1010
 
 
-async def test_delete_removes_rows_and_files(both: Api, agent: ScriptedAgent, tmp_path: Path) -> None:
-    camera_id = await add(both, agent)
+async def test_delete_removes_rows_and_files(api: Api, agent: ScriptedAgent, tmp_path: Path) -> None:
+    camera_id = await add(api, agent)
     await report(agent, stem(camera_id, uid=1))
     await report(agent, stem(camera_id, uid=2))
-    kept, gone = (row for row in (await both.ok("list_record"))["data"])
-    assert set(await both.ok("del_record", record_id=f"{gone['record_id']},77")) == {"err_code", "err_msg"}
-    assert [row["record_id"] for row in (await both.ok("list_record"))["data"]] == [kept["record_id"]]
+    kept, gone = (row for row in (await api.ok("list_record"))["data"])
+    assert set(await api.ok("del_record", record_id=f"{gone['record_id']},77")) == {"err_code", "err_msg"}
+    assert [row["record_id"] for row in (await api.ok("list_record"))["data"]] == [kept["record_id"]]
     folder = tmp_path / "server" / "recordings" / "2026-11-24"
-    await both.server._services.sweeper.idle()
+    await api.server._services.sweeper.idle()
     assert {path.stem for path in folder.iterdir()} == {kept["file_src"]}
-    assert await both.code("del_record") == 1010
-    assert await both.code("del_record", record_id="a") == 1010
+    assert await api.code("del_record") == 1010
+    assert await api.code("del_record", record_id="a") == 1010
 
 
-async def test_play_record(both: Api, agent: ScriptedAgent) -> None:
-    camera_id = await add(both, agent)
+async def test_play_record(api: Api, agent: ScriptedAgent) -> None:
+    camera_id = await add(api, agent)
     stored = await report(agent, stem(camera_id))
-    answer = await both.ok("play_record", record_id=1, width=320, height=200)
-    async with both.http.get(answer["play_url"]) as response:
+    answer = await api.ok("play_record", record_id=1, width=320, height=200)
+    async with api.http.get(answer["play_url"]) as response:
         page = await response.text()
         assert response.status == 200
         assert "frame-ancestors *" in response.headers["Content-Security-Policy"]
     assert f'src="{stored["file"]}"' in page
     assert 'width="320" height="200"' in page
-    assert (await both.ok("list_record"))["data"][0]["clicks"] == 1
-    async with both.http.get((await both.ok("play_record", record_id=1))["play_url"]) as response:
+    assert (await api.ok("list_record"))["data"][0]["clicks"] == 1
+    async with api.http.get((await api.ok("play_record", record_id=1))["play_url"]) as response:
         assert 'width="850" height="550"' in await response.text()
-    async with both.http.get(answer["play_url"].replace("/play/record/", "/play/record/M")) as response:
+    async with api.http.get(answer["play_url"].replace("/play/record/", "/play/record/M")) as response:
         assert response.status == 404
-    assert await both.code("play_record") == 1010
-    assert await both.code("play_record", record_id=5) == 1010
+    assert await api.code("play_record") == 1010
+    assert await api.code("play_record", record_id=5) == 1010
 
 
 @pytest.mark.parametrize(

@@ -271,11 +271,6 @@ async def test_viewers_are_counted(api: Api, camera_id: int, monkeypatch: pytest
         assert second.status == 503
 
 
-async def test_play_camera_of_no_channel(both: Api) -> None:
-    assert await both.code("play_camera") == 1010
-    assert await both.code("play_camera", camera_id=99) == 1010
-
-
 async def test_the_player_library_is_served_as_what_it_is(server: EmbeddedServer, http: aiohttp.ClientSession) -> None:
     for name in ("mpegts-1.8.2.js", "live.js"):
         async with http.get(f"{server.url}/play/assets/{name}") as response:
