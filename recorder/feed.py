@@ -98,8 +98,8 @@ class Feed:
             self._open = self._dropping = False
             self._ring.needed_since = None
 
-    def need(self, since: float | None) -> None:
-        """Keep in the ring what came at or after this media time: it is not on the disk yet, not for certain."""
+    def need(self, since: float) -> None:
+        """While something is recorded: keep in the ring what came at or after this media time, and no more."""
         with self._changed:
             self._ring.needed_since = since
 

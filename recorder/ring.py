@@ -23,7 +23,8 @@ class _Group:
 class Ring:
     """Bounded by `seconds` of media and by `max_bytes`; the newest group stays even when it is longer than `seconds`.
 
-    What came at or after media time `needed_since` stays beyond `seconds`, though not beyond `max_bytes`.
+    While something is recorded, `needed_since` says instead of `seconds` what stays: all that came at or after that
+    media time, and the group that it lies in.
 
     A single group larger than `max_bytes` (a camera that never sends key frames) is forgotten: memory stays bounded.
     """
@@ -57,7 +58,7 @@ class Ring:
             return False
         # The second group must reach back far enough before the first may go.
         second = self._groups[1].at
-        return now - second >= self._seconds and (self.needed_since is None or second <= self.needed_since)
+        return now - second >= self._seconds if self.needed_since is None else second <= self.needed_since
 
     def end_session(self) -> None:
         """The connection is lost: what comes next continues no group, and belongs to another moment."""

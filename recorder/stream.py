@@ -14,7 +14,7 @@ from recorder.ring import Ring
 from recorder.specs import Cause, Limits, SourceSpec, StreamName
 from recorder.timeline import Timed, Timeline
 
-SUB_RING_SEC = 10.0
+SUB_RING_SEC = 2.0
 SUB_RING_BYTES = 16 << 20
 """A sub stream begins no recording: its ring holds what a picture and a viewer's first second need."""
 

@@ -17,6 +17,12 @@ ONLINE: Final = "packet_loss"
 """What `cause` says while packets come: what is missing then was lost on the way."""
 BATCH_SEC = 0.25
 """Packets are fetched this often while anything is recorded."""
+RECORDED_SEC = 3.0
+"""While anything is recorded, the ring keeps so much beside the pre-roll, and what is not known to be durable.
+
+A recording knows within `SILENCE_SEC` of media that it is over: what came since its end is then still there for the
+lesson that follows, whose order may come late.
+"""
 IDLE_SEC = 5.0
 """Otherwise the thread sleeps until a command comes; this only bounds what a missed one could cost."""
 
@@ -126,10 +132,9 @@ class Writer:
             self._attempt(recording, recording.finish, reason, cause)
 
     def _tick(self) -> None:
-        unsafe = [at for recording in self._running.values() if (at := recording.unsafe_since) is not None]
-        if self._running:
-            self._feed.need(min(unsafe, default=None))
         now = self._around.clock.wall()
+        if self._running:
+            self._feed.need(self._needed_since(now))
         for slice_id, recording in [(key, one) for key, one in self._waiting.items() if one.begin_at <= now]:
             self._running[slice_id] = recording
             del self._waiting[slice_id]
@@ -142,6 +147,15 @@ class Writer:
             # Behind a slow disk packets may wait that belong to a recording whose end is long past.
             if recording.is_overdue(cause == ONLINE) and self._feed.queued_bytes == 0:
                 self._finish(recording, "end", cause)
+
+    def _needed_since(self, now: float) -> float:
+        """The media time from which on the ring must have everything.
+
+        It moves with this thread: while the disk holds that up, nothing is forgotten.
+        """
+        recent = self._around.clock.media_of(now) - RECORDED_SEC - self._around.limits.preroll_sec
+        unsafe = (recording.unsafe_since for recording in self._running.values())
+        return min([recent, *(at for at in unsafe if at is not None)])
 
     def _begin(self, order: BeginRecording) -> None:
         slice_id = order.recording.slice_id

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
 
 import pytest
 
+from recorder import disk_calls
 from recorder.packets import Packet
 from recorder.protocol import BeginRecording, GapFound, MoveEnd, RecordingEnded, SliceClosed, Trouble
 from recorder.recording import Recording
@@ -15,6 +17,7 @@ from recorder.slice_file import SliceFile
 from recorder.specs import Limits, RecordingSpec
 from recorder.synced_file import locked
 from recorder.timeline import Timed
+from recorder.writer import RECORDED_SEC
 from tests.media import MakeSample, camera_packets, frame_numbers, tracks_of
 from tests.recorder.writer_stage import LIMIT_SEC, WALL_ZERO, Stage
 
@@ -221,3 +224,80 @@ def test_a_defect_in_one_recording_does_not_touch_another(
     assert began <= 138
     assert frame_numbers(slices[12].path) == list(range(began, 400))
     assert not [event for event in stage.events if isinstance(event, GapFound)]
+
+
+def play_in_steps(stage: Stage, packets: list[Packet]) -> None:
+    """As a camera does: the writer looks four times a second."""
+    for begin in range(0, len(packets), 6):
+        stage.play(packets[begin : begin + 6])
+        stage.done()
+
+
+@pytest.mark.parametrize("preroll_sec", [0.0, 4.0])
+def test_while_recorded_the_ring_keeps_what_may_be_needed_and_no_more(
+    tmp_path: Path, packets: list[Packet], preroll_sec: float
+) -> None:
+    stage = Stage(tmp_path, Limits(sync_sec=0.0, preroll_sec=preroll_sec))
+    stage.timeline.begin_session(tracks_of(packets))
+    play_in_steps(stage, packets[:300])
+    assert stage.feed.tail(1000, lambda _: True)[0].at == 1.0  # ten seconds, and the group that they lie in
+    stage.writer.begin(BeginRecording(RecordingSpec(11, 5), WALL_ZERO + 11.5))
+    play_in_steps(stage, packets[300:400])
+    kept_sec = stage.now - stage.feed.tail(1000, lambda _: True)[0].at
+    reach = RECORDED_SEC + preroll_sec
+    assert reach <= kept_sec <= reach + 1.5  # a group, and the time between two looks
+    stage.writer.end(11)
+    stage.close()
+
+
+@pytest.mark.parametrize("preroll_sec", [0.0, 2.0])
+def test_the_order_for_the_lesson_that_follows_may_come_late(
+    tmp_path: Path, sample: MakeSample, preroll_sec: float
+) -> None:
+    """A journal on a slow disk gives it late: what came since the end of the lesson before is still in memory."""
+    stage = Stage(tmp_path, Limits(sync_sec=0.0, preroll_sec=preroll_sec))
+    packets = camera_packets(sample(seconds=16, gop_sec=1), 16.0)
+    # Sound that falls silent before the end has it known two seconds late.
+    packets = [one for one in packets if one.track.kind == "video" or one.arrival < 5.0]
+    stage.timeline.begin_session(tracks_of(packets))
+    stage.writer.begin(BeginRecording(RecordingSpec(11, 5), WALL_ZERO, WALL_ZERO + 6.5))
+    play_in_steps(stage, [one for one in packets if one.arrival < 15.0])
+    assert not stage.writer.busy
+    stage.writer.begin(BeginRecording(RecordingSpec(12, 5), WALL_ZERO + 6.5))
+    stage.done()
+    play_in_steps(stage, [one for one in packets if one.arrival >= 15.0])
+    stage.close()
+    slices = {event.facts.slice_id: event.facts for event in stage.events if isinstance(event, SliceClosed)}
+    assert frame_numbers(slices[12].path) == list(range(150 - round(25 * preroll_sec), 400))
+
+
+def test_what_waits_for_a_disk_that_hangs_is_kept_in_the_ring(
+    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first file of a lesson hangs while it is opened, and cannot be had in the end."""
+    stage = Stage(tmp_path, Limits(sync_sec=0.0))
+    stage.timeline.begin_session(tracks_of(packets))
+    opening, answered, failed = threading.Event(), threading.Event(), threading.Event()
+    open_file = disk_calls.open_file
+
+    def hanging(path: Path, flags: int, mode: int = 0o777) -> int:
+        if not failed.is_set():
+            opening.set()
+            assert answered.wait(LIMIT_SEC)
+            failed.set()
+            raise OSError(errno.EIO, "broken by the test")
+        return open_file(path, flags, mode)
+
+    stage.writer.begin(BeginRecording(RecordingSpec(11, 5), WALL_ZERO))
+    stage.done()
+    stage.done()
+    monkeypatch.setattr("recorder.disk_calls.open_file", hanging)
+    stage.play(packets[:30])
+    assert opening.wait(LIMIT_SEC)
+    stage.play(packets[30:390])
+    answered.set()
+    stage.done()
+    stage.play(packets[390:])
+    stage.close()
+    (closed,) = [event for event in stage.events if isinstance(event, SliceClosed)]
+    assert frame_numbers(closed.facts.path) == list(range(400))
