@@ -3,6 +3,7 @@
 # make test-all  everything, against real servers too (make servers installs them)
 # make bench   the recorder against FFmpeg, as tables; BENCH=streams,snapshot,start,slicing,daemon picks (docs/benchmarks.md)
 # make conformance  docs/api-v1-conformance.md again: every endpoint of API v1, every case, as the server answers it
+# make deb     a Debian package with everything it needs, in dist/; ARCH=arm64 builds that on any machine (docs/installation.md)
 # make soak    the kills, three simulated school years and the recording of a real server again, for about an hour
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ BIN := $(ENV)/bin
 SERVERS := ffmpeg chromium faketime nginx libnginx-mod-rtmp python3-gst-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-rtsp systemd mosquitto mosquitto-clients openssl postgresql
 
-.PHONY: help env run test test-all again bench soak conformance servers clean
+.PHONY: help env run test test-all again bench soak conformance deb servers clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -58,6 +59,12 @@ soak: env
 
 conformance: env
 	$(BIN)/python -m tests.standalone.conformance
+
+# debhelper alone, as dpkg-buildpackage would put its results beside the checkout.
+deb:
+	@mkdir -p dist
+	DEB_RULES_REQUIRES_ROOT=no $(if $(ARCH),DEB_HOST_ARCH=$(ARCH)) DESTDIR=dist PYTHON=$(PYTHON) debian/rules binary
+	@ls -1 dist/gather-agent_*.deb
 
 servers:
 	@missing=$$(dpkg-query --show --showformat='$${Package} $${db:Status-Status}\n' $(SERVERS) 2>&1 \
