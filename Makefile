@@ -63,7 +63,7 @@ conformance: env
 # debhelper alone, as dpkg-buildpackage would put its results beside the checkout.
 deb:
 	@mkdir -p dist
-	DEB_RULES_REQUIRES_ROOT=no $(if $(ARCH),DEB_HOST_ARCH=$(ARCH)) DESTDIR=dist PYTHON=$(PYTHON) debian/rules binary
+	DEB_RULES_REQUIRES_ROOT=no $(if $(ARCH),DEB_HOST_ARCH=$(ARCH)) DESTDIR=dist PYTHON=$(PYTHON) debian/rules clean binary
 	@ls -1 dist/gather-agent_*.deb
 
 servers:

@@ -10,14 +10,19 @@ from agent import __version__
 from agent.cli.arguments import parser
 
 FILES = {
-    "/etc/gather-agent/config.toml": "every key with its default and what it means; gather-agent config check judges it",
+    "/etc/gather-agent/config.toml": "every key with its default; gather-agent config check judges it",
     "/var/lib/gather-agent": "identity, timetable, journal, and recordings until the server has confirmed them",
     "/usr/share/doc/gather-agent/docs": "installation, operation, protocol, architecture",
 }
-EXITS = "0 well, 1 something should be mended, 2 not recording or lost, 69 not running, 77 no permission, 78 wrong configuration"
+EXITS = (
+    "0 well, 1 something should be mended, 2 not recording or lost, 69 not running, 77 no permission, 78 wrong"
+    " configuration"
+)
 
 
-def commands_of(one: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
+def commands_of(
+    one: argparse.ArgumentParser, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
     """Every command that can be typed, as its words and its parser."""
     found = [action for action in one._actions if isinstance(action, argparse._SubParsersAction)]
     if not found:
@@ -44,11 +49,17 @@ def man(top: argparse.ArgumentParser) -> Iterator[str]:
         arguments = [action for action in command._actions if action.dest != "help"]
         places = [str(action.metavar or action.dest) for action in arguments if not action.option_strings]
         yield f".TP\n.B {roff(' '.join((*path, *places)))}\n{roff(command.description or '')}"
-        options = [action for action in arguments if action.option_strings and action.dest not in ("config", "home", "lang")]
+        options = [
+            action for action in arguments if action.option_strings and action.dest not in ("config", "home", "lang")
+        ]
         if options:
             yield ".RS"
             for action in options:
-                value = "" if action.nargs == 0 else f" {action.metavar or '|'.join(map(str, action.choices or ('VALUE',)))}"
+                value = (
+                    ""
+                    if action.nargs == 0
+                    else f" {action.metavar or '|'.join(map(str, action.choices or ('VALUE',)))}"
+                )
                 yield f".TP\n.B {roff(', '.join(action.option_strings) + value)}\n{roff(action.help or '')}"
             yield ".RE"
     yield ".SH OPTIONS\nAll commands take"
@@ -88,4 +99,4 @@ def bash(top: argparse.ArgumentParser) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join({"man": man, "bash": bash}[sys.argv[1]](parser())))
+    print("\n".join({"man": man, "bash": bash}[sys.argv[1]](parser())))  # noqa: T201

@@ -102,3 +102,9 @@ def test_the_import_contracts_hold() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    package = (ROOT / "debian/changelog").read_text(encoding="utf-8").partition("(")[2].partition(")")[0]
+    assert {project, package} == {agent.__version__}

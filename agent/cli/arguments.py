@@ -64,6 +64,15 @@ def _translate(one: argparse.ArgumentParser) -> None:
 
 
 def _services(commands: argparse._SubParsersAction[Parser]) -> None:
+    enrol = _command(commands, "enrol", "enrol", "make this machine known to a server; the service then starts anew")
+    enrol.add_argument("url", metavar="URL", help="the server's address, as a browser has it")
+    enrol.add_argument(
+        "key", metavar="KEY", nargs="?", default="", help="the enrol key of its console; - reads it from stdin"
+    )
+    enrol.add_argument(
+        "--ca-file", type=Path, metavar="FILE", help="the certificate (PEM) of the school's own authority"
+    )
+    enrol.add_argument("--again", action="store_true", help="also where this machine belongs to another server")
     _command(commands, "run", "run", "the daemon: record, upload, report")
     _command(commands, "serve", "serve", "the embedded server alone")
     standalone = _command(commands, "standalone", "standalone", "server and daemon in one process")

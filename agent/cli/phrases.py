@@ -79,6 +79,47 @@ PHRASES: dict[str, tuple[str, str]] = {
         "{channel} 已停止；请在服务器上启动，或等待课程开始",
     ),
     "refused": ("not done: {why} ({code})", "未能执行：{why}（{code}）"),
+    # enrol
+    "enrol_ask_key": ("Enrol key (from the server's console): ", "注册密钥（见服务器控制台）："),
+    "enrol_no_key": ("an enrol key is needed; the server's console shows it", "需要注册密钥，请在服务器控制台查看"),
+    "enrol_elsewhere": (
+        "this machine belongs to {url} already. Nothing was changed. With --again it goes to the new server, which also"
+        " gets what has not been uploaded yet.",
+        "本机已属于 {url}，未作任何更改。使用 --again 可改到新服务器，尚未上传的录像也会交给新服务器。",
+    ),
+    "enrol_no_permission": (
+        "{path} may not be changed by this user: try again with sudo",
+        "当前用户无权修改 {path}，请用 sudo 重试",
+    ),
+    "enrol_unchanged": ("Nothing was changed.", "未作任何更改。"),
+    "enrol_plain": (
+        "Note: to {url} key, token and recordings travel unencrypted; https:// would protect them.",
+        "提示：到 {url} 的密钥、令牌和录像未加密传输；使用 https:// 可加以保护。",
+    ),
+    "enrol_cannot_edit": (
+        "{path} is written in a way that this command does not change. Write there yourself, {what}",
+        "{path} 的写法无法由本命令修改，请自行写入 {what}",
+    ),
+    "enrol_written": (
+        "{url} is written into {config}, the key into {file}.",
+        "已将 {url} 写入 {config}，密钥写入 {file}。",
+    ),
+    "enrol_no_service": ("systemctl {order} failed: {why}", "systemctl {order} 失败：{why}"),
+    "enrol_not_yet": (
+        "the service is started, and the server has not let it in yet. It goes on trying;"
+        " `gather-agent status` and `gather-agent doctor` say more.",
+        "服务已启动，但尚未被服务器接受。它会继续尝试；可查看 gather-agent status 和 gather-agent doctor。",
+    ),
+    "enrol_done": ("Enrolled: recorder {number} of {url}.", "注册完成：{url} 的采集端 {number}。"),
+    "enrol_already": (
+        "Enrolled already: recorder {number} of {url}. Nothing was changed.",
+        "此前已注册：{url} 的采集端 {number}。未作任何更改。",
+    ),
+    "enrol_restart_yourself": (
+        "a gather-agent runs that no service of systemd started: stop and start it, then it enrols by itself",
+        "有一个并非由 systemd 启动的采集端正在运行：请将其停止后重新启动，它会自行注册",
+    ),
+    "enrol_start_yourself": ("Start it: gather-agent run", "启动：gather-agent run"),
     # discover
     "col_address": ("Address", "地址"),
     "col_name": ("Name", "名称"),

@@ -59,8 +59,13 @@ def service_environment(env: Mapping[str, str]) -> dict[str, str] | None:
         return None
     if not (SYSTEM_ROOT / "var/lib" / APP).is_dir():
         return None
+    return {**env, **service_folders()}
+
+
+def service_folders() -> dict[str, str]:
+    """The variables with which systemd names the service its folders."""
     folders = {"STATE_DIRECTORY": "var/lib", "RUNTIME_DIRECTORY": "run", "CONFIGURATION_DIRECTORY": "etc"}
-    return {**env, **{name: str(SYSTEM_ROOT / parent / APP) for name, parent in folders.items()}}
+    return {name: str(SYSTEM_ROOT / parent / APP) for name, parent in folders.items()}
 
 
 def control_socket(config: Config, env: Mapping[str, str] | None = None) -> Path:

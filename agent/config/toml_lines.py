@@ -1,4 +1,4 @@
-"""On which line a key of a TOML text stands: `tomllib` does not tell, and a person wants to know.
+"""Where in a TOML text a key and its value stand: `tomllib` does not tell, and a person wants to know.
 
 A scanner for texts that `tomllib` has accepted already: it follows keys, tables, arrays and strings and judges nothing.
 """
@@ -17,7 +17,12 @@ _BLANK = " \t\r"
 
 def key_lines(text: str) -> dict[KeyPath, int]:
     """Line (from 1) of every key and table; elements of arrays are numbered from 0: `("camera", 1, "name")`."""
-    return _Scanner(text).document()
+    return _Scanner(text).document().lines
+
+
+def value_spans(text: str) -> dict[KeyPath, tuple[int, int]]:
+    """Where each key's value begins and ends, in characters from 0: `text[begin:end]` is what stands behind the `=`."""
+    return _Scanner(text).document().spans
 
 
 class _Scanner:
@@ -25,17 +30,18 @@ class _Scanner:
         self.text = text
         self.at = 0
         self.lines: dict[KeyPath, int] = {}
+        self.spans: dict[KeyPath, tuple[int, int]] = {}
         self.newlines = [i for i, char in enumerate(text) if char == "\n"]
         self.tables_in: dict[KeyPath, int] = {}  # arrays of tables: how many elements were seen
 
-    def document(self) -> dict[KeyPath, int]:
+    def document(self) -> _Scanner:
         table: KeyPath = ()
         while self._skip_to_token():
             if self.text[self.at] == "[":
                 table = self._header()
             else:
                 self._key_value(table)
-        return self.lines
+        return self
 
     def _header(self) -> KeyPath:
         start = self.at
@@ -66,7 +72,10 @@ class _Scanner:
         path = (*table, *self._key())
         self._note(path, start)
         self.at += 1  # =
+        self._skip(_BLANK)
+        start = self.at
         self._value(path)
+        self.spans[path] = (start, start + len(self.text[start : self.at].rstrip()))
 
     def _key(self) -> tuple[str, ...]:
         """A key with its dots; the scanner stands on the `=` or `]` behind it afterwards."""

@@ -166,8 +166,8 @@ _SERVER: dict[str, Phrase] = {
     "server_none": (
         "no server is configured: what is recorded stays on this machine",
         "未配置服务器：录像保留在本机",
-        "set server.url in config.toml, or use `gather-agent standalone`",
-        "在 config.toml 中设置 server.url，或使用 gather-agent standalone",
+        "gather-agent enrol URL KEY; without a server: gather-agent standalone",
+        "执行 gather-agent enrol URL KEY；没有服务器时使用 gather-agent standalone",
     ),
     "server_no_dns": (
         "the name {host} of the server {where} cannot be resolved ({why})",
@@ -226,8 +226,8 @@ _SERVER: dict[str, Phrase] = {
     "enrol_none": (
         "this agent has never registered with {where} and has no enrol key",
         "本采集端从未在 {where} 注册，且没有注册密钥",
-        "copy the enrol key from the server's console into a file and name it in server.enrol_key_file",
-        "从服务器控制台复制注册密钥到文件，并在 server.enrol_key_file 中指定",
+        "copy the enrol key from the server's console: gather-agent enrol URL KEY",
+        "从服务器控制台复制注册密钥，执行 gather-agent enrol URL KEY",
     ),
     "enrol_refused": (
         "{where} refuses the enrol key (from {origin})",
@@ -238,8 +238,8 @@ _SERVER: dict[str, Phrase] = {
     "token_refused": (
         "{where} does not know this agent's token any more, and there is no enrol key to register anew",
         "{where} 已不认识本采集端的令牌，且没有注册密钥可重新注册",
-        "was it deleted on the server? Set server.enrol_key_file and restart: it registers anew",
-        "可能已在服务器上删除；请设置 server.enrol_key_file 并重启以重新注册",
+        "was it deleted on the server? gather-agent enrol URL KEY registers it anew",
+        "可能已在服务器上删除；执行 gather-agent enrol URL KEY 可重新注册",
     ),
     "token_renewed": (
         "{where} does not know this agent's token any more; it will register anew with the enrol key",

@@ -6,10 +6,10 @@ import json
 import tomllib
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.config.toml_lines import KeyPath, key_lines
+from agent.config.toml_lines import KeyPath, key_lines, value_spans
 
 TEXT = """\
 # a comment with [a] = "header"
@@ -102,16 +102,42 @@ _values = st.recursive(
 _entries = st.lists(st.tuples(_names, _values), max_size=6, unique_by=lambda entry: entry[0])
 
 
-@given(st.dictionaries(_names, _entries, max_size=4))
-def test_every_value_tomllib_finds_is_on_the_line_told(tables: dict[str, list[tuple[str, str]]]) -> None:
-    written: dict[KeyPath, int] = {}
+_tables = st.dictionaries(_names | st.just('"server"'), _entries, max_size=4)
+
+
+def toml_texts() -> st.SearchStrategy[str]:
+    """Texts that tomllib accepts, often with a table `server`."""
+    return _tables.map(lambda tables: written(tables)[0])
+
+
+def written(tables: dict[str, list[tuple[str, str]]]) -> tuple[str, dict[KeyPath, int]]:
+    """A text of these tables, and the line of each key."""
+    lines: dict[KeyPath, int] = {}
     text = ""
     for table, entries in tables.items():
         text += f"\n[{table}]\n"
         for name, value in entries:
-            written[(json.loads(table), json.loads(name))] = text.count("\n") + 1
+            lines[(json.loads(table), json.loads(name))] = text.count("\n") + 1
             text += f"{name} = {value}\n"
+    return text, lines
+
+
+@given(_tables)
+def test_every_value_tomllib_finds_is_on_the_line_told(tables: dict[str, list[tuple[str, str]]]) -> None:
+    text, expected = written(tables)
     parsed = tomllib.loads(text)
     lines = key_lines(text)
     assert leaves(parsed) <= lines.keys()
-    assert {path: lines[path] for path in written} == written
+    assert {path: lines[path] for path in expected} == expected
+
+
+@settings(max_examples=40)
+@given(_tables)
+def test_the_span_of_a_value_is_the_value(tables: dict[str, list[tuple[str, str]]]) -> None:
+    text, expected = written(tables)
+    spans = value_spans(text)
+    for table, entries in tomllib.loads(text).items():
+        for name, value in entries.items():
+            begin, end = spans[(table, name)]
+            assert tomllib.loads(f"value = {text[begin:end]}")["value"] == value
+    assert expected.keys() <= spans.keys()

@@ -22,12 +22,12 @@ def config(media: Path = MEDIA, **more: object) -> Config:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A machine on which the unit is installed as docs/operations.md says, for this user."""
+    """A machine on which the unit is installed as docs/installation.md says, for this user."""
     folder = tmp_path / "etc/systemd/system"
     folder.mkdir(parents=True)
     text = OURS.read_text().replace("User=gather-agent", f"User={getpass.getuser()}")
     (folder / OURS.name).write_text(text)
-    program = tmp_path / "opt/gather-agent/bin/gather-agent"
+    program = tmp_path / "usr/bin/gather-agent"
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -89,7 +89,7 @@ def test_what_systemd_itself_complains_of(root: Path, tmp_path: Path) -> None:
     text = OURS.read_text()
     bad = tmp_path / OURS.name
     bad.write_text(text.replace("Restart=always", "Restart=sometimes"))
-    program = root / "opt/gather-agent/bin/gather-agent"
+    program = root / "usr/bin/gather-agent"
     unit = Unit(bad, {"ExecStart": (str(program),), "Type": ("notify",)})
     found = {finding.code: finding for finding in check_service(unit, config())}
     assert "sometimes" in str(found["unit_verify"].data["why"])
