@@ -11,6 +11,7 @@ import os
 open_file = os.open
 close = os.close
 pwrite = os.pwrite
+pwritev = os.pwritev
 pread = os.pread
 fdatasync = os.fdatasync
 fsync = os.fsync

@@ -25,7 +25,7 @@ from recorder import disk_calls
 from recorder.av_errors import AV_ERRORS
 from recorder.errors import FileError, NotRepairable
 from recorder.finisher import make_thumbnail
-from recorder.mp4_boxes import survey
+from recorder.mp4.survey import survey
 from recorder.names import CLOSED_SUFFIX, OPEN_SUFFIX, SliceName, parse, parse_stem
 from recorder.packets import Packet, Track
 from recorder.protocol import Event, RepairBegan, RepairDone, SliceClosed, Trouble

@@ -1,26 +1,20 @@
 """One slice on disk: a fragmented MP4 while it grows, an ordinary MP4 when it is closed.
 
 A fragment is written about every second, also between key frames, and whole: a reader of the open file, or of what a
-crash left, finds everything up to the last fragment.  The header waits for the first fragment (`delay_moov`), since
-only then both tracks' first stamps are known; otherwise libavformat moves both to zero and parts sound from picture.
+crash left, finds everything up to the last fragment.  The header goes with the first fragment, since only then both
+tracks' first stamps are known; it says how far apart they are.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from fractions import Fraction
-from math import floor
 from pathlib import Path
-from typing import Any
-
-import av
 
 from recorder import clocks, disk_calls
 from recorder.av_errors import AV_ERRORS
 from recorder.errors import FileError
-from recorder.fragments import WholeBoxes
+from recorder.mp4.writer import Mp4Writer
 from recorder.names import SliceName
 from recorder.packets import Packet, Track
 from recorder.slice_meta import SliceMeta
@@ -29,23 +23,8 @@ from recorder.synced_file import SyncedFile, sync_folder
 from recorder.timeline import Timed
 
 START_WINDOW_SEC = 0.5
-"""So much media is waited for until every track has shown where it begins."""
-_BUFFER_BYTES = 128 << 10
-_FLUSH_PACKETS = 0x0200  # AVFMT_FLAG_FLUSH_PACKETS
+"""So much media is waited for until every track has shown where it begins; tracks are no farther apart, as a rule."""
 _CANDIDATES = 4
-_PREAMBLE_BYTES = 88  # what libavformat writes before anything is known: ftyp and room for the header of the final mdat
-
-
-class _Lane:
-    """A track on its way into the file."""
-
-    __slots__ = ("base", "last", "stream", "time_base")
-
-    def __init__(self, stream: Any, time_base: Fraction) -> None:
-        self.stream = stream
-        self.time_base = time_base
-        self.base = 0
-        self.last = -1
 
 
 class SliceFile:
@@ -72,17 +51,13 @@ class SliceFile:
         self.packets = 0
         self.pictures = Candidates()
         self._begin = self._end = self._last_at = 0.0
-        self._pending: list[Timed] | None = []
+        self._fragment_sec = fragment_sec
+        self._fragment_at = 0.0
         self._durable_at: float | None = None
         self._written: deque[tuple[int, float]] = deque()  # where fragments end, and what is surely in front of there
         self._file = SyncedFile(folder / (temporary or name.filename), sync_sec, monotonic)
-        self._boxes = WholeBoxes(self._file)
-        try:
-            self._output = _open_output(self._boxes, meta, fragment_sec)
-            self._lanes = {track: _Lane(_add_stream(self._output, track), track.time_base) for track in tracks}
-        except AV_ERRORS as error:
-            self.abandon()
-            raise FileError(f"cannot begin {name.filename}: {error}") from error
+        tags = {"title": meta.title, "comment": meta.comment()}
+        self._mp4 = Mp4Writer(self._file, self.tracks, meta.started_at, tags)
 
     @property
     def path(self) -> Path:
@@ -97,7 +72,7 @@ class SliceFile:
     @property
     def empty(self) -> bool:
         """Whether no fragment was written yet."""
-        return self._file.end <= _PREAMBLE_BYTES
+        return self._mp4.fragments == 0
 
     @property
     def begin(self) -> float:
@@ -122,20 +97,21 @@ class SliceFile:
 
     def write(self, timed: Timed) -> None:
         """Append a packet; its track must be one of the slice's."""
+        at, packet = timed.at, timed.packet
         if self.packets == 0:
-            self._begin = self._end = timed.at
-        self.packets += 1
-        self._begin = min(self._begin, timed.at)
+            self._begin = self._end = self._fragment_at = at
+        elif at < self._begin:
+            self._begin = at
         self._end = max(self._end, timed.end)
-        if timed.opens and timed.packet.track.kind == "video":
+        if timed.opens and packet.track.kind == "video":
             self.pictures.offer(timed)
-        if self._pending is None:
-            self._mux(timed)
-        else:
-            self._pending.append(timed)
-            seen = {one.packet.track for one in self._pending}
-            if len(seen) == len(self._lanes) or timed.at - self._pending[0].at > START_WINDOW_SEC:
-                self._start()
+        waited = at - self._fragment_at
+        if waited >= self._fragment_sec and (self._mp4.all_began or waited > START_WINDOW_SEC):
+            self._flush()
+            self._fragment_at = at
+        self._mp4.add(packet)
+        self.packets += 1
+        self._last_at = at
 
     def sync_if_due(self) -> None:
         """To be called when no packets come: what was written becomes durable in time all the same."""
@@ -143,16 +119,7 @@ class SliceFile:
 
     def seal(self) -> None:
         """Write the index and make the file durable. It stays locked and `.part` until `finish`."""
-        if self._pending:
-            self._start()
-        try:
-            self._output.close()
-        except AV_ERRORS as error:
-            raise self._file_error(error) from error
-        if self._file.error is not None:
-            raise self._file.error
-        self._boxes.flush()
-        self._file.sync()
+        self._attempt(self._mp4.close)
 
     def finish(self, thumbnail: str | None, *, repaired: bool = False) -> SliceFacts:
         """Check what is on disk against what was written, give the file its final name."""
@@ -183,48 +150,18 @@ class SliceFile:
         """Let go of the file as it is: a repair will make of it what can be made."""
         if self._file.error is None:
             self._file.error = FileError(f"{self.name.filename} was given up")
-        output = getattr(self, "_output", None)
-        if output is not None:
-            with suppress(*AV_ERRORS, FileError):  # the file takes no more writes, which is the point
-                output.close()
         self._file.close()
 
-    def _start(self) -> None:
-        """Where the file's own time begins is known now: no packet may lie before it."""
-        pending, self._pending = self._pending or [], None
-        base = min((one.packet.dts or 0) * one.packet.track.time_base for one in pending)
-        for lane in self._lanes.values():
-            lane.base = floor(base / lane.time_base)
-        for one in pending:
-            self._mux(one)
+    def _flush(self) -> None:
+        self._attempt(self._mp4.flush)
+        # Sound that is a little late may follow what was written: that much is not taken for durable.
+        self._written.append((self._file.end, self._last_at - START_WINDOW_SEC))
 
-    def _mux(self, timed: Timed) -> None:
-        packet = timed.packet
-        lane = self._lanes[packet.track]
-        # mux() changes what it is given: each slice makes its own PyAV packet around the shared bytes.
-        out = av.Packet(packet.data)
-        assert packet.dts is not None
-        assert packet.pts is not None
-        lane.last = out.dts = max(packet.dts - lane.base, lane.last + 1)
-        out.pts = max(packet.pts - lane.base, lane.last)
-        out.duration = packet.duration
-        out.time_base = lane.time_base
-        out.is_keyframe = packet.is_key
-        out.stream = lane.stream
-        before = self._file.end
+    def _attempt(self, work: Callable[[], None]) -> None:
         try:
-            self._output.mux_one(out)
+            work()
         except AV_ERRORS as error:
-            raise self._file_error(error) from error
-        if self._file.error is not None:
-            raise self._file.error
-        if self._file.end != before:
-            # Written was the fragment in front of this packet; what waits to be interleaved is not in it yet.
-            self._written.append((self._file.end, self._last_at - START_WINDOW_SEC))
-        self._last_at = timed.at
-
-    def _file_error(self, error: Exception) -> FileError:
-        return self._file.error or FileError(f"cannot write {self.name.filename}: {error}")
+            raise FileError(f"cannot write {self.name.filename}: {error}") from error
 
 
 class Candidates:
@@ -285,27 +222,3 @@ def make_facts(
         planned_start=meta.planned_start,
         planned_end=meta.planned_end,
     )
-
-
-def _open_output(file: WholeBoxes, meta: SliceMeta, fragment_sec: float) -> av.container.OutputContainer:
-    options = {
-        "movflags": "hybrid_fragmented+delay_moov",
-        "frag_duration": str(round(fragment_sec * 1e6)),
-        "write_prft": "pts",  # room for each fragment's checksum
-        # A track that falls silent holds the other back no longer than this (libavformat: 10 s).
-        "max_interleave_delta": "500000",
-    }
-    output = av.open(file, "w", format="mp4", options=options, buffer_size=_BUFFER_BYTES)
-    # Without it the end of each fragment stays in a buffer, and a crash tears it.
-    output.flags |= _FLUSH_PACKETS
-    output.metadata["title"] = meta.title
-    output.metadata["comment"] = meta.comment()
-    return output
-
-
-def _add_stream(output: av.container.OutputContainer, track: Track) -> Any:
-    # `opaque`: the parameters as they are; otherwise PyAV looks for an encoder of the decoder's name.
-    stream = output.add_stream_from_template(track.template, opaque=True)
-    if track.codec == "hevc":
-        stream.codec_context.codec_tag = "hvc1"  # players of one large maker refuse hev1
-    return stream

@@ -1,11 +1,11 @@
-"""A slice's bytes on disk: what PyAV writes through, and what forces it to the platters at the right moments.
+"""A slice's bytes on disk: what is appended and when it is forced to the platters, and the few bytes that change.
 
-libavformat's `hybrid_fragmented` appends only, until its very last write: 8 bytes over an earlier place turn the
-fragments into one `mdat` behind which the index stands.  Were those 8 bytes on disk before the index, a power cut would
-take the whole file; hence everything is synced *before* a write that goes backward.
+A slice only grows, until its very last write: a few bytes at its head turn fragments into one `mdat` behind which the
+index stands.  Were those on disk before the index, a power cut would take the whole file; hence everything is synced
+*before* the head is written again.
 
-A SHA-256 cannot run along with a file whose 45th byte is written last.  What runs along is a CRC of everything
-appended, and the first 64 KiB are kept: at the end the file is read once, gives its SHA-256, and must match both.
+A SHA-256 cannot run along with a file whose head is written last.  What is kept is a CRC of every piece that was
+appended: at the end the file is read once, gives its SHA-256, and must match them all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import hashlib
 import math
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -23,9 +24,9 @@ from typing import BinaryIO
 from recorder import clocks, disk_calls
 from recorder.errors import FileError, SyncFailed
 
-HEAD_BYTES = 64 << 10
 UNBORN_SUFFIX = ".new"
 _READ_BYTES = 1 << 20
+_MOST_PIECES = os.sysconf("SC_IOV_MAX")
 
 
 class SyncedFile:
@@ -37,58 +38,61 @@ class SyncedFile:
     With each sync it is made sure that the file still stands under its name: what is written into a file whose folder
     was removed, or whose disk was unmounted lazily, can be found by nobody (`gone`).
 
-    Everything raises `FileError`; since errors may come out of PyAV's callbacks in other clothes, the first one also
-    stays in `error`.  After `SyncFailed` the file is not to be used: what was not synced counts as lost.
+    Everything raises `FileError`, and the first one stays in `error`: a file that failed takes no more.  After
+    `SyncFailed` it is not to be used: what was not synced counts as lost.
     """
 
     def __init__(self, path: Path, sync_sec: float, monotonic: Callable[[], float] = clocks.monotonic) -> None:
         self.path = path
-        self.name = str(path)
         self.error: FileError | None = None
         self.gone = False
         self.end = 0
         self.synced_end = 0
         self._sync_sec = sync_sec
         self._monotonic = monotonic
-        self._position = 0
         self._sync_at: float | None = None  # None while everything is durable
         self._entered = False  # whether the folder's entry is durable
-        self._head = bytearray()
-        self._crc: int | None = 0
+        self._head = b""
+        self._lengths = array("Q")  # of what was appended behind the head, and the CRC-32 of each
+        self._sums = array("L")
         try:
             self._fd = _create_locked(path)
         except OSError as error:
             raise FileError(f"cannot create {path.name}: {error.strerror}") from error
 
-    # -- what PyAV calls ---------------------------------------------------------------------------------------------
+    # -- bytes -------------------------------------------------------------------------------------------------------
 
-    def write(self, data: bytes | memoryview) -> int:
-        """Write at the current position; all of it or `FileError`."""
+    def begin(self, head: bytes) -> None:
+        """What the file begins with; it is written with the first `append`."""
+        self._head = head
+        self.end = len(head)
+
+    def append(self, pieces: Sequence[bytes], sums: Sequence[tuple[int, int]]) -> None:
+        """Write these at the end, all of them or `FileError`; `sums`: lengths and CRC-32 of what they amount to."""
         if self.error is not None:
             raise self.error
-        start = self._position
-        if start < self.end:
-            self.sync()
+        start = self.end
+        if not self._lengths:
+            start, pieces = 0, (self._head, *pieces)
         try:
-            self._write_all(data, start)
+            self.end = start + self._write_all(pieces, start)
         except OSError as error:
             raise self._failed(FileError(f"cannot write {self.path.name}: {error.strerror}")) from error
-        self._account(data, start)
-        self._position += len(data)
-        self.end = max(self.end, self._position)
-        if self._sync_at is None:
-            self._sync_at = next_tick(self._monotonic(), self._sync_sec)
-        self.sync_if_due()
-        return len(data)
+        for length, crc in sums:
+            self._lengths.append(length)
+            self._sums.append(crc)
+        self._written()
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """As for any file."""
-        self._position = offset + (0, self._position, self.end)[whence]
-        return self._position
-
-    def tell(self) -> int:
-        """As for any file."""
-        return self._position
+    def rewrite_head(self, head: bytes) -> None:
+        """Other bytes in place of what the file began with, as many; what stands behind is durable before."""
+        assert len(head) == len(self._head)
+        self.sync()
+        try:
+            self._write_all((head,), 0)
+        except OSError as error:
+            raise self._failed(FileError(f"cannot write {self.path.name}: {error.strerror}")) from error
+        self._head = head
+        self._written()
 
     # -- durability --------------------------------------------------------------------------------------------------
 
@@ -118,19 +122,25 @@ class SyncedFile:
 
     def digest(self) -> str:
         """SHA-256 in hex of the whole file, read back; `FileError` when the disk gives other bytes than written."""
-        sha, crc, position = hashlib.sha256(), 0, 0
+        sha, position = hashlib.sha256(), len(self._head)
         try:
-            while block := disk_calls.pread(self._fd, HEAD_BYTES if position == 0 else _READ_BYTES, position):
-                sha.update(block)
-                if position == 0:
-                    if block != self._head:
-                        raise FileError(f"{self.path.name}: the disk returned other bytes than were written")
-                else:
+            head = disk_calls.pread(self._fd, position, 0)
+            whole = head == self._head
+            sha.update(head)
+            for length, expected in zip(self._lengths, self._sums, strict=True):
+                end, crc = position + length, 0
+                while position < end:
+                    block = disk_calls.pread(self._fd, min(_READ_BYTES, end - position), position)
+                    if not block:
+                        break
+                    sha.update(block)
                     crc = zlib.crc32(block, crc)
-                position += len(block)
+                    position += len(block)
+                whole = whole and crc == expected
+            size = os.fstat(self._fd).st_size
         except OSError as error:
             raise FileError(f"cannot read {self.path.name} back: {error.strerror}") from error
-        if position != self.end or (self._crc is not None and crc != self._crc):
+        if not whole or position != self.end or size != self.end:
             raise FileError(f"{self.path.name}: the disk returned other bytes than were written")
         return sha.hexdigest()
 
@@ -160,22 +170,24 @@ class SyncedFile:
             raise self._failed(error) from error
         self._entered = True
 
-    def _write_all(self, data: bytes | memoryview, start: int) -> None:
-        written = disk_calls.pwrite(self._fd, data, start)
-        if written < len(data):
-            rest = memoryview(data)
-            while written < len(data):
-                written += disk_calls.pwrite(self._fd, rest[written:], start + written)
+    def _written(self) -> None:
+        if self._sync_at is None:
+            self._sync_at = next_tick(self._monotonic(), self._sync_sec)
+        self.sync_if_due()
 
-    def _account(self, data: bytes | memoryview, start: int) -> None:
-        """Keep the head and the checksum of the tail right."""
-        into_head = min(max(HEAD_BYTES - start, 0), len(data))
-        if into_head:
-            self._head[start : start + into_head] = data[:into_head]
-        if into_head < len(data) and self._crc is not None:
-            # Nothing writes backward into the tail; were a muxer to, its checksum could not be told any more.
-            appended = start + into_head == max(self.end, HEAD_BYTES)
-            self._crc = zlib.crc32(memoryview(data)[into_head:], self._crc) if appended else None
+    def _write_all(self, pieces: Sequence[bytes], start: int) -> int:
+        """How many bytes these are; where a call takes a part of them, the rest follows."""
+        total = 0
+        for first in range(0, len(pieces), _MOST_PIECES):
+            some = pieces[first : first + _MOST_PIECES]
+            size = sum(map(len, some))
+            written = disk_calls.pwritev(self._fd, some, start + total)
+            if written < size:
+                rest = memoryview(b"".join(some))
+                while written < size:
+                    written += disk_calls.pwritev(self._fd, (rest[written:],), start + total + written)
+            total += size
+        return total
 
     def _failed(self, error: FileError) -> FileError:
         self.error = error

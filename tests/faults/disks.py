@@ -87,7 +87,7 @@ class SyncsFail(Ordered):
 class WritesFail(Ordered):
     """Every write fails."""
 
-    what = f"pwrite {EIO} 1000000"
+    what = f"pwritev {EIO} 1000000"
 
 
 class RenamesFail(Ordered):

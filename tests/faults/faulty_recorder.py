@@ -33,7 +33,7 @@ class Faults:
         self._synced: dict[str, int] = {}
         words = orders.read_text().split() if orders.exists() else []
         self._calls_left = int(words[1]) if words[:1] == ["kill"] else -1
-        for name in ("pwrite", "fdatasync", "fsync", "rename"):
+        for name in ("pwrite", "pwritev", "fdatasync", "fsync", "rename"):
             setattr(disk_calls, name, self._failing(name, getattr(disk_calls, name)))
 
     def _failing(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:

@@ -61,7 +61,7 @@ class StorageLog:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Stand between the recorder and the system."""
-        for name in ("open_file", "close", "pwrite", "fdatasync", "fsync", "rename", "unlink", "mkdir"):
+        for name in ("open_file", "close", "pwrite", "pwritev", "fdatasync", "fsync", "rename", "unlink", "mkdir"):
             monkeypatch.setattr(disk_calls, name, getattr(self, f"_{name}"))
 
     def told(self, event: object) -> None:
@@ -109,6 +109,9 @@ class StorageLog:
         written = os.pwrite(fd, data, offset)
         self._note(Op("write", self._clock(), self._files[fd], offset=offset, data=bytes(data)[:written]))
         return written
+
+    def _pwritev(self, fd: int, pieces: Sequence[bytes], offset: int) -> int:
+        return self._pwrite(fd, b"".join(pieces), offset)
 
     def _fdatasync(self, fd: int) -> None:
         self._note(Op("sync", self._clock(), self._files[fd]))

@@ -244,7 +244,7 @@ def test_what_is_missing_would_be_found_out(
 ) -> None:
     """The same cuts, as if the recorder left out one of its precautions: the test above is no formality."""
     if without == "sums":
-        monkeypatch.setattr("recorder.mp4_boxes.read_sum", lambda _: None)
+        monkeypatch.setattr("recorder.mp4.survey.read_sum", lambda _: None)
     else:
         lessons = [replace(lesson, ops=_left_out(lesson.ops, without)) for lesson in lessons]
     tally = Tally()
@@ -262,8 +262,8 @@ def _left_out(ops: Sequence[Op], what: str) -> list[Op]:
 
 
 def _is_last_write(op: Op) -> bool:
-    """The 8 bytes that turn fragments into an ordinary file."""
-    return op.kind == "write" and op.offset > 0 and len(op.data) == 8
+    """The head of a closed file, by which its fragments become an ordinary `mdat`."""
+    return op.kind == "write" and op.offset == 0 and op.data[36:44] == b"\0\0\0\1mdat"
 
 
 @pytest.mark.faults

@@ -85,7 +85,7 @@ def break_disk(monkeypatch: pytest.MonkeyPatch, call: str, broken: Callable[[], 
 
     def failing(*arguments: object) -> object:
         if broken():
-            raise OSError(errno.ENOSPC if call == "pwrite" else errno.EIO, "broken by the test")
+            raise OSError(errno.ENOSPC if call == "pwritev" else errno.EIO, "broken by the test")
         return real(*arguments)
 
     monkeypatch.setattr(f"recorder.disk_calls.{call}", failing)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.mp4_boxes import Survey, survey
+from recorder.mp4.survey import Survey, survey
 from recorder.names import SliceName, new_uid
 from recorder.packets import Packet
 from recorder.protocol import Event, RepairDone, SliceClosed
@@ -25,7 +25,7 @@ from recorder.slice_meta import SliceMeta
 from recorder.timeline import Timeline
 from tests import media
 from tests.media import MakeSample, camera_packets, packet_hashes, tracks_of
-from tests.recorder.test_mp4_boxes import reader
+from tests.recorder.mp4.test_survey import reader
 
 FILES = int(os.environ.get("GATHER_FILES", "30"))
 SEED = int(os.environ.get("GATHER_SEED", "1"))

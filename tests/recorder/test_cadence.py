@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recorder.mp4_boxes import survey
+from recorder.mp4.survey import survey
 from recorder.names import SliceName, new_uid
 from recorder.packets import Packet
 from recorder.slice_file import START_WINDOW_SEC, SliceFile
@@ -17,7 +17,8 @@ from recorder.slice_meta import SliceMeta
 from recorder.synced_file import SyncedFile
 from recorder.timeline import Timeline
 from tests.media import MakeSample, camera_packets, tracks_of
-from tests.recorder.test_mp4_boxes import reader
+from tests.recorder.mp4.test_survey import reader
+from tests.recorder.test_synced_file import append
 
 
 class Clock:
@@ -43,6 +44,8 @@ def test_no_byte_stays_unsynced_for_longer_than_the_cadence(
     clock = Clock()
     clock.now = start
     file = SyncedFile(folder / new_uid(), sync_sec, clock)
+    head = b"12345678"
+    file.begin(head)
     pending: dict[int, float] = {}  # end of what was written, when
     try:
         for step, act in acts:
@@ -50,13 +53,11 @@ def test_no_byte_stays_unsynced_for_longer_than_the_cadence(
             appended = file.end
             if act == "tick":
                 file.sync_if_due()
-            elif act == "append" or not file.end:
-                file.seek(0, 2)
-                file.write(b"x" * 100)
+            elif act == "append" or file.end == len(head):
+                append(file, b"x" * 100)
                 pending[file.end] = clock.now
             else:
-                file.seek(0)
-                file.write(b"12345678")
+                file.rewrite_head(head)
                 assert file.synced_end >= appended
             pending = {end: at for end, at in pending.items() if end > file.synced_end}
             if act != "backward":

@@ -27,7 +27,7 @@ def packets(sample: MakeSample) -> list[Packet]:
     return [replace(one, arrival=one.arrival - packets[begin].arrival) for one in packets[begin:]]
 
 
-@pytest.mark.parametrize("call", ["pwrite", "fdatasync"])
+@pytest.mark.parametrize("call", ["pwritev", "fdatasync"])
 def test_a_disk_that_fails_for_a_while_costs_nothing_that_the_ring_has(
     tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
@@ -58,7 +58,7 @@ def test_a_disk_that_fails_for_long_is_a_gap(
     stage = Stage(tmp_path, Limits(sync_sec=0.0, ring_sec=2.0))
     stage.connect(packets)
     recording = stage.begin(Tuning(), 0.0)
-    break_disk(monkeypatch, "pwrite", lambda: 3.0 < stage.now < 12.0)
+    break_disk(monkeypatch, "pwritev", lambda: 3.0 < stage.now < 12.0)
     stage.play(packets)
     recording.finish("end")
     (facts,) = stage.finish()
@@ -77,7 +77,7 @@ def test_an_end_moved_while_the_disk_fails_doubles_nothing(
     stage = Stage(tmp_path, Limits(sync_sec=0.0))
     stage.connect(packets)
     recording = stage.begin(Tuning(), 0.0, 4.0)
-    break_disk(monkeypatch, "pwrite", lambda: 2.5 < stage.now < 4.5)
+    break_disk(monkeypatch, "pwritev", lambda: 2.5 < stage.now < 4.5)
     stage.play([p for p in packets if p.arrival < 4.5 and (p.track.kind == "video" or p.arrival < 3.9)])
     assert not recording.finished
     stage.now = 20.0  # the disk works again, nothing was retried yet

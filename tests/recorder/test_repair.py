@@ -104,11 +104,11 @@ def test_a_whole_slice_only_gets_its_name(folder: Path, packets: list[Packet]) -
 
 
 def test_an_interrupted_last_write_loses_nothing(folder: Path, packets: list[Packet]) -> None:
-    """The index is appended, the 8 bytes that make it count are not yet written."""
+    """The index is appended, the bytes that make it count are not yet written."""
     path = write_slice(folder, packets, seal=True)
     data = bytearray(path.read_bytes())
-    assert data[48:52] == b"mdat"
-    data[44:52] = (44).to_bytes(4, "big") + b"free"
+    assert data[40:44] == b"mdat"
+    data[36:52] = (16).to_bytes(4, "big") + b"free" + bytes(8)
     path.write_bytes(data)
     closed, _ = run(folder)
     assert isinstance(closed, SliceClosed)

@@ -85,7 +85,7 @@ def test_closed_it_is_an_ordinary_file_that_says_what_it_is(tmp_path: Path, samp
     file.seal()
     assert file.path.name.endswith(".mp4.part")
     facts = file.finish("/somewhere.jpg")
-    assert [box.kind for box in boxes(facts.path)] == ["ftyp", "free", "mdat", "moov"]
+    assert [box.kind for box in boxes(facts.path)] == ["ftyp", "mdat", "moov"]
     assert [path.name for path in tmp_path.iterdir()] == [f"{NAME.stem}_4.mp4"]
     with av.open(facts.path) as container:
         assert container.metadata["title"] == META.title

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from recorder.fragments import read_sum
+from recorder.mp4.sums import read_sum
 
 TAIL_BYTES = 128 << 20
 """A power cut can have torn nothing farther from the end than this: the queue of a recorder whose disk froze
@@ -81,7 +81,7 @@ def boxes(read_at: ReadAt, size: int) -> Iterator[Box]:
 
 
 def survey(read_at: ReadAt, size: int) -> Survey:
-    """How much of a file can be used, of one that was written as `hybrid_fragmented` and cut off anywhere."""
+    """How much of a file can be used, of one that was written by `writer` and cut off anywhere."""
     usable, behind, header, media, torn = 0, 0, False, False, False
     fragment: Box | None = None
     told: tuple[int, int] | None = None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.mp4_boxes import Survey, boxes, survey
+from recorder.mp4.survey import Survey, boxes, survey
 from recorder.names import SliceName, new_uid
 from recorder.slice_file import SliceFile
 from recorder.slice_meta import SliceMeta

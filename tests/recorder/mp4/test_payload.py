@@ -1,0 +1,90 @@
+"""Packets that a file holds in another form than the source sent: libavformat's muxer is the judge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorder.mp4.payload import length_prefixed, stored_obus, storing
+from recorder.names import SliceName
+from recorder.packets import Packet, Track
+from recorder.slice_file import SliceFile
+from recorder.slice_meta import SliceMeta
+from recorder.source import parameter_sets
+from recorder.source.parameter_sets import SetCodec
+from recorder.source.templates import with_parameter_sets
+from recorder.timeline import Timeline
+from tests.camera.film import FilmSpec, VideoName, make_film
+from tests.media import MakeSample, assert_plays, camera_packets, write_mp4
+
+TEMPORAL_DELIMITER = b"\x12\x00"
+
+
+def film_packets(codec: VideoName) -> list[Packet]:
+    """A film as libavformat's readers of RTSP and MPEG-TS hand it out: start codes, sets in front of key frames."""
+    film = make_film(FilmSpec(2.0, video=codec, audio="", b_frames=2 if codec == "h264" else 0)).track("video")
+    assert film is not None
+    sets = b"".join(b"\0\0\0\1" + one for one in film.sets) if codec in ("h264", "hevc") else b""
+    template = with_parameter_sets(film.template, sets, film.width, film.height) if sets else film.template
+    extradata = sets or template.codec_context.extradata or b""
+    track = Track(0, "video", codec, Fraction(1, film.clock), extradata, film.width, film.height, template=template)
+    packets = []
+    for unit in film.units:
+        data = sets + unit.data if unit.is_key else unit.data
+        if codec == "av1":
+            data = TEMPORAL_DELIMITER + unit.data
+        packets.append(Packet(track, data, unit.pts, unit.dts, film.clock // 25, unit.is_key, 0.0))
+    return packets
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
+def test_the_bytes_are_those_that_libavformat_writes(tmp_path: Path, codec: VideoName) -> None:
+    packets = film_packets(codec)
+    timeline = Timeline()
+    lineup = timeline.begin_session((packets[0].track,))
+    name, meta = SliceName("0" * 32, 7, 1_700_000_000, 5, 11, 1), SliceMeta(7, 5, 11, 1, 1_700_000_000.0)
+    file = SliceFile(tmp_path, name, lineup.tracks, meta, fragment_sec=1.0, sync_sec=60.0)
+    for packet in packets:
+        file.write(timeline.repair(packet))
+    file.seal()
+    ours = file.finish(None).path
+    assert_plays(ours)
+    assert stored(ours) == stored(write_mp4(tmp_path / "libav.mp4", packets))
+
+
+def stored(path: str | Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(one) for one in container.demux(video=0) if one.size]
+
+
+def test_what_is_in_the_right_form_stays_as_it_is(sample: MakeSample) -> None:
+    for packet in camera_packets(sample(), 0.2):
+        assert storing(packet.track) is None
+
+
+@given(st.lists(st.binary(min_size=1, max_size=30).filter(lambda unit: b"\0\0" not in unit and unit[-1] != 0)))
+def test_units_keep_their_bytes(units: list[bytes]) -> None:
+    data = length_prefixed(b"".join(b"\0\0\0\1" + unit for unit in units))
+    assert list(parameter_sets.nal_units(data, 4)) == units
+
+
+@given(st.binary(max_size=60))
+def test_noise_is_no_temporal_unit_and_stays(noise: bytes) -> None:
+    kept = stored_obus(noise)
+    assert kept == noise or len(kept) < len(noise)
+    assert stored_obus(kept) == kept
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_start_codes_are_told_by_the_extradata(sample: MakeSample, codec: str) -> None:
+    track = next(one.track for one in camera_packets(sample(codec=codec), 0.2) if one.track.kind == "video")
+    sets = parameter_sets.sets_in_extradata(cast(SetCodec, codec), track.extradata)
+    assert storing(replace(track, extradata=parameter_sets.annex_b(sets))) is length_prefixed
+    assert storing(replace(track, extradata=b"")) is length_prefixed
