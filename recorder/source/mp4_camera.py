@@ -20,7 +20,6 @@ import stat
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from fractions import Fraction
 from io import FileIO
 from pathlib import Path
@@ -43,7 +42,8 @@ _LOOKAHEAD_PACKETS = 512
 
 BEHIND_SEC = 10.0
 
-_Due = tuple[float, Packet]  # a packet and the media time at which it is to be decoded, in seconds
+_Raw = tuple[Track, bytes, int | None, int | None, int, bool]  # a packet's fields but its arrival
+_Due = tuple[float, _Raw]  # with the media time at which it is to be decoded, in seconds
 
 
 class Mp4Camera:
@@ -92,24 +92,18 @@ class Mp4Camera:
     def read(self) -> Packet:
         """The next packet when its time has come; see `Source.read`."""
         self._check_interrupt()
-        due, packet = next(self._packets)
+        due, raw = next(self._packets)
+        now = self._monotonic()
         if self._began_at is None:
-            self._began_at, self._first_due = self._monotonic(), due
+            self._began_at, self._first_due = now, due
         due_at = self._began_at + due - self._first_due
-        while (ahead := due_at - self._monotonic()) > 0:
-            self._wait(ahead)
+        while due_at > now:
+            self._wait(due_at - now)
             self._check_interrupt()
-        if ahead < -BEHIND_SEC:
-            raise SourceError("stalled", f"{self._path}: could not be played for {-ahead:.0f} s")
-        return Packet(
-            packet.track,
-            packet.data,
-            packet.pts,
-            packet.dts,
-            packet.duration,
-            packet.is_key,
-            self._monotonic(),
-        )
+            now = self._monotonic()
+        if now - due_at > BEHIND_SEC:
+            raise SourceError("stalled", f"{self._path}: could not be played for {now - due_at:.0f} s")
+        return Packet(*raw, now)
 
     def interrupt(self) -> None:
         """End a `read` that waits for its packet's time, at once."""
@@ -140,8 +134,13 @@ class Mp4Camera:
         shift = Fraction(0)
         while True:
             turn = _Turn()
-            for due, packet in _merged(self._turn(turn), len(self._tracks)):
-                yield due + float(shift), _shifted(packet, shift) if shift else packet
+            merged = _merged(self._turn(turn), len(self._tracks))
+            if shift:
+                seconds = float(shift)
+                for due, raw in merged:
+                    yield due + seconds, _shifted(raw, shift)
+            else:
+                yield from merged
             if not turn.period:
                 raise SourceError("unusable", f"{self._path}: holds no packet with a time stamp")
             shift += turn.period
@@ -149,21 +148,19 @@ class Mp4Camera:
             self._container = self._demuxer()
 
     def _turn(self, turn: _Turn) -> Iterator[_Due]:
-        """The file's packets once, in its own order, measured by `turn`, arrival not yet known."""
+        """The file's packets once, in its own order, measured by `turn`."""
         assert self._container is not None
+        tracks, wrapped = self._tracks, self._wrapped
         try:
-            for packet in self._container.demux(*(self._container.streams[index] for index in self._tracks)):
-                if packet.size:
-                    ours = Packet(
-                        track=self._tracks[packet.stream_index],
-                        data=adts.bare(bytes(packet)) if packet.stream_index in self._wrapped else bytes(packet),
-                        pts=packet.pts,
-                        dts=packet.dts,
-                        duration=packet.duration or 0,
-                        is_key=packet.is_keyframe,
-                        arrival=0.0,
-                    )
-                    yield turn.add(ours), ours
+            for packet in self._container.demux(*(self._container.streams[index] for index in tracks)):
+                data = bytes(packet)
+                if not data:
+                    continue
+                index = packet.stream_index
+                if index in wrapped:
+                    data = adts.bare(data)
+                track, pts, dts, duration = tracks[index], packet.pts, packet.dts, packet.duration or 0
+                yield turn.add(track, pts, dts, duration), (track, data, pts, dts, duration, packet.is_keyframe)
         except (av.FFmpegError, OSError) as error:
             raise SourceError("unusable", f"{self._path}: damaged ({error.strerror})") from error
 
@@ -212,12 +209,12 @@ class _Turn:
     def __init__(self) -> None:
         self._lengths: dict[Track, _Length] = {}
 
-    def add(self, packet: Packet) -> float:
+    def add(self, track: Track, pts: int | None, dts: int | None, duration: int) -> float:
         """Count this packet; when it is to be decoded, in seconds."""
-        length = self._lengths.get(packet.track)
+        length = self._lengths.get(track)
         if length is None:
-            length = self._lengths[packet.track] = _Length(packet.track.time_base)
-        return length.add(packet) * length.tick
+            length = self._lengths[track] = _Length(track.time_base)
+        return length.add(pts if dts is None else dts, duration) * length.tick
 
     @property
     def period(self) -> Fraction:
@@ -238,49 +235,56 @@ class _Length:
     def ticks(self) -> int:
         return self._end - (self._first or 0)
 
-    def add(self, packet: Packet) -> int:
-        stamp = packet.dts if packet.dts is not None else packet.pts
+    def add(self, stamp: int | None, duration: int) -> int:
         if stamp is None:  # Matroska and MPEG-TS may leave out stamps and durations: the step before stands in
             stamp = self._last + self._step
         if self._first is None:
             self._first = stamp
         else:
-            self._step = max(0, stamp - self._last)
+            self._step = stamp - self._last if stamp > self._last else 0
         self._last = stamp
-        self._end = max(self._end, stamp + (packet.duration or self._step))
+        end = stamp + (duration or self._step)
+        self._end = max(self._end, end)
         return stamp
 
 
 def _merged(packets: Iterator[_Due], tracks: int) -> Iterator[_Due]:
     """The packets of all tracks in the order of their decode times, each track in its own order."""
     queues: dict[Track, deque[_Due]] = {}
-    held = 0
+    held = filled = 0
     for item in packets:
-        queue = queues.get(item[1].track)
+        queue = queues.get(item[1][0])
         if queue is None:
-            queue = queues[item[1].track] = deque()
+            queue = queues[item[1][0]] = deque()
+        filled += not queue
         queue.append(item)
         held += 1
-        while held > _LOOKAHEAD_PACKETS or (len(queues) == tracks and all(queues.values())):
-            yield _earliest(queues)
+        while filled == tracks or held > _LOOKAHEAD_PACKETS:
+            queue = _earliest(queues)
+            yield queue.popleft()
             held -= 1
+            filled -= not queue
     for _ in range(held):
-        yield _earliest(queues)
+        yield _earliest(queues).popleft()
 
 
-def _earliest(queues: dict[Track, deque[_Due]]) -> _Due:
+def _earliest(queues: dict[Track, deque[_Due]]) -> deque[_Due]:
     first: deque[_Due] | None = None
     for queue in queues.values():
         if queue and (first is None or queue[0][0] < first[0][0]):
             first = queue
     assert first is not None
-    return first.popleft()
+    return first
 
 
-def _shifted(packet: Packet, shift: Fraction) -> Packet:
-    ticks = round(shift / packet.track.time_base)
-    return replace(
-        packet,
-        pts=None if packet.pts is None else packet.pts + ticks,
-        dts=None if packet.dts is None else packet.dts + ticks,
+def _shifted(raw: _Raw, shift: Fraction) -> _Raw:
+    track, data, pts, dts, duration, is_key = raw
+    ticks = round(shift / track.time_base)
+    return (
+        track,
+        data,
+        None if pts is None else pts + ticks,
+        None if dts is None else dts + ticks,
+        duration,
+        is_key,
     )
