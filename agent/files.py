@@ -7,6 +7,10 @@ import os
 from pathlib import Path
 
 
+class NewerFormat(Exception):
+    """A file of the state folder that a newer gather-agent has written; the message says what to do."""
+
+
 def replace_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Put `content` at `path` so that after a crash or a power cut either the old or the new content stands there,
     whole.

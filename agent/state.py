@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent import logs
-from agent.files import replace_file
+from agent.files import NewerFormat, replace_file
 from agent.reconciler import ManualRecording
 from agent.sources import secrets_of
 from agent.timetable import BadCourse, ChannelTimetable, Course, Timetable, course_from_wire
@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 class StateError(Exception):
     """The state file cannot be used; the message says what to do."""
+
+
+class NewerState(StateError, NewerFormat):
+    """A newer gather-agent has written it."""
 
 
 class ManualEntry(BaseModel):
@@ -107,7 +111,7 @@ class AgentState:
                 " recordings are not touched."
             ) from error
         if known.version > 1:
-            raise StateError(
+            raise NewerState(
                 f"{self.path} was written by a newer gather-agent (state version {known.version})."
                 " Install that version again, or move the file away."
             )

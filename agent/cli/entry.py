@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from agent.cli.arguments import language_wanted, parser
 from agent.cli.exits import Exit, Stop
 from agent.config import ConfigError
+from agent.files import NewerFormat
 from agent.logs import redact
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # By name: `status` does not pay for the daemon, and only two commands load the embedded server.
         return int(importlib.import_module(f"agent.cli.{args.module}").run(args))
-    except ConfigError as error:
+    except (ConfigError, NewerFormat) as error:  # neither mends itself: the unit does not start again
         print(redact(str(error)), file=sys.stderr)  # noqa: T201
         return Exit.CONFIG
     except Stop as stop:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.journal.rows import RecordingRow, SliceRow, SliceState, SnapshotRow
-from agent.journal.schema import LATER_INDEXES, TABLES, VERSION
+from agent.journal.versions import DamagedJournal, JournalError, prepare, version_of
 from agent.ledger import Span
 from agent.reconciler import Due
 from recorder.protocol import GapFound
@@ -19,10 +19,6 @@ _OF_SLICE = (
     *("stem", "slice_id", "slice_inx", "camera_id", "course_id", "path", "thumbnail", "started_at", "media_sec"),
     *("overlap_sec", "size", "sha256", "video", "audio"),
 )
-
-
-class JournalError(Exception):
-    """The journal cannot be used; the message says what to do."""
 
 
 class Journal:
@@ -39,30 +35,19 @@ class Journal:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._db.row_factory = sqlite3.Row
-            ours = () if read_only else ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
-            for pragma in (*ours, "busy_timeout=5000"):
-                self._db.execute(f"PRAGMA {pragma}")
-            self._migrate(read_only)
+            self._db.execute("PRAGMA busy_timeout=5000")
+            version = version_of(self._db, path, read_only=read_only)
+            if not read_only:
+                for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                    self._db.execute(f"PRAGMA {pragma}")
+                prepare(self._db, path, version)
         except sqlite3.DatabaseError as error:
-            raise JournalError(
+            # A disk that fails, is full or busy may be well again in a moment.
+            kind = JournalError if isinstance(error, sqlite3.OperationalError) else DamagedJournal
+            raise kind(
                 f"{path} cannot be used as the journal: {error}. Move it away and start again: it is rebuilt from the"
                 " recordings on disk."
             ) from error
-
-    def _migrate(self, read_only: bool) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise JournalError(
-                f"{self.path} comes from a newer gather-agent (journal version {version}, this one knows {VERSION})."
-                " Install that version again."
-            )
-        if read_only:
-            if version < VERSION:
-                raise JournalError(f"{self.path} is of an older gather-agent; start this one once, which renews it")
-        elif version == 0:
-            self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version={VERSION}; COMMIT;")
-        if not read_only:
-            self._db.executescript(LATER_INDEXES)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 TABLES = """
 CREATE TABLE recording (
@@ -69,6 +69,17 @@ CREATE TABLE snapshot (
     reported  REAL    NOT NULL DEFAULT 0
 ) STRICT;
 """
+
+STEPS = {
+    # The first journals had no mark of what is accounted for; those after them had it, and the same number.
+    1: """
+CREATE TABLE IF NOT EXISTS life (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    alive_at REAL NOT NULL
+) STRICT;
+"""
+}
+"""What makes a journal of one version one of the next."""
 
 LATER_INDEXES = """
 CREATE INDEX IF NOT EXISTS recording_by_start ON recording (planned_start);

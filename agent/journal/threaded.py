@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from agent.journal.journal import Journal
+from agent.journal.versions import DamagedJournal, set_aside
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,7 +52,7 @@ class JournalThread:
     """
 
     def __init__(self, path: Path) -> None:
-        self._journal = Journal(path)
+        self._journal = _opened(path)
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -101,3 +105,12 @@ class JournalThread:
         for call in calls:
             with contextlib.suppress(RuntimeError):  # a loop that is closed waits for nothing
                 call.loop.call_soon_threadsafe(call.resolve)
+
+
+def _opened(path: Path) -> Journal:
+    """A journal that is none any more must not cost the next lesson: it makes way for one made from the files."""
+    try:
+        return Journal(path)
+    except DamagedJournal as error:
+        log.error("%s; it is now %s, and a new one is made from the recordings on disk", error, set_aside(path))
+        return Journal(path)
