@@ -1,6 +1,6 @@
 "use strict";
 
-// Brings a page up to date and plays recordings in it. Without scripts the page is still whole: links open the files.
+// Brings a page up to date and opens live pictures in it. Without scripts the page is still whole.
 (() => {
   const live = document.getElementById("live");
   if (!live) return;
@@ -30,42 +30,19 @@
   setTimeout(refresh, PERIOD_MS);
 
   const watching = document.getElementById("watching");
-  if (watching) {
-    const frame = watching.querySelector("iframe");
-    live.addEventListener("click", (event) => {
-      const link = event.target.closest("a.watch");
-      if (!link || event.ctrlKey || event.metaKey) return;
-      event.preventDefault();
-      frame.src = link.href;
-      watching.querySelector(".caption").textContent = link.dataset.caption;
-      watching.showModal();
-    });
-    watching.querySelector(".close").addEventListener("click", () => watching.close());
-    watching.addEventListener("close", () => {
-      frame.removeAttribute("src");
-      if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
-    });
-  }
-
-  const player = document.getElementById("player");
-  if (!player) return;
-  const video = player.querySelector("video");
-
+  if (!watching) return;
+  const frame = watching.querySelector("iframe");
   live.addEventListener("click", (event) => {
-    const link = event.target.closest("a.play");
+    const link = event.target.closest("a.watch");
     if (!link || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    video.src = link.href;
-    document.getElementById("caption").textContent = link.dataset.caption;
-    document.getElementById("download").href = link.href;
-    player.showModal();
-    video.play().catch(() => {});
+    frame.src = link.href;
+    watching.querySelector(".caption").textContent = link.dataset.caption;
+    watching.showModal();
   });
-  document.getElementById("close").addEventListener("click", () => player.close());
-  player.addEventListener("close", () => {
-    video.pause();
-    video.removeAttribute("src");
-    video.load();
+  watching.querySelector(".close").addEventListener("click", () => watching.close());
+  watching.addEventListener("close", () => {
+    frame.removeAttribute("src");
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   });
 })();

@@ -37,6 +37,8 @@ class LessonLine:
     gaps: Sequence[GapView]
     is_over_drawn: bool = True
     """Whether what has passed of it is drawn as recorded."""
+    address: str = ""
+    """Where there is more about it."""
 
 
 def page(title: str, words: Words, body: Markup, head: str = "") -> Markup:
@@ -118,11 +120,12 @@ def picture(address: str, name: str, words: Words) -> Markup:
 
 def lesson_line(lesson: LessonLine, now: float, words: Words, clock: Callable[[float], str]) -> Markup:
     """One lesson: when, what, a bar with its losses, how it is."""
+    title = lesson.title or words["by_hand"]
     return html(
         asset("lesson.html"),
         begin=clock(lesson.begin)[:5],
         end="" if lesson.end is None else clock(lesson.end)[:5],
-        title=lesson.title or words["by_hand"],
+        title=html('<a href="{address}">{title}</a>', address=lesson.address, title=title) if lesson.address else title,
         camera=lesson.camera,
         teacher=lesson.teacher,
         kind=lesson.kind,
@@ -167,13 +170,14 @@ def _gaps(lesson: LessonLine, words: Words, clock: Callable[[float], str]) -> Ma
     longest = sorted(lesson.gaps, key=lambda gap: gap.since - gap.until)[:SHOWN_GAPS]
     shown = sorted(longest, key=lambda gap: gap.since)
     rest = sum(gap.until - gap.since for gap in lesson.gaps) - sum(gap.until - gap.since for gap in shown)
-    items = [html("<li>{text}</li>", text=_gap(gap, words, clock)) for gap in shown]
+    items = [html("<li>{text}</li>", text=gap_text(gap, words, clock)) for gap in shown]
     if len(lesson.gaps) > len(shown):
         text = f"{words['more_gaps']}: {len(lesson.gaps) - len(shown)} × , {rest:.1f} {words['seconds']}"
         items.append(html("<li>{text}</li>", text=text))
     return html('<ul class="gaps" aria-label="{label}">{items}</ul>', label=words["gaps"], items=joined(items))
 
 
-def _gap(gap: GapView, words: Words, clock: Callable[[float], str]) -> str:
+def gap_text(gap: GapView, words: Words, clock: Callable[[float], str]) -> str:
+    """What is missing, from when to when, how long, and why."""
     length = f"{max(gap.until - gap.since, 0):.1f} {words['seconds']}"
     return f"{clock(gap.since)} – {clock(gap.until)} · {length} · {words.cause(gap.cause)}"

@@ -30,6 +30,7 @@ COMMON: Table = {
     "state_silent": ("应录未录", "should be recording"),
     "state_done": ("已完成", "done"),
     "state_unreported": ("无录像", "nothing recorded"),
+    "state_unheard": ("结果未知", "not known yet"),
     "state_closing": ("等待结果", "closing"),
     "coverage": ("完整度", "coverage"),
     "complete": ("完整，无缺失", "complete, nothing missing"),

@@ -102,12 +102,12 @@ async def test_what_the_page_shows(api: Api, agent: ScriptedAgent, clock: FakeCl
     assert "10:00:05 – 10:00:17 · 12.5 秒 · 无法连接摄像头" in text
     assert text.count('<li class="lesson">') == 2
     assert '<span class="pill upcoming">未开始</span>' in text
-    assert f'href="{stored["file"]}"' in text
+    assert f'href="/console/recordings?show={camera_id}-5"' in text
     live = await page(api.server, api.http, "/?part=1")
     assert live in text or 'class="lesson"' in live
     clock.now += 90
     text = await page(api.server, api.http, **{"Accept-Language": "en"})
-    assert "agent offline" in text and "should be recording" in text
+    assert "agent offline" in text and "not known yet" in text
 
 
 async def test_lessons_after_their_end(api: Api, agent: ScriptedAgent, clock: FakeClock) -> None:

@@ -2,6 +2,8 @@
 
 site       what a page is
 pages/     the pages
+lessons    what became of lessons, for every page that shows some; spans: pieces of time
+filters    which lessons and recordings a page shows; forms: the same as HTML
 routes     the routes, made from the pages
 frame      what stands around every page: head, menu
 visit      one request of somebody who is signed in

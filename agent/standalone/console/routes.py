@@ -58,7 +58,10 @@ def _value(page: Page, value: Callable[[Visit], Awaitable[Any]]) -> Handler:
             return web.Response(status=401, headers=HEADERS)
         if page.administrators_only and not visit.is_administrator:
             return web.Response(status=403, headers=HEADERS)
-        text = json.dumps(await value(visit), ensure_ascii=False)
+        found = await value(visit)
+        if isinstance(found, web.StreamResponse):
+            return found
+        text = json.dumps(found, ensure_ascii=False)
         return web.Response(text=text, content_type="application/json", headers=HEADERS)
 
     return show
@@ -73,10 +76,10 @@ async def _visit(request: web.Request, page: Page) -> Visit | None:
 
 
 def _assets(pages: Sequence[Page]) -> list[web.RouteDef]:
-    named = [(__package__, name) for name in _OWN_ASSETS]
-    folder = f"{__package__}.pages"
-    named += [(folder, name) for name in dict.fromkeys(one for page in pages for one in (page.script, page.style))]
-    return [web.get(f"/console/assets/{name}", _asset(name, package)) for package, name in named if name]
+    named = dict.fromkeys(_OWN_ASSETS, __package__)
+    for page in pages:
+        named |= {name: page.room for name in (page.script, page.style, *page.assets) if name}
+    return [web.get(f"/console/assets/{name}", _asset(name, room)) for name, room in named.items()]
 
 
 def _asset(name: str, package: str) -> Handler:

@@ -11,7 +11,9 @@ A page is one module in `pages/` with a `PAGE`, entered in `pages/__init__.py`:
 - `refreshes`: the browser asks for `view` anew every five seconds and replaces the page's main part, unless somebody is
   typing in it. What must stay (dialogs, forms, canvases) comes from `beside`, which is asked once.
 - `data`: `{"week": function}` answers `GET /console/x/week` with the function's value as JSON.
-- `script`, `style`: files beside the module, served as `/console/assets/<name>`: an ES module, which may
+  A function may also return a whole response (a file to download), and its name may be a pattern of aiohttp's.
+- `room`: the package of the page's files, for a page that is a package of its own.
+- `script`, `style`, further `assets`: files in that room, served as `/console/assets/<name>`: an ES module, which may
   `import { act, say } from "./act.js"`, and a style sheet. The policy forbids inline scripts and `style=` in HTML; the
   DOM's `element.style.left = ...` is allowed.
 - Changes go to `POST /console/do/<endpoint of API v1>` (`do.py`), from scripts by `act(endpoint, values)`, from HTML by
@@ -69,5 +71,7 @@ class Page:
     actions: tuple[Action, ...] = ()
     script: str = ""
     style: str = ""
+    assets: tuple[str, ...] = ()
+    room: str = "agent.standalone.console.pages"
     administrators_only: bool = False
     in_menu: bool = True

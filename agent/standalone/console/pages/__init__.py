@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from agent.standalone.console.pages import overview
+from agent.standalone.console.pages.day import page as day
+from agent.standalone.console.pages.ledger import page as ledger
+from agent.standalone.console.pages.overview import page as overview
+from agent.standalone.console.pages.recordings import page as recordings
+from agent.standalone.console.pages.storage import page as storage
+from agent.standalone.console.pages.wall import page as wall
+from agent.standalone.console.pages.week import page as week
 from agent.standalone.console.site import Page
 
-PAGES: tuple[Page, ...] = (overview.PAGE,)
+PAGES: tuple[Page, ...] = (
+    overview.PAGE,
+    week.PAGE,
+    day.PAGE,
+    ledger.PAGE,
+    recordings.PAGE,
+    wall.PAGE,
+    storage.PAGE,
+)

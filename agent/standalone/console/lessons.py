@@ -1,0 +1,214 @@
+"""What became of lessons, read from the database: what agents told of, and what the timetable has beside it.
+
+A lesson of the past of which nobody told is in the list too: it is the one that a school must hear of.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
+
+from agent.standalone.clocktime import week_id
+from agent.standalone.gather.reports import LEASE_SECONDS
+from agent.standalone.store.schema import Camera, Course, Gather, Lesson, Subject, Teacher
+from agent.web.parts import GapView
+
+LessonState = Literal["upcoming", "on", "silent", "unheard", "closing", "done", "unreported"]
+"""`silent`: should be recording and is not; `unheard`: its agent has not been heard since, so that nobody knows;
+`closing`: over, its account is still to come; `unreported`: over, and its agent knows nothing of it.
+"""
+
+Fate = Literal["coming", "open", "whole", "incomplete", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which lessons: those that begin on the days from `first` to `last`; ids of 0 select nothing."""
+
+    first: date
+    last: date
+    gather_id: int = 0
+    camera_id: int = 0
+    subject_id: int = 0
+    teacher_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LessonView:
+    """A lesson, or a recording by hand (`course_id` 0, `title` empty). `slice_id` is 0 where no agent told of it; then
+    `coverage` is None and there are no gaps. Unix seconds.
+    """
+
+    gather_id: int
+    camera_id: int
+    course_id: int
+    slice_id: int
+    begin: float
+    end: float | None
+    gather: str
+    camera: str
+    title: str
+    teacher: str
+    state: LessonState
+    coverage: float | None = None
+    gaps: tuple[GapView, ...] = ()
+
+    @property
+    def fate(self) -> Fate:
+        """What became of it in one word: a gap is a loss also while it is on."""
+        if self.state == "upcoming":
+            return "coming"
+        if self.gaps or self.state in ("silent", "unreported"):
+            return "incomplete"
+        if self.state == "unheard":
+            return "unknown"
+        return "whole" if self.state == "done" else "open"
+
+
+def lessons(session: Session, wanted: Wanted, now: float, zone: ZoneInfo) -> list[LessonView]:
+    """The lessons in the order of their begin."""
+    return sorted(_Reader(session, wanted, now, zone).read(), key=lambda lesson: (lesson.begin, lesson.camera))
+
+
+class _Reader:
+    def __init__(self, session: Session, wanted: Wanted, now: float, zone: ZoneInfo) -> None:
+        self._session, self._wanted, self._now, self._zone = session, wanted, now, zone
+        self._cameras = {camera.camera_id: camera for camera in session.scalars(select(Camera))}
+        self._gathers = {gather.gather_id: gather for gather in session.scalars(select(Gather))}
+        self._subjects = names(session, Subject.subject_id, Subject.subject_name)
+        self._teachers = names(session, Teacher.teacher_id, Teacher.teacher_name)
+
+    def read(self) -> Iterator[LessonView]:
+        told: dict[tuple[int, int], list[Lesson]] = defaultdict(list)
+        for lesson in self._session.scalars(self._told()):
+            told[lesson.camera_id, lesson.course_id].append(lesson)
+            if self._is_wanted(lesson.gather_id, lesson.subject_id, lesson.teacher_id):
+                yield self._of_agent(lesson)
+        yield from self._of_timetable(told)
+
+    def _told(self) -> Select[Lesson]:
+        wanted = self._wanted
+        begin, end = midnight(wanted.first, self._zone), midnight(wanted.last + timedelta(days=1), self._zone)
+        query = select(Lesson).where(Lesson.planned_start >= begin, Lesson.planned_start < end)
+        if wanted.camera_id:
+            query = query.where(Lesson.camera_id == wanted.camera_id)
+        return query.options(selectinload(Lesson.gaps))
+
+    def _is_wanted(self, gather_id: int, subject_id: int, teacher_id: int) -> bool:
+        wanted = self._wanted
+        pairs = ((wanted.gather_id, gather_id), (wanted.subject_id, subject_id), (wanted.teacher_id, teacher_id))
+        return all(asked in (0, found) for asked, found in pairs)
+
+    def _of_agent(self, lesson: Lesson) -> LessonView:
+        return LessonView(
+            gather_id=lesson.gather_id,
+            camera_id=lesson.camera_id,
+            course_id=lesson.course_id,
+            slice_id=lesson.slice_id,
+            begin=lesson.planned_start,
+            end=lesson.planned_end,
+            gather=self._gather_name(lesson.gather_id),
+            camera=self._camera_name(lesson.camera_id),
+            title=self._subjects.get(lesson.subject_id, "") if lesson.course_id else "",
+            teacher=self._teachers.get(lesson.teacher_id, ""),
+            state=self._told_state(lesson),
+            coverage=lesson.coverage,
+            gaps=tuple(GapView(gap.since, gap.until, gap.cause) for gap in lesson.gaps),
+        )
+
+    def _told_state(self, lesson: Lesson) -> LessonState:
+        if lesson.ended:
+            return "done"
+        alive = self._heard(lesson.gather_id) > self._now - LEASE_SECONDS
+        if lesson.planned_end is not None and self._now >= lesson.planned_end:
+            return "closing" if alive else "unheard"
+        camera = self._cameras.get(lesson.camera_id)
+        if not alive or camera is None:
+            return "unheard"
+        return "on" if lesson.slice_id in camera.recording else "silent"
+
+    def _of_timetable(self, told: Mapping[tuple[int, int], list[Lesson]]) -> Iterator[LessonView]:
+        courses = defaultdict(list)
+        for course in self._session.scalars(select(Course)):
+            camera = self._cameras[course.camera_id]
+            if self._wanted.camera_id in (0, course.camera_id) and self._is_wanted(
+                camera.gather_id, course.subject_id, course.teacher_id
+            ):
+                courses[course.week_id].append(course)
+        for day in days(self._wanted.first, self._wanted.last):
+            for course in courses[week_id(datetime.combine(day, time()))]:
+                starts = moment(day, course.start_sec, self._zone)
+                ends = starts + course.elapse_sec
+                of_course = told.get((course.camera_id, course.course_id), ())
+                # One that was entered, or moved here, only when its time was over was never due.
+                if course.updated < ends and not any(_is_of(lesson, starts, ends) for lesson in of_course):
+                    yield self._untold(course, starts, ends)
+
+    def _untold(self, course: Course, starts: float, ends: float) -> LessonView:
+        camera = self._cameras[course.camera_id]
+        return LessonView(
+            gather_id=camera.gather_id,
+            camera_id=course.camera_id,
+            course_id=course.course_id,
+            slice_id=0,
+            begin=starts,
+            end=ends,
+            gather=self._gather_name(camera.gather_id),
+            camera=camera.camera_name,
+            title=self._subjects.get(course.subject_id, ""),
+            teacher=self._teachers.get(course.teacher_id, ""),
+            state=self._untold_state(camera.gather_id, starts, ends),
+        )
+
+    def _untold_state(self, gather_id: int, starts: float, ends: float) -> LessonState:
+        if self._now < starts:
+            return "upcoming"
+        heard = self._heard(gather_id)
+        if self._now < ends:
+            return "silent" if heard > self._now - LEASE_SECONDS else "unheard"
+        return "unreported" if heard > ends else "unheard"
+
+    def _heard(self, gather_id: int) -> float:
+        """When its agent was last heard."""
+        gather = self._gathers.get(gather_id)
+        return 0.0 if gather is None else gather.lease_until - LEASE_SECONDS
+
+    def _gather_name(self, gather_id: int) -> str:
+        gather = self._gathers.get(gather_id)
+        return "" if gather is None else gather.name_set or gather.name_pc
+
+    def _camera_name(self, camera_id: int) -> str:
+        camera = self._cameras.get(camera_id)
+        return "" if camera is None else camera.camera_name
+
+
+def _is_of(lesson: Lesson, starts: float, ends: float) -> bool:
+    """Whether a recording of a course is that of an occurrence; the course may have been moved since."""
+    return lesson.planned_start < ends and (lesson.planned_end is None or starts < lesson.planned_end)
+
+
+def names(session: Session, key: InstrumentedAttribute[int], name: InstrumentedAttribute[str]) -> dict[int, str]:
+    """The names of a table's rows by their ids."""
+    return {row[0]: row[1] for row in session.execute(select(key, name))}
+
+
+def days(first: date, last: date) -> Iterator[date]:
+    """Every day from the first to the last."""
+    return (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
+
+
+def midnight(day: date, zone: ZoneInfo) -> float:
+    """When a day begins."""
+    return moment(day, 0, zone)
+
+
+def moment(day: date, seconds: int, zone: ZoneInfo) -> float:
+    """The time of day `seconds` after midnight by the clock on the wall."""
+    return (datetime.combine(day, time()) + timedelta(seconds=seconds)).replace(tzinfo=zone).timestamp()

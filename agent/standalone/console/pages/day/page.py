@@ -1,0 +1,253 @@
+"""The day as bars: HTML and SVG in which lengths are shares of the width, so that no text is stretched."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from agent.standalone.console.forms import FORM_WORDS, gather_choice
+from agent.standalone.console.pages.day.parts import Part, coverage, hours
+from agent.standalone.console.pages.day.view import DayView, DrawnChannel, DrawnLesson, day_of, read_day
+from agent.standalone.console.pages.overview.view import read_gathers
+from agent.standalone.console.site import Page
+from agent.standalone.console.spans import Span
+from agent.standalone.console.visit import Visit
+from agent.web.markup import Markup, asset, html, joined
+from agent.web.parts import answer_panel, length, percent
+from agent.web.words import Table
+
+BAR_TOP, BAR_HEIGHT = 20, 24
+"""Pixels: the names of the lessons stand above the bar."""
+
+_WORDS: Table = {
+    **FORM_WORDS,
+    "all_recorded": ("{count} 节课全部录下，无缺失。", "All of {count} lessons recorded, nothing is missing."),
+    "some_missing": ("{count} 节课中有 {bad} 节不完整，共缺 {time}。", "{bad} of {count} lessons miss {time} in all."),
+    "some_unknown": (
+        "{count} 节课结果未知：采集端离线。",
+        "Of {count} it is not known yet: their recorder is offline.",
+    ),
+    "nothing_due": ("还没有需要录制的课程。", "Nothing has been due."),
+    "was_all_recorded": ("都录上了吗？", "Was everything recorded?"),
+    "recorded": ("已录", "recorded"),
+    "missing": ("缺失", "missing"),
+    "not_known": ("未知", "not known"),
+    "coming": ("未开始", "to come"),
+    "day_before": ("前一天", "The day before"),
+    "day_after": ("后一天", "The day after"),
+    "day": ("日期", "Day"),
+    "now": ("现在", "now"),
+    "no_lesson": ("无课程", "no lesson"),
+    "cause_silent": ("应录未录", "should be recording and is not"),
+    "cause_unreported": ("采集端没有这节课的记录", "the recorder knows nothing of it"),
+    "cause_agent_offline": ("采集端离线，结果未知", "recorder offline, not known yet"),
+    "open_recording": ("打开录像", "open the recording"),
+}
+
+
+async def view(visit: Visit) -> Markup:
+    """The page."""
+    zone = visit.services.zone
+    day = day_of(visit.text("day"), visit.now, zone)
+    gather_id = visit.number("gather_id")
+    found = await visit.read(read_day, day, gather_id, visit.now, zone)
+    gathers = await visit.read(read_gathers, visit.now)
+    return _Drawing(visit, found).markup(gather_choice(gathers, gather_id, visit.words))
+
+
+async def beside(visit: Visit) -> Markup:
+    """What a piece of a bar says when it is pointed at."""
+    return Markup('<p id="tip" role="status" hidden></p>')
+
+
+class _Drawing:
+    def __init__(self, visit: Visit, found: DayView) -> None:
+        self._visit, self._words, self._found = visit, visit.words, found
+
+    def markup(self, choice: Markup) -> Markup:
+        words, found = self._words, self._found
+        weekday = words["weekdays"].split()[found.day.weekday()]
+        return html(
+            asset("day.html", __package__),
+            before=self._link(found.day - timedelta(days=1), "day_before", "‹"),
+            after=self._link(found.day + timedelta(days=1), "day_after", "›"),
+            today=html('<a class="button" href="/console/day">{text}</a>', text=words["today"]),
+            day_word=words["day"],
+            day=found.day.isoformat(),
+            weekday=weekday,
+            choice=choice,
+            show=words["show"],
+            answer=self._answer(),
+            axis=self._axis(),
+            rows=joined(map(self._row, found.channels)),
+            none=Markup() if found.channels else html('<p class="empty">{text}</p>', text=words["no_channels"]),
+            legend=joined(
+                html('<span class="key {kind}">{text}</span>', kind=kind, text=words[word])
+                for kind, word in (
+                    ("recorded", "recorded"),
+                    ("missing", "missing"),
+                    ("unknown", "not_known"),
+                    ("coming", "coming"),
+                )
+            ),
+        )
+
+    def _link(self, day: date, word: str, sign: str) -> Markup:
+        address = str(self._visit.request.rel_url.without_query_params("part").update_query(day=day.isoformat()))
+        return html(
+            '<a class="button" href="{address}" aria-label="{label}">{sign}</a>',
+            address=address,
+            label=self._words[word],
+            sign=sign,
+        )
+
+    def _answer(self) -> Markup:
+        """Was everything recorded? In one sentence."""
+        words, found = self._words, self._found
+        drawn = [lesson for channel in found.channels for lesson in channel.lessons]
+        due = [one for one in drawn if any(part.kind in ("recorded", "missing") for part in one.parts)]
+        bad = [one for one in due if any(part.kind == "missing" for part in one.parts)]
+        unknown = [one for one in drawn if any(part.kind == "unknown" for part in one.parts)]
+        reasons = [words.of("some_unknown", count=len(unknown))] if unknown else []
+        if bad:
+            text = words.of("some_missing", count=len(due), bad=len(bad), time=self._time(found.missing_sec))
+            return answer_panel("bad", text, question=words["was_all_recorded"], reasons=reasons)
+        if due:
+            text = words.of("all_recorded", count=len(due))
+            return answer_panel(
+                "warn" if unknown else "good", text, question=words["was_all_recorded"], reasons=reasons
+            )
+        return answer_panel("warn" if unknown else "calm", words["nothing_due"], reasons=reasons)
+
+    def _time(self, seconds: float) -> str:
+        return f"{seconds:.1f} {self._words['seconds']}" if seconds < 60 else length(seconds)
+
+    def _axis(self) -> Markup:
+        marks = hours(self._found.drawn)
+        labels = joined(
+            html(
+                '<text x="{x}" y="14" text-anchor="{anchor}">{text}</text>',
+                x=self._x(mark),
+                anchor="start" if mark == marks[0] else "end" if mark >= self._found.drawn.until else "middle",
+                text=self._visit.clock(mark)[:5],
+            )
+            for mark in marks
+        )
+        return html('<svg class="dayaxis" width="100%" height="18" aria-hidden="true">{labels}</svg>', labels=labels)
+
+    def _row(self, channel: DrawnChannel) -> Markup:
+        words = self._words
+        lines = joined(
+            html('<line class="hour" x1="{x}" x2="{x}" y1="0" y2="100%"/>', x=self._x(mark))
+            for mark in hours(self._found.drawn)[1:-1]
+        )
+        now = html('<line class="now" x1="{x}" x2="{x}" y1="0" y2="100%"/>', x=self._x(self._found.now))
+        figure = percent(channel.coverage) if channel.coverage is not None else "–"
+        kind = "calm" if channel.coverage is None else "bad" if channel.coverage < 1 else "good"
+        if channel.coverage == 1 and channel.unknown_sec:
+            kind = "warn"
+        return html(
+            asset("row.html", __package__),
+            name=channel.name,
+            gather=channel.gather,
+            kind=kind,
+            figure=figure if channel.lessons else words["no_lesson"],
+            figure_word=words["coverage"],
+            lines=lines,
+            lessons=joined(map(self._lesson, channel.lessons)),
+            now=now if self._found.is_today else Markup(),
+        )
+
+    def _lesson(self, drawn: DrawnLesson) -> Markup:
+        lesson, words = drawn.lesson, self._words
+        begin, end = drawn.parts[0].since if drawn.parts else lesson.begin, self._end(drawn)
+        title = lesson.title or words["by_hand"]
+        share = coverage(drawn.parts)
+        times = f"{self._visit.clock(lesson.begin)[:5]} – {self._visit.clock(end)[:5]}"
+        facts = [times, title, lesson.teacher, words[f"state_{lesson.state}"]]
+        if share is not None:
+            facts.append(f"{words['coverage']} {percent(share)}")
+        head = html(
+            '<svg class="title" x="{x}" width="{width}" height="{height}"><text x="2" y="14">{title}</text></svg>',
+            x=self._x(begin),
+            width=self._width(Span(begin, end)),
+            height=BAR_TOP,
+            title=title,
+        )
+        body = joined(self._part(part, title) for part in sorted(drawn.parts, key=lambda part: part.kind == "missing"))
+        label = " · ".join(filter(None, facts))
+        frame = html(
+            '<rect class="frame" x="{x}" y="{y}" width="{width}" height="{height}"/>',
+            x=self._x(begin),
+            y=BAR_TOP,
+            width=self._width(Span(begin, end)),
+            height=BAR_HEIGHT,
+        )
+        if lesson.slice_id:
+            return html(
+                '<a class="piece" href="/console/recordings?show={camera}-{slice}" aria-label="{label}" '
+                'data-tip="{label}">{head}{frame}</a>{body}',
+                camera=lesson.camera_id,
+                slice=lesson.slice_id,
+                label=label,
+                head=head,
+                frame=frame,
+                body=body,
+            )
+        return html(
+            '<g class="piece" tabindex="0" role="img" aria-label="{label}" data-tip="{label}">{head}{frame}</g>{body}',
+            label=label,
+            head=head,
+            frame=frame,
+            body=body,
+        )
+
+    def _end(self, drawn: DrawnLesson) -> float:
+        if drawn.lesson.end is not None:
+            return drawn.lesson.end
+        return drawn.parts[-1].until if drawn.parts else drawn.lesson.begin
+
+    def _part(self, part: Part, title: str) -> Markup:
+        rect = html(
+            '<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{height}"/>',
+            kind=part.kind,
+            x=self._x(part.since),
+            y=BAR_TOP,
+            width=self._width(part.span),
+            height=BAR_HEIGHT,
+        )
+        if part.kind not in ("missing", "unknown"):
+            return rect
+        words = self._words
+        times = f"{self._visit.clock(part.since)} – {self._visit.clock(part.until)}"
+        cause = self._cause(part.cause)
+        label = " · ".join((title, times, self._time(part.until - part.since), cause))
+        return html(
+            '<g class="piece hole" tabindex="0" role="img" aria-label="{word}: {label}" data-tip="{label}">{rect}</g>',
+            word=words["missing" if part.kind == "missing" else "not_known"],
+            label=label,
+            rect=rect,
+        )
+
+    def _cause(self, cause: str) -> str:
+        key = f"cause_{cause}"
+        return self._words[key] if key in _WORDS else self._words.cause(cause)
+
+    def _x(self, unix: float) -> str:
+        drawn = self._found.drawn
+        return f"{100 * (unix - drawn.since) / drawn.length:.3f}%"
+
+    def _width(self, span: Span) -> str:
+        return f"{100 * span.length / self._found.drawn.length:.3f}%"
+
+
+PAGE = Page(
+    "/console/day",
+    ("时间轴", "Timeline"),
+    view,
+    words=_WORDS,
+    beside=beside,
+    refreshes=True,
+    script="day.js",
+    style="day.css",
+    room=__package__,
+)

@@ -1,0 +1,165 @@
+"""The first page as HTML."""
+
+from __future__ import annotations
+
+from agent.standalone.console.pages.ledger.page import ledger_line
+from agent.standalone.console.pages.overview.outlook import Reason
+from agent.standalone.console.pages.overview.view import AlarmLine, ChannelView, OverviewView, read_overview
+from agent.standalone.console.pages.storage.page import WORDS as STORAGE_WORDS
+from agent.standalone.console.pages.storage.page import gather_line
+from agent.standalone.console.site import Page
+from agent.standalone.console.visit import Visit
+from agent.web.markup import Markup, asset, html, joined
+from agent.web.parts import HEALTH, alarm_list, answer_panel, picture, section
+from agent.web.words import Table
+
+_WORDS: Table = {
+    **STORAGE_WORDS,
+    "answer_unknown": (
+        "无法确定。{when}，{what}，{channel}。",
+        "It cannot be told: {when}, {what}, {channel}.",
+    ),
+    "doubt_agent_offline": (
+        "{channel}：采集端离线，可能关机，也可能只是断网",
+        "{channel}: the recorder is offline; it may be off, or only its network down",
+    ),
+    "doubt_disk_full": ("{channel}：采集端磁盘空间不足", "{channel}: the recorder's disk is too full for it"),
+    "doubt_disk_missing": ("{channel}：采集端录像磁盘未挂载", "{channel}: the recorder's disk is not mounted"),
+    "doubt_disk_read_only": ("{channel}：采集端录像磁盘为只读", "{channel}: the recorder's disk is read-only"),
+    "doubt_disk_failing": ("{channel}：采集端录像磁盘无法写入", "{channel}: the recorder's disk takes nothing"),
+    "now_on": ("正在录制：{what}。", "Recording now: {what}."),
+    "now_nothing": ("当前没有正在录制的课程。", "Nothing is being recorded right now."),
+    "others_well": ("同时开始的另外 {count} 节没有问题", "{count} others that begin then are well"),
+    "more_channels": ("等 {count} 间", "and {count} more"),
+}
+SHOWN_NAMES = 3
+
+
+async def view(visit: Visit) -> Markup:
+    """The page."""
+    return _Rendered(visit, await visit.read(read_overview, visit.now, visit.services.zone)).markup()
+
+
+async def beside(visit: Visit) -> Markup:
+    """Where live pictures play."""
+    words = visit.words
+    return html(asset("watching.html", __package__), close=words["close"], watch=words["watch"])
+
+
+class _Rendered:
+    def __init__(self, visit: Visit, found: OverviewView) -> None:
+        self._visit, self._services, self._words, self._found = visit, visit.services, visit.words, found
+
+    def markup(self) -> Markup:
+        words, found = self._words, self._found
+        return html(
+            asset("overview.html", __package__),
+            lost=self._lost(),
+            answer=self._answer(),
+            alarms=alarm_list(map(self._alarm_line, found.alarms), words),
+            channels=section("channels", "channels", map(self._channel, found.channels), words),
+            lessons=section(
+                "lessons", "lessons", (ledger_line(self._visit, lesson) for lesson in found.lessons), words
+            ),
+            gathers=section("gathers", "gathers", (gather_line(self._visit, one) for one in found.gathers), words),
+            as_of=words["as_of"],
+            now=self._services.stamp(found.now),
+            zone=self._services.zone.key,
+        )
+
+    def _lost(self) -> Markup:
+        """What is being lost at this moment: above everything else."""
+        silent = [alarm for alarm in self._found.alarms if alarm.kind == "not_recording"]
+        if not silent:
+            return Markup()
+        text = self._words.of("answer_lost", channel=self._some([alarm.channel for alarm in silent]))
+        return answer_panel("bad", text, reasons=[alarm.detail for alarm in silent if alarm.detail], is_alert=True)
+
+    def _answer(self) -> Markup:
+        words, found = self._words, self._found
+        answer, lessons = found.outlook.answer, found.outlook.lessons
+        first = lessons[0] if lessons else None
+        sentence = words.of(
+            f"answer_{answer}",
+            when=words.when(first.start, found.now, self._services.zone) if first else "",
+            what=", ".join(dict.fromkeys(lesson.title for lesson in lessons[:SHOWN_NAMES])),
+            channel=self._some([found.rooms[lesson.camera_id].name for lesson in lessons]),
+        )
+        return answer_panel(
+            HEALTH[answer],
+            sentence,
+            question=words["question"],
+            reasons=[*map(self._reason, found.outlook.reasons), *self._others()],
+            now_line=self._now(),
+        )
+
+    def _others(self) -> list[str]:
+        count = self._found.outlook.others
+        return [self._words.of("others_well", count=count)] if count else []
+
+    def _some(self, names: list[str]) -> str:
+        shown = list(dict.fromkeys(names))
+        text = ", ".join(shown[:SHOWN_NAMES])
+        return f"{text} {self._words.of('more_channels', count=len(shown))}" if len(shown) > SHOWN_NAMES else text
+
+    def _reason(self, reason: Reason) -> str:
+        text = self._words.of(f"doubt_{reason.doubt}", channel=reason.where)
+        return f"{text} ({self._words.cause(reason.cause)})" if reason.cause else text
+
+    def _now(self) -> str:
+        words = self._words
+        on = [
+            f"{title or words['by_hand']} ({channel.name})"
+            for channel in self._found.channels
+            for title in channel.recording
+        ]
+        return words.of("now_on", what=self._some(on)) if on else words["now_nothing"]
+
+    def _alarm_line(self, alarm: AlarmLine) -> str:
+        words = self._words
+        since = f"{words['since']} {self._visit.clock(alarm.since)}"
+        return " · ".join(filter(None, (f"{alarm.channel}: {words.alarm(alarm.kind)}", since, alarm.detail)))
+
+    def _channel(self, channel: ChannelView) -> Markup:
+        words = self._words
+        on = ", ".join(title or words["by_hand"] for title in channel.recording)
+        trouble = " — ".join(filter(None, (words.cause(channel.cause) if channel.cause else "", channel.detail)))
+        lines = [trouble, *(f"{words.alarm(one.kind)} · {self._visit.clock(one.since)}" for one in channel.alarms)]
+        return html(
+            asset("channel.html"),
+            picture=self._watch(channel),
+            name=channel.name,
+            gather=channel.gather,
+            kind=channel.state,
+            state=words[channel.state],
+            recording_kind="on" if on else "idle",
+            recording=f"{words['recording']}: {on}" if on else words["idle"],
+            trouble=joined(html('<span class="line">{text}</span>', text=line) for line in lines if line),
+            media=channel.media,
+            taken=f"{words['picture_of']} {self._visit.clock(channel.taken)}" if channel.taken else "",
+        )
+
+    def _watch(self, channel: ChannelView) -> Markup:
+        """The channel's picture, as a link to the live one."""
+        ticket = self._services.keys.admission("camera", channel.camera_id)
+        return html(
+            '<a class="watch" href="{href}" data-caption="{name}" aria-label="{label}">'
+            "{picture}<span>{live}</span></a>",
+            href=f"/play/camera/{ticket}",
+            name=channel.name,
+            label=f"{self._words['watch']}: {channel.name}",
+            picture=picture(channel.picture, channel.name, self._words),
+            live=f"▶ {self._words['watch']}",
+        )
+
+
+PAGE = Page(
+    "/",
+    ("总览", "Overview"),
+    view,
+    words=_WORDS,
+    beside=beside,
+    refreshes=True,
+    style="storage.css",
+    room=__package__,
+)

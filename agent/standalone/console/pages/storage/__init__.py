@@ -1,0 +1,1 @@
+"""Storage and queue: the server's disk, and what agents have not delivered yet and why."""
