@@ -38,7 +38,7 @@ FAREWELL_SEC = 0.5
 """So long the camera's answer to TEARDOWN is waited for."""
 REPORT_SEC = 5.0
 _COURTESY_SEC = 1.0
-_BUFFER_BYTES = 512 << 10
+_BUFFER_BYTES = 256 << 10  # more than a frame, or a message with its head, may have
 _SKIPPED_BYTES = 4 << 20
 """A connection of which so much was no frame is not read any further."""
 
