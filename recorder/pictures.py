@@ -42,14 +42,15 @@ class Picture:
 def jpeg_of(packets: Sequence[Packet]) -> Picture:
     """The first good picture of these packets, which begin with a key frame and are all of one video track.
 
-    One packet is enough: the decoder is flushed behind the last.  Pictures that the decoder marks as damaged do not
-    count.  Raises `FileError` when there is no good one.
+    One packet is enough: the decoder is flushed behind the last, and the others are decoded only where the first gives
+    nothing.  Pictures that the decoder marks as damaged do not count.  Raises `FileError` when there is no good one.
     """
     if not packets:
         raise FileError("no picture: no packet to decode")
     track = packets[0].track
     try:
-        found = next(good_frames(track, packets), None)
+        # A decoder that waits for B-frames gives a key frame after three packets more, or at once when it is flushed.
+        found = next(good_frames(track, packets[:1]), None) or next(good_frames(track, packets), None)
         if found is None:
             raise FileError(f"no picture: {track.label} gave no whole frame in {len(packets)} packets")
         frame, source = found
