@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 TrackKind = Literal["video", "audio"]
 
@@ -37,9 +37,11 @@ class Track:
         return f"{self.codec} {self.sample_rate} Hz {self.channels} ch"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Packet:
-    """One compressed frame, immutable, shared by ring, slices and live.
+    """One compressed frame, shared by ring, slices and live, and so never changed.
+
+    The type checker sees to that: a frozen dataclass takes twice as long to make, and each packet is made three times.
 
     `pts` and `dts` count in `track.time_base`; None where the source gave none (behind `timeline` neither is ever
     None, and `dts` rises strictly within a track).  `duration` may be 0 for "not known".  `arrival` is the monotonic
@@ -47,11 +49,11 @@ class Packet:
     where the source can tell: RTP packets.
     """
 
-    track: Track
-    data: bytes
-    pts: int | None
-    dts: int | None
-    duration: int
-    is_key: bool
-    arrival: float
-    lost: int = 0
+    track: Final[Track]
+    data: Final[bytes]
+    pts: Final[int | None]
+    dts: Final[int | None]
+    duration: Final[int]
+    is_key: Final[bool]
+    arrival: Final[float]
+    lost: Final[int] = 0

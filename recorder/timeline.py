@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Final
 
 from recorder.packets import Packet, Track
 
@@ -53,21 +54,21 @@ class Lineup:
         return next((track for track in self.tracks if track.kind == "video"), None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Timed:
-    """A packet with its place in the channel's media time.
+    """A packet with its place in the channel's media time; like a packet never changed.
 
     `at` is the media time of its dts in seconds, `end` that of its end; `seq` counts the packets of the channel from 0.
     `opens`: a recording may begin with it; `leads`: coverage is told by its track (video if there is one).
     """
 
-    packet: Packet
-    at: float
-    end: float
-    seq: int
-    lineup: Lineup
-    opens: bool
-    leads: bool
+    packet: Final[Packet]
+    at: Final[float]
+    end: Final[float]
+    seq: Final[int]
+    lineup: Final[Lineup]
+    opens: Final[bool]
+    leads: Final[bool]
 
 
 @dataclass(slots=True)
@@ -207,30 +208,38 @@ class Timeline:
         """The packet with repaired stamps, counted from the channel's media zero in the time base of its track."""
         track = packet.track
         clock = self._clock_of(track)
-        dts, pts = self._complete(clock, packet)
+        dts, pts, arrival, tick = packet.dts, packet.pts, packet.arrival, clock.tick
+        if dts is None or pts is None:
+            dts, pts = self._complete(clock, packet)
         if clock.offset is None or clock.last_in is None:
-            clock.offset = self._place(clock, dts, packet.arrival)
-        elif not 0 < (dts - clock.last_in) * clock.tick <= AHEAD_SEC:
-            self._mend(clock, dts, packet.arrival)
+            clock.offset = self._place(clock, dts, arrival)
+        elif not 0 < (dts - clock.last_in) * tick <= AHEAD_SEC:
+            self._mend(clock, dts, arrival)
         out_dts = dts + clock.offset
         if clock.last_out is not None and out_dts <= clock.last_out:
             out_dts = clock.last_out + 1
-        out_pts = max(self._near(clock, pts, dts) + clock.offset, out_dts)
-        self._learn_step(clock, packet.duration, dts)
-        clock.last_in, clock.last_out, clock.arrival = dts, out_dts, packet.arrival
-        return self._timed(clock, packet, out_pts, out_dts)
+        if not 0 <= (pts - dts) * tick <= REORDER_SEC:
+            pts = self._near(clock, pts, dts)
+        out_pts = pts + clock.offset
+        if packet.duration > 0:
+            clock.step = packet.duration
+        else:
+            self._learn_step(clock, dts)
+        clock.last_in, clock.last_out, clock.arrival = dts, out_dts, arrival
+        return self._timed(clock, packet, out_pts if out_pts > out_dts else out_dts, out_dts)
 
     def _timed(self, clock: _Clock, packet: Packet, pts: int, dts: int) -> Timed:
         at = dts * clock.tick
         duration = packet.duration if packet.duration > 0 else clock.step
         end = at + duration * clock.tick
-        self._anchor(at, packet.arrival).update(packet.arrival, at)
+        track, is_key, arrival, seq = packet.track, packet.is_key, packet.arrival, self._seq
+        self._anchor(at, arrival).update(arrival, at)
         self._end = max(self._end, end)
-        leads = packet.track.index == self._leader
-        opens = leads and (packet.is_key or packet.track.kind == "audio")
-        repaired = Packet(packet.track, packet.data, pts, dts, duration, packet.is_key, packet.arrival, packet.lost)
-        self._seq += 1
-        return Timed(repaired, at, end, self._seq - 1, self._lineup, opens, leads)
+        leads = track.index == self._leader
+        opens = leads and (is_key or track.kind == "audio")
+        repaired = Packet(track, packet.data, pts, dts, duration, is_key, arrival, packet.lost)
+        self._seq = seq + 1
+        return Timed(repaired, at, end, seq, self._lineup, opens, leads)
 
     def _anchor(self, at: float, arrival: float) -> Anchor:
         """That of this connection, new with its first packet; the other track may begin a little before it."""
@@ -259,10 +268,8 @@ class Timeline:
         self._leader = leader.index if leader else -1
 
     def _complete(self, clock: _Clock, packet: Packet) -> tuple[int, int]:
-        """dts and pts as the camera means them, guessed where it says nothing."""
+        """dts and pts as the camera means them, guessed where it says nothing of one or both."""
         dts, pts = packet.dts, packet.pts
-        if dts is not None and pts is not None:
-            return dts, pts
         self.repairs.missing += 1
         if dts is None:
             if clock.last_in is None:
@@ -326,16 +333,13 @@ class Timeline:
             clock.offset = wanted
 
     def _near(self, clock: _Clock, pts: int, dts: int) -> int:
-        """The pts near its dts: it wraps a few packets earlier than the dts does."""
-        if 0 <= (pts - dts) * clock.tick <= REORDER_SEC:
-            return pts
+        """The pts near its dts, from which it is far: it wraps a few packets earlier than the dts does."""
         for bits in _WRAP_BITS:
             if 0 <= (pts + (1 << bits) - dts) * clock.tick <= REORDER_SEC:
                 return pts + (1 << bits)
         return dts
 
-    def _learn_step(self, clock: _Clock, duration: int, dts: int) -> None:
-        if duration > 0:
-            clock.step = duration
-        elif clock.last_in is not None and 0 < (step := dts - clock.last_in) * clock.tick <= JUMP_SEC:
+    def _learn_step(self, clock: _Clock, dts: int) -> None:
+        """From packets that do not say how long they last."""
+        if clock.last_in is not None and 0 < (step := dts - clock.last_in) * clock.tick <= JUMP_SEC:
             clock.step = step if not clock.step else max(1, clock.step + (step - clock.step) // 8)
