@@ -31,13 +31,26 @@ class Postgres:
         run(self.user, "createdb", "-h", str(self.folder), "-U", self.user, "-T", "template0", "-E", "UTF8", name)
         return self.url(name)
 
+    def start(self) -> None:
+        """Listen."""
+        options = " ".join((*_SETTINGS, "-k", str(self.folder)))
+        self._control("-l", str(self.folder / "log"), "-w", "-t", "60", "-o", options, "start")
+
+    def stop(self) -> None:
+        """As if its machine lost power."""
+        self._control("-m", "immediate", "stop")
+
+    def restart(self) -> None:
+        """As an upgrade of its package does it; connections end."""
+        self._control("-m", "fast", "-w", "-t", "60", "stop")
+        self.start()
+
+    def _control(self, *arguments: str) -> None:
+        run(self.user, "pg_ctl", "-D", str(self.folder / "data"), *arguments)
+
     def url(self, name: str) -> str:
         """The SQLAlchemy URL of a database, which may not exist."""
         return f"postgresql://{self.user}@/{name}?host={self.folder}"
-
-    def sql(self, statement: str) -> None:
-        """Have the server's owner say something to it."""
-        run(self.user, "psql", "-q", "-h", str(self.folder), "-U", self.user, "-d", "postgres", "-c", statement)
 
 
 def run(user: str, program: str, *arguments: str) -> None:
@@ -54,14 +67,14 @@ def postgres() -> Iterator[Postgres]:
     folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: a Unix socket's path has 107 bytes
     try:
         shutil.chown(folder, user)
-        data, log = folder / "data", folder / "log"
-        run(user, "initdb", "-D", str(data), "-U", user, "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-        options = " ".join((*_SETTINGS, "-k", str(folder)))
-        run(user, "pg_ctl", "-D", str(data), "-l", str(log), "-w", "-t", "60", "-o", options, "start")
+        data = str(folder / "data")
+        run(user, "initdb", "-D", data, "-U", user, "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        server = Postgres(folder, user)
+        server.start()
         try:
-            yield Postgres(folder, user)
+            yield server
         finally:
-            run(user, "pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+            server.stop()
     finally:
         shutil.rmtree(folder)
 

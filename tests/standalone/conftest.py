@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 from agent.standalone.console import passwords
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
+from tests.servers.postgres import Postgres, postgres
 from tests.standalone.helpers import Api, FakeClock, ScriptedAgent
 
 
@@ -26,9 +27,26 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> ServerSettings:
-    return ServerSettings(data_dir=tmp_path / "server", timezone="Asia/Shanghai")
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database that is empty: SQLite, unless `ON_EVERY_DATABASE` says otherwise."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        (tmp_path / "server").mkdir(mode=0o700, exist_ok=True)
+        return f"sqlite:///{tmp_path / 'server' / 'server.sqlite'}"
+    server: Postgres = request.getfixturevalue("postgres_server")
+    return server.database()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> ServerSettings:
+    own = "" if database_url.startswith("sqlite") else database_url
+    return ServerSettings(data_dir=tmp_path / "server", timezone="Asia/Shanghai", database_url=own)
 
 
 @pytest.fixture

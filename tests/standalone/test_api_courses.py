@@ -6,8 +6,11 @@ import json
 
 import pytest
 
+from tests.standalone.databases import ON_EVERY_DATABASE
 from tests.standalone.helpers import Api, ScriptedAgent
 from tests.standalone.test_api_cameras import add
+
+pytestmark = ON_EVERY_DATABASE
 
 
 def course(camera_id: int, /, **changes: object) -> dict[str, object]:

@@ -10,8 +10,11 @@ from sqlalchemy.orm import Session
 
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.store.schema import Camera, Gather, Lesson, Spool
+from tests.standalone.databases import ON_EVERY_DATABASE
 from tests.standalone.helpers import TUESDAY, Api, ScriptedAgent, record, set_up, stem
 from tests.standalone.test_api_cameras import add
+
+pytestmark = ON_EVERY_DATABASE
 
 GAP = {"since": TUESDAY + 60.5, "until": TUESDAY + 70.25, "cause": "unreachable", "detail": "no route"}
 

@@ -17,7 +17,19 @@ from agent.standalone.api.params import Kind, Param, Params
 from agent.standalone.gather.hub import Order
 from agent.standalone.gather.rows import bump, wire_camera
 from agent.standalone.live.player import address_of
-from agent.standalone.store.schema import Alarm, Camera, Gather, Grade, Image, Lesson, Record, School, StoredFile
+from agent.standalone.store.schema import (
+    Alarm,
+    Camera,
+    Course,
+    Gap,
+    Gather,
+    Grade,
+    Image,
+    Lesson,
+    Record,
+    School,
+    StoredFile,
+)
 from agent.standalone.store.trash import throw_away
 from agent.wire.commands import CameraRef
 
@@ -116,20 +128,22 @@ def mod_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order
 
 def del_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order]]:
     """3.21: the channels with courses, records and pictures; the agent stops them, the files go in the background."""
+    ids = call.params.ids("camera_id")
+    query = select(Camera).where(Camera.camera_id.in_(ids)).order_by(Camera.camera_id)
+    cameras = session.scalars(query).all()
+    found = [camera.camera_id for camera in cameras]
+    throw_away(session, StoredFile.camera_id.in_(found))
+    lessons = select(Lesson.lesson_id).where(Lesson.camera_id.in_(found))
+    session.execute(delete(Gap).where(Gap.lesson_id.in_(lessons)))
+    for table in (Record, Image, Alarm, Lesson, Course, Camera):
+        session.execute(delete(table).where(table.camera_id.in_(found)))
+    owners = select(Gather).where(Gather.gather_id.in_({camera.gather_id for camera in cameras})).with_for_update()
+    gathers = {gather.gather_id: gather for gather in session.scalars(owners)}
     orders = []
-    for camera_id in call.params.ids("camera_id"):
-        camera = session.get(Camera, camera_id)
-        if camera is None:
-            continue
-        throw_away(session, StoredFile.camera_id == camera_id)
-        for table in (Record, Image, Alarm):
-            session.execute(delete(table).where(table.camera_id == camera_id))
-        for lesson in session.scalars(select(Lesson).where(Lesson.camera_id == camera_id)):
-            session.delete(lesson)
-        orders.append(
-            Order(camera.gather_id, "del_camera", bump(session, camera.gather_id), CameraRef(camera_id=camera_id))
-        )
-        session.delete(camera)
+    for camera in cameras:
+        gather = gathers[camera.gather_id]
+        gather.rev += 1
+        orders.append(Order(gather.gather_id, "del_camera", gather.rev, CameraRef(camera_id=camera.camera_id)))
     return done(), orders
 
 

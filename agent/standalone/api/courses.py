@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
@@ -69,15 +69,14 @@ def mod_course(session: Session, call: Call) -> tuple[dict[str, Any], list[Order
 def del_course(session: Session, call: Call) -> tuple[dict[str, Any], list[Order]]:
     """3.30: ids that are not there are passed over; 1010 when none is. Every agent concerned is told."""
     gone: dict[int, list[WireCourse]] = defaultdict(list)
-    for course_id in call.params.ids("course_id"):
-        course = session.get(Course, course_id)
-        if course is not None:
-            gone[course.camera_id].append(wire_course(session, course, DELETE))
-            session.delete(course)
+    which = Course.course_id.in_(call.params.ids("course_id"))
+    for course in session.scalars(select(Course).where(which).order_by(Course.course_id)):
+        gone[course.camera_id].append(wire_course(session, course, DELETE))
     if not gone:
         raise ApiError(Err.NO_ID, "course_id 不存在")
-    session.flush()
-    return done(), [_tell(session, session.get_one(Camera, camera_id), items) for camera_id, items in gone.items()]
+    cameras = session.scalars(select(Camera).where(Camera.camera_id.in_(gone))).all()
+    session.execute(delete(Course).where(which))
+    return done(), [_tell(session, camera, gone[camera.camera_id]) for camera in cameras]
 
 
 def _fill(session: Session, call: Call, course: Course) -> Camera:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from agent.standalone.keys import digest
@@ -56,8 +56,8 @@ async def refusals(
         return await handler(request)
     except Refused as refused:
         return answer(Reply(err_code=refused.status, err_msg=str(refused)), refused.status)
-    except OverflowError:
-        return answer(Reply(err_code=400, err_msg="a number is too large"), 400)
+    except (OverflowError, DataError):
+        return answer(Reply(err_code=400, err_msg="a value is out of range"), 400)
     except (SQLAlchemyError, OSError) as error:
         log.exception("%s %s could not be stored", request.method, request.path)
         return answer(Reply(err_code=503, err_msg=f"not stored, try again: {type(error).__name__}"), 503)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 
 from aiohttp import web
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from agent.standalone.gather.http import Caller, Refused, answer, bearer, body, by_token
@@ -93,6 +93,4 @@ def _note(session: Session, gather: Gather, wanted: RegisterRequest, now: float)
     gather.version = wanted.version
     gather.updated = now
     session.flush()
-    for camera in session.scalars(select(Camera).where(Camera.gather_id == gather.gather_id)):
-        camera.status = -1
-        camera.recording = []
+    session.execute(update(Camera).where(Camera.gather_id == gather.gather_id).values(status=-1, recording=[]))

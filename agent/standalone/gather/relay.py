@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from agent.standalone.gather.http import Caller, Refused, caller
 from agent.standalone.gather.hub import Connection
-from agent.standalone.gather.reports import LEASE_SECONDS, take_camera, take_event
+from agent.standalone.gather.reports import LEASE_SECONDS, take_cameras, take_event
 from agent.standalone.gather.rows import full_sync
 from agent.standalone.services import SERVICES, Services
 from agent.standalone.store.schema import Gather
@@ -77,8 +77,7 @@ def _welcome(session: Session, who: Caller, hello: Hello, now: float) -> Sync:
     gather = session.get_one(Gather, who.gather_id)
     gather.lease_until = now + LEASE_SECONDS
     gather.version = hello.version or gather.version
-    for camera in hello.cameras:
-        take_camera(session, who.gather_id, camera)
+    take_cameras(session, who.gather_id, hello.cameras)
     return full_sync(session, who.gather_id)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -122,8 +122,7 @@ def take_status(session: Session, who: Caller, report: StatusReport, now: float)
             disk_state=report.disk_state,
         )
     )
-    for camera in report.cameras:
-        take_camera(session, who.gather_id, camera)
+    take_cameras(session, who.gather_id, report.cameras)
     for lesson in report.lessons:
         if _is_foreign(session, who, lesson.camera_id):
             log.warning("agent %d reports a lesson of channel %d, another agent's", who.gather_id, lesson.camera_id)
@@ -131,18 +130,26 @@ def take_status(session: Session, who: Caller, report: StatusReport, now: float)
             take_lesson(session, who, lesson, now)
 
 
-def take_camera(session: Session, gather_id: int, report: CameraStatus) -> None:
-    """Note a channel's state; one that is not this agent's (deleted meanwhile) is passed over."""
-    camera = session.get(Camera, report.camera_id)
-    if camera is None or camera.gather_id != gather_id:
+def take_cameras(session: Session, gather_id: int, reports: Iterable[CameraStatus]) -> None:
+    """Note channels' states; one that is not this agent's (deleted meanwhile) is passed over."""
+    told = {report.camera_id: report for report in reports}
+    if not told:
         return
+    own = select(Camera).where(Camera.camera_id.in_(told), Camera.gather_id == gather_id)
+    cameras = session.scalars(own).all()
+    session.execute(delete(Alarm).where(Alarm.camera_id.in_([camera.camera_id for camera in cameras])))
+    for camera in cameras:
+        report = told[camera.camera_id]
+        _take_camera(camera, report)
+        session.add_all(Alarm(camera_id=camera.camera_id, **alarm.model_dump()) for alarm in report.alarms)
+
+
+def _take_camera(camera: Camera, report: CameraStatus) -> None:
     camera.status = max(-1, min(report.status, 1))
     camera.recording = list(report.recording)
     camera.wanted = int(report.wanted)
     camera.cause, camera.detail = report.cause, report.detail
     camera.video, camera.audio = report.video, report.audio
-    session.execute(delete(Alarm).where(Alarm.camera_id == camera.camera_id))
-    session.add_all(Alarm(camera_id=camera.camera_id, **alarm.model_dump()) for alarm in report.alarms)
 
 
 def take_event(session: Session, who: Caller, frame: EventFrame, now: float) -> None:

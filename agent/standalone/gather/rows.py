@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from agent.standalone.clocktime import clock_text
 from agent.standalone.store.schema import Camera, Course, Gather, Subject
@@ -31,7 +31,7 @@ def gather_settings(gather: Gather) -> GatherSettings:
 
 def wire_course(session: Session, course: Course, is_delete: int = 1) -> WireCourse:
     """A course, with its subject as title."""
-    subject = session.get(Subject, course.subject_id)
+    subject = session.get(Subject, course.subject_id)  # asked for once a subject: the session remembers it
     return WireCourse.model_validate(
         {
             "course_id": course.course_id,
@@ -57,7 +57,8 @@ def wire_camera(session: Session, camera: Camera) -> WireCamera:
 def full_sync(session: Session, gather_id: int) -> Sync:
     """The whole state as this agent should have it."""
     gather = session.get_one(Gather, gather_id)
-    cameras = session.scalars(select(Camera).where(Camera.gather_id == gather_id).order_by(Camera.camera_id))
+    query = select(Camera).where(Camera.gather_id == gather_id).order_by(Camera.camera_id)
+    cameras = session.scalars(query.options(selectinload(Camera.courses)))
     return Sync(
         rev=gather.rev,
         gather=gather_settings(gather),

@@ -22,6 +22,9 @@ from agent.standalone.store.seed import first_rows
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+_THREADS = 8
+"""Of a database that several can write to at once; the pool has ten connections."""
+
 log = logging.getLogger(__name__)
 
 
@@ -36,13 +39,14 @@ class Database:
         try:
             address = driver_url(url)
             single = address.get_backend_name() == "sqlite"
-            self._engine = create_engine(address, hide_parameters=True)  # values may be secrets, errors are logged
+            # Values may be secrets, errors are logged. A server that was started anew costs nobody an error.
+            self._engine = create_engine(address, hide_parameters=True, pool_pre_ping=not single)
         except (ArgumentError, ImportError) as error:
             raise SettingsError(f"database_url: {error}") from error
         if single:
             event.listen(self._engine, "connect", _tune_sqlite)
         self._closed = False
-        self._threads = ThreadPoolExecutor(1 if single else 8, thread_name_prefix="database")
+        self._threads = ThreadPoolExecutor(1 if single else _THREADS, thread_name_prefix="database")
 
     async def open(self, now: float) -> None:
         """Make the tables and the first rows where there are none, and migrate older ones. `SettingsError` when a newer
@@ -60,8 +64,11 @@ class Database:
         if self._closed:
             return
         self._closed = True
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
-        self._threads.shutdown()
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        self._threads.shutdown()  # first: a connection that is in use outlives its pool
+        self._engine.dispose()
 
     def _transaction(self, work: Callable[..., _T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _T:
         with Session(self._engine, autoflush=False, expire_on_commit=False) as session, session.begin():
@@ -108,8 +115,14 @@ def _said(error: DBAPIError) -> str:
     return " ".join(str(error.orig).split())
 
 
+_PRAGMAS = (
+    *("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"),
+    "cache_size=-65536",  # KiB, taken as they are needed: the indexes of a million records stay in memory
+)
+
+
 def _tune_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+    for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from agent.standalone.settings import SettingsError
 from agent.standalone.store import migrations
 from agent.standalone.store.database import Database, driver_url
+from tests.standalone.databases import ON_EVERY_DATABASE
 from tests.standalone.helpers import TUESDAY
 
 FIRST = (Path(__file__).parent / "schema_1.sql").read_text(encoding="utf-8").splitlines()[1:]
@@ -93,6 +94,7 @@ def second_url(database_url: str, request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("postgres_server").database())
 
 
+@ON_EVERY_DATABASE
 async def test_a_first_database_becomes_what_a_new_one_is(database_url: str, second_url: str) -> None:
     make_first(database_url)
     await opened(database_url)
@@ -103,6 +105,7 @@ async def test_a_first_database_becomes_what_a_new_one_is(database_url: str, sec
     assert value(database_url, "SELECT count(*) FROM grade") == 0, "first rows are for a first run"
 
 
+@ON_EVERY_DATABASE
 async def test_a_step_that_fails_leaves_everything_as_it_was(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +148,7 @@ async def test_without_a_copy_there_is_no_migration(tmp_path: Path) -> None:
     assert value(url, "SELECT value FROM meta WHERE name = 'schema'") == "1"
 
 
+@ON_EVERY_DATABASE
 @pytest.mark.parametrize(("found", "said"), [("99", "newer version"), ("x", "'x'"), ("0", "'0'")])
 async def test_what_this_program_does_not_know_is_refused(database_url: str, found: str, said: str) -> None:
     await opened(database_url)
