@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from tests.servers.ports import free_port
 
 _LIMIT_SEC = 60.0
 _BATCH = 20_000
-START = datetime(2024, 9, 2, 8).timestamp()
+START = datetime(2024, 9, 2, 8, tzinfo=UTC).timestamp()
 AGENTS, CAMERAS, COURSES = 100, 400, 4000
 """Agents, channels and courses by which the records are spread."""
 
@@ -102,8 +102,8 @@ def _gather(number: int) -> dict[str, Any]:
 
 def _camera(number: int) -> dict[str, Any]:
     gather_id = (number - 1) % AGENTS + 1
-    row = {"camera_id": number, "gather_id": gather_id, "camera_name": f"教室 {number}", "stream_prop": 2, "grade_id": 4}
-    return row | {"snapshot_key": f"{number:032x}", "recording": [], "created": START, "updated": START}
+    row = {"camera_id": number, "gather_id": gather_id, "camera_name": f"教室 {number}", "stream_prop": 2}
+    return row | {"snapshot_key": f"{number:032x}", "grade_id": 4, "recording": [], "created": START, "updated": START}
 
 
 def _record(number: int) -> dict[str, Any]:

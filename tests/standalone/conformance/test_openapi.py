@@ -52,5 +52,5 @@ async def test_calls_made_up_from_it(template: Template, tmp_path: Path, strings
         said, _ = await asyncio.wait_for(process.communicate(), _SECONDS_AN_EXAMPLE * max(EXAMPLES, 10))
         print(said.decode())
         assert process.returncode == 0, said.decode()
-        for name in ("list_school", "list_teacher", "list_camera"):
-            assert int((await here.api.ok(name))["total_num"]) > 2, "calls with a good token came through"
+        for name in ("list_school", "list_subject"):
+            assert int((await here.api.ok(name))["total_num"]) > 20, "calls with a good token came through"
