@@ -110,10 +110,10 @@ async def form_token(server: EmbeddedServer, http: aiohttp.ClientSession) -> str
     return match[1]
 
 
-async def do(server: EmbeddedServer, http: aiohttp.ClientSession, name: str, **values: Any) -> dict[str, Any]:
+async def do(server: EmbeddedServer, http: aiohttp.ClientSession, what: str, /, **values: Any) -> dict[str, Any]:
     """Ask the console for a change, as its pages do."""
     headers = {"X-Form-Token": await form_token(server, http)}
-    async with http.post(f"{server.url}/console/do/{name}", json=values, headers=headers) as response:
+    async with http.post(f"{server.url}/console/do/{what}", json=values, headers=headers) as response:
         body: dict[str, Any] = await response.json()
         return body
 

@@ -203,8 +203,8 @@ async def test_sign_out_needs_the_forms_token_and_ends_the_session(
 @pytest.mark.parametrize(
     ("path", "ours"),
     [
-        ("/console/agents", True),
-        ("/console/agents?gather_id=3", True),
+        ("/console/recorders", True),
+        ("/console/recorders?gather_id=3", True),
         ("", False),
         ("/", False),
         ("//evil.example/console/", False),

@@ -88,6 +88,18 @@ def add_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order
     if prop not in (1, 2):
         raise ApiError(Err.NO_ID, "stream_prop 只能是 1 或 2")
     _check_source(prop, params.text("stream_mp4"), params.text("stream_url"))
+    return _add(session, _new(session, call, prop))
+
+
+def add_device(session: Session, call: Call) -> tuple[dict[str, Any], list[Order]]:
+    """What 3.19 cannot, for the console: a channel of an IPC device (0), with its address, user and password."""
+    camera = _new(session, call, 0)
+    _set_device(camera, call.params)
+    return _add(session, camera)
+
+
+def _new(session: Session, call: Call, prop: int) -> Camera:
+    params = call.params
     gather_id = params.number("gather_id")
     if session.get(Gather, gather_id) is None:
         raise ApiError(Err.NO_ID, "gather_id 不存在")
@@ -96,10 +108,14 @@ def add_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order
     camera.stream_prop = prop
     _set_grade(session, camera, params)
     camera.stream_url, camera.stream_mp4 = params.text("stream_url"), params.text("stream_mp4")
+    return camera
+
+
+def _add(session: Session, camera: Camera) -> tuple[dict[str, Any], list[Order]]:
     session.add(camera)
     session.flush()
-    order = Order(gather_id, "add_camera", bump(session, gather_id), wire_camera(session, camera))
-    return done(camera_id=camera.camera_id), [order]
+    rev = bump(session, camera.gather_id)
+    return done(camera_id=camera.camera_id), [Order(camera.gather_id, "add_camera", rev, wire_camera(session, camera))]
 
 
 def mod_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order]]:
@@ -112,14 +128,10 @@ def mod_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order
     if params.number("stream_prop", camera.stream_prop) not in (0, 1, 2):
         raise ApiError(Err.NO_ID, "stream_prop 只能是 0、1 或 2")
     camera.stream_prop = params.number("stream_prop", camera.stream_prop)
-    for name in ("stream_url", "stream_mp4", *_DEVICE_TEXTS):
+    for name in ("stream_url", "stream_mp4"):
         if params.given(name):
             setattr(camera, name, params.text(name))
-    for name in _DEVICE_SWITCHES:
-        if params.has(name):
-            setattr(camera, name, min(max(params.number(name), 0), 1))
-    port = "device_cmd_port" if params.has("device_cmd_port") else "device_cmd_prot"
-    camera.device_cmd_port = min(max(params.number(port, camera.device_cmd_port), 0), 65535)
+    _set_device(camera, params)
     _check_source(camera.stream_prop, camera.stream_mp4, camera.stream_url)
     camera.updated = call.now
     order = Order(camera.gather_id, "mod_camera", bump(session, camera.gather_id), wire_camera(session, camera))
@@ -183,11 +195,22 @@ def _set_grade(session: Session, camera: Camera, params: Params) -> None:
     camera.grade_id = params.number("grade_id")
 
 
+def _set_device(camera: Camera, params: Params) -> None:
+    for name in _DEVICE_TEXTS:
+        if params.given(name):
+            setattr(camera, name, params.text(name))
+    for name in _DEVICE_SWITCHES:
+        if params.has(name):
+            setattr(camera, name, min(max(params.number(name), 0), 1))
+    port = "device_cmd_port" if params.has("device_cmd_port") else "device_cmd_prot"
+    camera.device_cmd_port = min(max(params.number(port, camera.device_cmd_port or 0), 0), 65535)
+
+
 def _check_source(prop: int, path: str, url: str) -> None:
     if prop == 1 and not path:
-        raise ApiError(Err.NO_NAME)
+        raise ApiError(Err.NO_NAME, field="stream_mp4")
     if prop == 2 and not url:
-        raise ApiError(Err.NO_NAME)
+        raise ApiError(Err.NO_NAME, field="stream_url")
     if prop == 2 and _STREAM.fullmatch(url) is None:
         raise ApiError(Err.NO_NAME, "stream_url 必须是 rtsp:// 或 rtmp:// 地址")
 
@@ -209,6 +232,19 @@ _DEVICE = (
     *(Param(name, Kind.NUMBER) for name in ("device_cmd_port", "device_cmd_prot", *_DEVICE_SWITCHES)),
 )
 _UNKNOWN = (Err.NO_ID,)
+
+ADD_DEVICE = Change(
+    "add_device",
+    add_device,
+    (
+        Param("gather_id", Kind.ID, missing=Err.NO_ID),
+        Param("grade_id", Kind.ID, missing=Err.NO_ID),
+        _NAME,
+        Param("device_ip", missing=Err.NO_ADDRESS),
+        *_DEVICE[1:],
+    ),
+)
+"""Not one of API v1's."""
 
 ENDPOINTS = (
     Endpoint(

@@ -77,6 +77,10 @@ class Params:
         """The value, without blanks around it."""
         return self._given.get(name, default).strip()
 
+    def raw(self, name: str) -> str:
+        """The value as it came: blanks belong to a password."""
+        return self._given.get(name, "")
+
     def number(self, name: str, default: int = 0) -> int:
         """The value as a number; the default where it is missing or none."""
         text = self.text(name)
@@ -84,7 +88,7 @@ class Params:
 
     def shown(self) -> dict[str, str]:
         """What was given, as it may be kept where people read it: without secrets."""
-        given = {name: self.text(name) for name in self._given if name != "token"}
+        given = {name: self.text(name) for name in self._given if name not in ("token", "again")}
         return {
             name: "***" if name in _SECRETS else _PASSWORD_IN_URL.sub(r"\1:***@", text) for name, text in given.items()
         }

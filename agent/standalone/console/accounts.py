@@ -87,7 +87,7 @@ def set_password(session: Session, now: float, account: Account, password_hash: 
 def begin_session(session: Session, now: float, account_id: int, address: str, browser: str) -> str:
     """A new session; the value of its cookie."""
     cookie = secrets.token_urlsafe(32)
-    session.execute(delete(ConsoleSession).where(_is_over(now)))
+    session.execute(delete(ConsoleSession).where(is_over(now)))
     session.add(
         ConsoleSession(
             cookie_hash=digest(cookie), account_id=account_id, began=now, seen=now, address=address, browser=browser
@@ -102,7 +102,7 @@ def person_of(session: Session, now: float, cookie: str) -> Person | None:
     query = (
         select(ConsoleSession, Account)
         .join(Account, Account.account_id == ConsoleSession.account_id)
-        .where(ConsoleSession.cookie_hash == digest(cookie), ~_is_over(now), Account.disabled == 0)
+        .where(ConsoleSession.cookie_hash == digest(cookie), ~is_over(now), Account.disabled == 0)
     )
     found = session.execute(query).one_or_none()
     if found is None:
@@ -113,13 +113,14 @@ def person_of(session: Session, now: float, cookie: str) -> Person | None:
     return Person(account.account_id, account.name, account.role, row.session_id)
 
 
-def _is_over(now: float) -> ColumnElement[bool]:
+def is_over(now: float) -> ColumnElement[bool]:
+    """Whether a session has ended, as a condition."""
     return (ConsoleSession.seen <= now - IDLE_SECONDS) | (ConsoleSession.began <= now - LONGEST_SECONDS)
 
 
 def sessions_of(session: Session, now: float, account_id: int) -> list[ConsoleSession]:
     """The open sessions of an account, the latest first."""
-    query = select(ConsoleSession).where(ConsoleSession.account_id == account_id, ~_is_over(now))
+    query = select(ConsoleSession).where(ConsoleSession.account_id == account_id, ~is_over(now))
     return list(session.scalars(query.order_by(ConsoleSession.seen.desc(), ConsoleSession.session_id.desc())))
 
 

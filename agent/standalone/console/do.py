@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -28,6 +28,7 @@ PREFIX = "/console/do/"
 TOKEN_HEADER = "X-Form-Token"  # noqa: S105 - a header's name
 REFUSED = 20001
 """`err_code` of an action of the console's own that is not done; API v1 has no number for those."""
+_Doable = Action | Endpoint | Change
 _FOR_VIEWERS = ("play_camera", "play_record")
 
 log = logging.getLogger(__name__)
@@ -37,16 +38,21 @@ class _NoForm(ValueError):
     """A body that is neither a JSON object nor a form."""
 
 
-def route(actions: Mapping[str, Action]) -> web.RouteDef:
-    """The route; `actions` are the console's own, by name."""
+def route(actions: Iterable[Action], changes: Iterable[Change]) -> web.RouteDef:
+    """The route; `actions` and `changes` are the console's own."""
+    named: dict[str, _Doable] = {
+        name: endpoint for name, endpoint in TABLE.items() if changes_something(endpoint) or name in _FOR_VIEWERS
+    }
+    named |= {change.name: change for change in changes}
+    named |= {action.name: action for action in actions}
 
     async def do(request: web.Request) -> web.Response:
-        return await _do(request, actions)
+        return await _do(request, named)
 
     return web.post(PREFIX + "{name}", do)
 
 
-async def _do(request: web.Request, actions: Mapping[str, Action]) -> web.Response:
+async def _do(request: web.Request, named: Mapping[str, _Doable]) -> web.Response:
     visit = await visit_of(request, words_of)
     if visit is None:
         return _refusal(Err.NO_TOKEN, 401, words_of(request).language)
@@ -57,34 +63,31 @@ async def _do(request: web.Request, actions: Mapping[str, Action]) -> web.Respon
         return _refusal(Err.NO_ID, 400, language)
     if not _is_ours(request, given.pop("form_token", "")):
         return _refusal(Err.BAD_TOKEN, 403, language)
-    name = request.match_info["name"]
-    action, endpoint = actions.get(name), TABLE.get(name)
-    is_ours = action is not None or (endpoint is not None and (changes_something(endpoint) or name in _FOR_VIEWERS))
-    if not is_ours:
+    what = named.get(request.match_info["name"])
+    if what is None:
         return _refusal(Err.NO_ENDPOINT, 404, language)
-    open_to_viewers = action.for_everyone if action is not None else name in _FOR_VIEWERS
+    open_to_viewers = what.for_everyone if isinstance(what, Action) else what.name in _FOR_VIEWERS
     if not (visit.is_administrator or open_to_viewers):
         return _refusal(Err.NO_PERMISSION, 403, language)
-    return await _answer(visit, action or endpoint, name, Params(given))
+    return await _answer(visit, what, Params(given))
 
 
-async def _answer(visit: Visit, what: Action | Endpoint | Change | None, name: str, params: Params) -> web.Response:
+async def _answer(visit: Visit, what: _Doable, params: Params) -> web.Response:
     language = visit.words.language
     try:
         if isinstance(what, Action):
             body = await _act(visit, what, params)
         else:
-            assert what is not None
             body = await carry_out(what, _call(visit, params))
     except ApiError as error:
         return respond({**failed(error), "sentence": sentences.of_error(error, language), "field": error.field})
     except Refused as error:
-        sentence = visit.words[error.word]
+        sentence = error.sentence(language)
         return respond({"err_code": REFUSED, "err_msg": sentence, "sentence": sentence, "field": error.field})
     except Exception:  # the boundary of a request: whatever went wrong has to be an answer
-        log.exception("the console's %s failed", name)
+        log.exception("the console's %s failed", what.name)
         return _refusal(Err.INTERNAL, 500, language)
-    body = {**body, "sentence": sentences.of_code(Err.OK, language), "field": ""}
+    body = {"sentence": sentences.of_code(Err.OK, language), "field": "", **body}
     if told := sentences.of_transmit(body.get("transmit", ""), language):
         body["agent"] = told
     return respond(body)

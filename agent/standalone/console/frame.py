@@ -19,7 +19,7 @@ def framed(page: Page, pages: Sequence[Page], visit: Visit, main: Markup, beside
         name=name,
         title=title,
         menu=words["menu"],
-        items=joined(_item(one, page, visit) for one in pages if one.in_menu and _may(one, visit)),
+        items=joined(_item(one, page, visit) for one in pages if not one.under and _may(one, visit)),
         person=visit.person.name,
         role=words[visit.person.role],
         form_token=visit.form_token,
@@ -41,7 +41,7 @@ def _may(page: Page, visit: Visit) -> bool:
 
 
 def _item(one: Page, current: Page, visit: Visit) -> Markup:
-    here = Markup(' aria-current="page"') if one is current else Markup()
+    here = Markup(' aria-current="page"') if one.path in (current.path, current.under) else Markup()
     return html('<li><a href="{path}"{here}>{text}</a></li>', path=one.path, here=here, text=visit.words[one.path])
 
 

@@ -25,7 +25,8 @@ def enter(app: web.Application, pages: Sequence[Page]) -> None:
     app[door.DOOR] = door.Door()
     app[PAGE_WORDS] = {page.path: page.title for page in pages}
     app.add_routes([*door.routes(), *player.routes(), *asset_routes(), *_assets(pages)])
-    app.router.add_routes([do.route({action.name: action for page in pages for action in page.actions})])
+    actions = [action for page in pages for action in page.actions]
+    app.add_routes([do.route(actions, [change for page in pages for change in page.changes])])
     for page in pages:
         app.router.add_get(page.path, _shown(page, pages))
         for name, value in page.data.items():

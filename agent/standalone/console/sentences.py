@@ -10,6 +10,7 @@ from typing import Any
 from agent.standalone.api.envelope import MESSAGES, ApiError, Err
 from agent.wire import codes
 from agent.wire.codes import Code
+from agent.wire.models import Answer
 
 ENGLISH: Mapping[int, str] = {
     Err.OK: "Saved.",
@@ -79,13 +80,14 @@ def of_error(error: ApiError, language: str) -> str:
 
 
 def of_transmit(transmit: str, language: str) -> dict[str, Any] | None:
-    """What the agents made of it: `done` and a sentence; None where no agent was concerned."""
-    if not transmit:
-        return None
-    code = json.loads(transmit)["err_code"]
-    said = json.loads(transmit)["err_msg"]
-    pair = AGENT.get(code)
-    sentence = said if pair is None else pair[language == "en"]
-    if code == Code.FAILED and said and said != codes.MESSAGES[Code.FAILED]:
-        sentence = f"{sentence} {said}"
-    return {"done": code == Code.OK, "err_code": code, "sentence": sentence}
+    """What the agents made of it, as `of_answer`; None where no agent was concerned."""
+    return of_answer(Answer.model_validate({"id": "", **json.loads(transmit)}), language) if transmit else None
+
+
+def of_answer(answer: Answer, language: str) -> dict[str, Any]:
+    """An agent's answer: `done`, `err_code`, and a sentence, with the agent's own reason where it gave one."""
+    pair = AGENT.get(answer.err_code)
+    sentence = answer.err_msg if pair is None else pair[language == "en"]
+    if pair is not None and answer.err_msg and answer.err_msg != codes.MESSAGES.get(Code(answer.err_code)):
+        sentence = f"{sentence} ({answer.err_msg})"
+    return {"done": answer.err_code == Code.OK, "err_code": answer.err_code, "sentence": sentence}

@@ -10,9 +10,14 @@ button.addEventListener("click", () => {
   button.setAttribute("aria-expanded", String(open));
 });
 
+function base64(text) {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+}
+
 function valuesOf(form) {
   const values = Object.fromEntries([...new FormData(form)].filter(([, value]) => typeof value === "string"));
   for (const box of form.querySelectorAll('input[type="checkbox"][name]')) values[box.name] = box.checked ? "1" : "0";
+  for (const one of form.querySelectorAll("input[data-base64]")) values[one.name] = base64(one.value);
   return values;
 }
 
@@ -63,6 +68,12 @@ document.addEventListener("submit", async (event) => {
   leave(form.dataset.after, told.sentence, !told.done);
 });
 
+// Over plain HTTP browsers give no clipboard: then the text is selected, and the older command copies it.
+function copy(place, said) {
+  getSelection().selectAllChildren(place);
+  if (document.execCommand("copy")) say(said);
+}
+
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-opens]");
   if (opener) {
@@ -72,9 +83,11 @@ document.addEventListener("click", (event) => {
   }
   const closer = event.target.closest("[data-closes]");
   if (closer) closer.closest("dialog").close();
-  const copier = event.target.closest("[data-copies]");
-  if (copier) {
-    const text = document.getElementById(copier.dataset.copies).textContent;
-    navigator.clipboard?.writeText(text).then(() => say(copier.dataset.said), () => {});
+  const shower = event.target.closest("[data-shows]");
+  if (shower) {
+    const input = shower.parentElement.querySelector("input");
+    input.type = input.type === "password" ? "text" : "password";
   }
+  const copier = event.target.closest("[data-copies]");
+  if (copier) copy(document.getElementById(copier.dataset.copies), copier.dataset.said);
 });

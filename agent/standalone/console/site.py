@@ -19,7 +19,8 @@ A page is one module in `pages/` with a `PAGE`, entered in `pages/__init__.py`:
 - Changes go to `POST /console/do/<endpoint of API v1>` (`do.py`), from scripts by `act(endpoint, values)`, from HTML by
   `<form data-do="mod_x">` with the endpoint's parameters as fields: the answer's sentence appears in the form, the
   field at fault is marked, and what was typed stays. `data-after="/console/y"` goes there when it is done (default: the
-  same page again), `data-sure="question"` asks first. What is no endpoint of API v1 is one of the page's `actions`.
+  same page again), `data-sure="question"` asks first; `fields` makes them. What is no endpoint of API v1 is one of the
+  page's `actions`, or of its `changes` where a recorder has to carry it out.
 - Viewers see `view` as well: show forms only to `visit.is_administrator`. The server refuses their changes anyway.
 """
 
@@ -29,6 +30,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.standalone.api.call import Change
 from agent.standalone.api.params import Param, Params
 from agent.standalone.console.visit import Visit
 from agent.web.markup import Markup
@@ -50,16 +52,26 @@ class Action:
 
 
 class Refused(Exception):
-    """An action that is not done; `word` is the key of the sentence that says why, `field` the parameter at fault."""
+    """An action that is not done, with the sentence that says why (Chinese, English); `field` is the parameter at
+    fault.
+    """
 
-    def __init__(self, word: str, field: str = "") -> None:
-        super().__init__(word)
-        self.word, self.field = word, field
+    def __init__(self, why: tuple[str, str], field: str = "") -> None:
+        super().__init__(why[1])
+        self._why, self.field = why, field
+
+    def sentence(self, language: str) -> str:
+        """Why, in a language."""
+        return self._why[language == "en"]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of the console; `title` is Chinese and English, as it stands in the menu."""
+    """A page of the console; `title` is Chinese and English, as it stands in the menu.
+
+    `under` is the path of the menu's entry that a page without one belongs to.  `changes` are done like API v1's
+    endpoints and are none.
+    """
 
     path: str
     title: tuple[str, str]
@@ -69,9 +81,10 @@ class Page:
     refreshes: bool = False
     data: Mapping[str, Callable[[Visit], Awaitable[Any]]] = field(default_factory=dict)
     actions: tuple[Action, ...] = ()
+    changes: tuple[Change, ...] = ()
     script: str = ""
     style: str = ""
     assets: tuple[str, ...] = ()
     room: str = "agent.standalone.console.pages"
     administrators_only: bool = False
-    in_menu: bool = True
+    under: str = ""

@@ -68,6 +68,11 @@ PAGE_WORDS: web.AppKey[dict[str, tuple[str, str]]] = web.AppKey("page_words")
 """The titles of all pages by path, which the menu needs everywhere."""
 
 
+def pair(key: str) -> tuple[str, str]:
+    """What the console says in both languages."""
+    return _WORDS[key]
+
+
 class Words(words.Words):
     """The console's words in one language, and those of its pages."""
 

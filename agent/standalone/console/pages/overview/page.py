@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from agent.standalone.console.cards import channel_card
 from agent.standalone.console.pages.ledger.page import ledger_line
 from agent.standalone.console.pages.overview.outlook import Reason
-from agent.standalone.console.pages.overview.view import AlarmLine, ChannelView, OverviewView, read_overview
+from agent.standalone.console.pages.overview.view import AlarmLine, OverviewView, read_overview
 from agent.standalone.console.pages.storage.page import WORDS as STORAGE_WORDS
 from agent.standalone.console.pages.storage.page import gather_line
 from agent.standalone.console.site import Page
 from agent.standalone.console.visit import Visit
-from agent.web.markup import Markup, asset, html, joined
-from agent.web.parts import HEALTH, alarm_list, answer_panel, picture, section
+from agent.web.markup import Markup, asset, html
+from agent.web.parts import HEALTH, alarm_list, answer_panel, section
 from agent.web.words import Table
 
 _WORDS: Table = {
@@ -57,7 +58,7 @@ class _Rendered:
             lost=self._lost(),
             answer=self._answer(),
             alarms=alarm_list(map(self._alarm_line, found.alarms), words),
-            channels=section("channels", "channels", map(self._channel, found.channels), words),
+            channels=section("channels", "channels", (channel_card(self._visit, one) for one in found.channels), words),
             lessons=section(
                 "lessons", "lessons", (ledger_line(self._visit, lesson) for lesson in found.lessons), words
             ),
@@ -119,38 +120,6 @@ class _Rendered:
         words = self._words
         since = f"{words['since']} {self._visit.clock(alarm.since)}"
         return " · ".join(filter(None, (f"{alarm.channel}: {words.alarm(alarm.kind)}", since, alarm.detail)))
-
-    def _channel(self, channel: ChannelView) -> Markup:
-        words = self._words
-        on = ", ".join(title or words["by_hand"] for title in channel.recording)
-        trouble = " — ".join(filter(None, (words.cause(channel.cause) if channel.cause else "", channel.detail)))
-        lines = [trouble, *(f"{words.alarm(one.kind)} · {self._visit.clock(one.since)}" for one in channel.alarms)]
-        return html(
-            asset("channel.html"),
-            picture=self._watch(channel),
-            name=channel.name,
-            gather=channel.gather,
-            kind=channel.state,
-            state=words[channel.state],
-            recording_kind="on" if on else "idle",
-            recording=f"{words['recording']}: {on}" if on else words["idle"],
-            trouble=joined(html('<span class="line">{text}</span>', text=line) for line in lines if line),
-            media=channel.media,
-            taken=f"{words['picture_of']} {self._visit.clock(channel.taken)}" if channel.taken else "",
-        )
-
-    def _watch(self, channel: ChannelView) -> Markup:
-        """The channel's picture, as a link to the live one."""
-        ticket = self._services.keys.admission("camera", channel.camera_id)
-        return html(
-            '<a class="watch" href="{href}" data-caption="{name}" aria-label="{label}">'
-            "{picture}<span>{live}</span></a>",
-            href=f"/play/camera/{ticket}",
-            name=channel.name,
-            label=f"{self._words['watch']}: {channel.name}",
-            picture=picture(channel.picture, channel.name, self._words),
-            live=f"▶ {self._words['watch']}",
-        )
 
 
 PAGE = Page(

@@ -1,0 +1,1 @@
+"""Schools, subjects, teachers, grades."""

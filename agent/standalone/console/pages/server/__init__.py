@@ -1,0 +1,5 @@
+"""About the server itself.
+
+interfaces  API v1: address, credential, description
+changes     who changed what
+"""

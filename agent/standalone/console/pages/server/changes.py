@@ -1,0 +1,85 @@
+"""Who changed what, the latest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from agent.standalone.api.dispatch import TABLE
+from agent.standalone.console.site import Page
+from agent.standalone.console.visit import Visit
+from agent.standalone.store.schema import Audit
+from agent.web.markup import Markup, asset, html, joined
+from agent.web.words import Table
+
+PER_PAGE = 100
+_OWN: Table = {
+    "set_up": ("首次设置管理员", "Set up the first administrator"),
+    "add_device": ("添加 IPC 通道", "Add a channel: an IPC device"),
+    "test_camera": ("测试通道", "Tested a channel"),
+    "add_user": ("添加用户", "Add a user"),
+    "mod_user": ("修改用户", "Change a user"),
+    "del_user": ("删除用户", "Delete a user"),
+    "change_password": ("修改自己的密码", "Changed the own password"),
+    "reset_password": ("在服务器上重置密码", "Reset a password on the server's machine"),
+    "end_session": ("结束会话", "Signed a browser out"),
+    "replace_credential": ("更换 API 凭证", "Replaced the API credential"),
+}
+_WORDS: Table = {
+    "when": ("时间", "When"),
+    "who": ("用户", "Who"),
+    "what": ("操作", "What"),
+    "about": ("内容", "About"),
+    "older": ("更早 →", "Older →"),
+    "no_changes": ("还没有修改记录。", "Nothing has been changed yet."),
+    "newest": ("← 最新", "← Latest"),
+}
+
+
+def _read(session: Session, before: int) -> Sequence[Audit]:
+    query = select(Audit).order_by(Audit.audit_id.desc()).limit(PER_PAGE)
+    return session.scalars(query.where(Audit.audit_id < before) if before else query).all()
+
+
+async def view(visit: Visit) -> Markup:
+    """The page; `before` is the id from which on it goes further back."""
+    words, before = visit.words, visit.number("before")
+    rows = await visit.read(_read, before)
+    older = ""
+    if len(rows) == PER_PAGE:
+        older = html('<a href="/console/changes?before={id}">{text}</a>', id=rows[-1].audit_id, text=words["older"])
+    if not rows:
+        return html('<p class="empty">{text}</p>', text=words["no_changes"])
+    return html(
+        asset("changes.html", __package__),
+        when=words["when"],
+        who=words["who"],
+        what=words["what"],
+        about=words["about"],
+        rows=joined(_row(visit, row) for row in rows),
+        newest=html('<a href="/console/changes">{text}</a>', text=words["newest"]) if before else "",
+        older=older,
+    )
+
+
+def _row(visit: Visit, row: Audit) -> Markup:
+    return html(
+        '<tr><td>{at}</td><td>{who}<br><span class="small">{address}</span></td><td>{what}</td>'
+        '<td class="small">{about}</td></tr>',
+        at=visit.services.stamp(row.at),
+        who=row.who,
+        address=row.address,
+        what=_said(row.what, visit.words.language),
+        about=", ".join(f"{name}={value}" for name, value in row.about.items()),
+    )
+
+
+def _said(what: str, language: str) -> str:
+    endpoint = TABLE.get(what)
+    pair = endpoint.title if endpoint is not None else _OWN.get(what)
+    return pair[language == "en"] if pair and pair[0] else what
+
+
+PAGE = Page("/console/changes", ("修改记录", "Changes"), view, words=_WORDS, administrators_only=True)
