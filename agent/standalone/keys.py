@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSafeSerializer, URLSafeTimedSerializer
+from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
 from agent.standalone.settings import SettingsError
 
@@ -111,20 +111,11 @@ class Keys:
         """What a form of this session must carry, so that no other site can send it."""
         return hmac.new(self._secrets.signing_key.encode(), b"form:" + session.encode(), hashlib.sha256).hexdigest()
 
-    def ticket(self, purpose: str, value: int) -> str:
-        """A short text that stands for a number, cannot be made up, and opens without a token (a page to be framed)."""
-        return URLSafeSerializer(self._secrets.signing_key, salt=f"ticket-{purpose}").dumps(value)
-
-    def redeem(self, purpose: str, ticket: str) -> int | None:
-        """The number of a ticket; None when this server never gave it."""
-        try:
-            value = URLSafeSerializer(self._secrets.signing_key, salt=f"ticket-{purpose}").loads(ticket)
-        except BadSignature:
-            return None
-        return value if isinstance(value, int) else None
-
     def admission(self, purpose: str, value: int) -> str:
-        """A ticket that is good for `ADMISSION_SECONDS`, and not longer than the credential."""
+        """A short text that stands for a number, cannot be made up, and opens without a token (a page to be framed).
+
+        It is good for `ADMISSION_SECONDS`, and not longer than the credential.
+        """
         return self._timed(f"admission-{purpose}").dumps([self._secrets.generation, value])
 
     def admitted(self, purpose: str, text: str) -> int | None:

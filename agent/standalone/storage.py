@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from agent.standalone.downloads import attachment
+from agent.standalone.gather.files import STORAGE_PREFIX
 from agent.standalone.services import SERVICES
 
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
@@ -24,20 +26,24 @@ def routes() -> list[web.RouteDef]:
 
 async def _recording(request: web.Request) -> web.StreamResponse:
     relative = f"recordings/{request.match_info['day']}/{request.match_info['stem']}"
-    return _file(request, relative, "private, max-age=31536000, immutable")
+    return _file(request, relative, {"Cache-Control": "private, max-age=31536000, immutable"})
 
 
 async def _snapshot(request: web.Request) -> web.StreamResponse:
-    return _file(request, f"snapshots/{request.match_info['key']}", "private, no-cache")
+    return _file(request, f"snapshots/{request.match_info['key']}", {"Cache-Control": "private, no-cache"})
 
 
-def _file(request: web.Request, relative: str, cache: str) -> web.StreamResponse:
+async def download(request: web.Request, address: str, name: str) -> web.StreamResponse:
+    """A recording by its `file_fdfs`, to be saved under this name; one that lies elsewhere is only pointed at."""
+    headers = {"Content-Disposition": attachment(name), "Cache-Control": "private, no-store"}
+    if not address.startswith(STORAGE_PREFIX):
+        raise web.HTTPFound(address)
+    return _file(request, address.removeprefix(STORAGE_PREFIX), headers)
+
+
+def _file(request: web.Request, relative: str, headers: dict[str, str]) -> web.StreamResponse:
     path = request.app[SERVICES].files.path(relative)
     if not path.is_file():
         raise web.HTTPNotFound
-    headers = {
-        "Content-Type": _TYPES[path.suffix],
-        "Cache-Control": cache,
-        "X-Content-Type-Options": "nosniff",
-    }
+    headers = {**headers, "Content-Type": _TYPES[path.suffix], "X-Content-Type-Options": "nosniff"}
     return web.FileResponse(path, chunk_size=256 << 10, headers=headers)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.standalone.helpers import JPEG, TUESDAY, Api, ScriptedAgent, record, stem
+from agent.standalone.keys import ADMISSION_SECONDS
+from tests.standalone.helpers import JPEG, TUESDAY, Api, FakeClock, ScriptedAgent, record, stem
 from tests.standalone.test_api_cameras import add
 from tests.standalone.test_api_courses import course
 
@@ -111,11 +112,11 @@ async def test_delete_removes_rows_and_files(api: Api, agent: ScriptedAgent, tmp
     assert await api.code("del_record", record_id="a") == 1010
 
 
-async def test_play_record(api: Api, agent: ScriptedAgent) -> None:
+async def test_play_record(api: Api, agent: ScriptedAgent, clock: FakeClock) -> None:
     camera_id = await add(api, agent)
     stored = await report(agent, stem(camera_id))
-    answer = await api.ok("play_record", record_id=1, width=320, height=200)
-    async with api.http.get(answer["play_url"]) as response:
+    url = (await api.ok("play_record", record_id=1, width=320, height=200))["play_url"]
+    async with api.http.get(url) as response:
         page = await response.text()
         assert response.status == 200
         assert "frame-ancestors *" in response.headers["Content-Security-Policy"]
@@ -124,10 +125,29 @@ async def test_play_record(api: Api, agent: ScriptedAgent) -> None:
     assert (await api.ok("list_record"))["data"][0]["clicks"] == 1
     async with api.http.get((await api.ok("play_record", record_id=1))["play_url"]) as response:
         assert 'width="850" height="550"' in await response.text()
-    async with api.http.get(answer["play_url"].replace("/play/record/", "/play/record/M")) as response:
-        assert response.status == 404
-    assert await api.code("play_record") == 1010
-    assert await api.code("play_record", record_id=5) == 1010
+    forged = url.replace("/play/record/", "/play/record/M")
+    clock.now += ADMISSION_SECONDS + 1
+    for gone in (forged, url, url.replace("?", "/download?")):
+        async with api.http.get(gone) as response:
+            assert response.status == 404
+
+
+async def test_a_recording_is_downloaded_under_a_name_that_tells_what_it_is(api: Api, agent: ScriptedAgent) -> None:
+    camera_id = await add(api, agent, camera_name='高一(3)班 "阶梯/教室"')
+    await api.ok("add_course", **course(camera_id, subject_id=2))
+    await report(agent, stem(camera_id))
+    url = (await api.ok("play_record", record_id=1))["play_url"].replace("?", "/download?")
+    async with api.http.get(url, headers={"Range": "bytes=0-4"}) as response:
+        assert (response.status, await response.read()) == (206, b"media")
+        disposition = response.content_disposition
+        assert disposition is not None
+        assert (disposition.type, disposition.filename) == (
+            "attachment",
+            "高一(3)班 阶梯 教室 数学 2026-11-24 10-00.mp4",
+        )
+        assert 'filename="_(3)_ _ _ _ 2026-11-24 10-00.mp4"; filename*=' in response.headers["Content-Disposition"]
+    async with api.http.get((await api.ok("play_record", record_id=1))["play_url"]) as response:
+        assert url.split("?")[0].removeprefix(api.server.url) in await response.text()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,6 +24,7 @@ from agent.standalone.clocktime import (
     week_id,
 )
 from agent.standalone.demo import LEAD_SECONDS, LEAST_SECONDS, Week, plan_lessons
+from agent.standalone.downloads import attachment, file_name
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200)
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=20)
@@ -122,6 +123,15 @@ def test_moments() -> None:
 )
 def test_lengths(seconds: float, text: str) -> None:
     assert length_text(seconds) == text
+
+
+@given(TEXTS, TEXTS, st.integers(0, 99))
+def test_a_file_name_fits_every_file_system(room: str, subject: str, slice_inx: int) -> None:
+    name = file_name(room, subject, datetime(2026, 11, 24, 10, 5), slice_inx)  # noqa: DTZ001 - a local time
+    assert name.endswith(".mp4") and "2026-11-24 10-05" in name and not name.startswith((" ", "."))
+    assert len(name.encode()) < 255 and set(name).isdisjoint('\\/:*?"<>|\n\0')
+    header = attachment(name)
+    assert header.isascii() and header.isprintable() and unquote(header.partition("UTF-8''")[2]) == name
 
 
 @st.composite

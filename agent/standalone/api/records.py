@@ -77,12 +77,12 @@ def del_record(session: Session, call: Call) -> dict[str, Any]:
 
 
 def play_record(session: Session, call: Call) -> dict[str, Any]:
-    """3.32: the address of a page to be framed, which needs no token and cannot be guessed."""
+    """3.32: the address of a page to be framed, which needs no token, cannot be guessed and is good for some hours."""
     record_id = call.params.number("record_id")
     if session.get(Record, record_id) is None:
         raise ApiError(Err.NO_ID, "record_id 不存在")
     width, height = call.params.frame()
-    ticket = call.services.keys.ticket("record", record_id)
+    ticket = call.services.keys.admission("record", record_id)
     return done(play_url=f"{call.base_url}/play/record/{ticket}?width={width}&height={height}")
 
 

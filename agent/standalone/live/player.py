@@ -65,7 +65,7 @@ async def page(request: web.Request) -> web.Response:
     services, words = request.app[SERVICES], Words(language_of(request), _WORDS)
     ticket = request.match_info["ticket"]
     camera_id = services.keys.admitted("camera", ticket)
-    name = None if camera_id is None else await services.database.run(_name_of, camera_id)
+    name = None if camera_id is None else await services.database.run(_click, camera_id)
     if camera_id is None or name is None:
         text = html("<!doctype html><title>404</title><p>{text}</p>", text=words["not_found"])
         return page_response(text, 404, _headers(request))
@@ -138,6 +138,10 @@ def _headers(request: web.Request) -> dict[str, str]:
     return {**HEADERS, "Content-Security-Policy": f"{policy}; frame-ancestors *"}
 
 
-def _name_of(session: Session, camera_id: int) -> str | None:
+def _click(session: Session, camera_id: int) -> str | None:
+    """The channel's name; its page was opened once more."""
     camera = session.get(Camera, camera_id)
-    return None if camera is None else camera.camera_name
+    if camera is None:
+        return None
+    camera.clicks += 1
+    return camera.camera_name

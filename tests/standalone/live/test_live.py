@@ -137,6 +137,7 @@ async def test_a_lease_is_renewed_and_a_page_without_connection_keeps_it(
         page = (await api.ok("play_camera", camera_id=camera_id))["play_url"]
         async with api.http.get(page) as response:
             assert response.status == 200
+        assert (await api.ok("list_camera"))["data"][0]["clicks"] == 1
         await until_asked(agent, "start_live", times=4)
 
 
