@@ -1,7 +1,7 @@
 # make run     a sample classroom, recorded, uploaded and listed; SOURCE=rtsp://... or SOURCE=film.mp4 takes another camera
 # make test    every check that needs Python packages alone
 # make test-all  everything, against real servers too (make servers installs them)
-# make bench   the recorder against FFmpeg, as tables; BENCH=streams,snapshot,start,slicing,daemon picks (docs/benchmarks.md)
+# make bench   the recorder against FFmpeg, as tables; BENCH=streams,snapshot,start,slicing,daemon,storage picks (docs/benchmarks.md)
 # make conformance  docs/api-v1-conformance.md again: every endpoint of API v1, every case, as the server answers it
 # make deb     a Debian package with everything it needs, in dist/; ARCH=arm64 builds that on any machine (docs/installation.md)
 # make soak    the kills, three simulated school years and the recording of a real server again, for about an hour

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from bench import daemon, slicing, snapshot, start, streams
+from bench import daemon, slicing, snapshot, start, storage, streams
 
 PARTS = {
     "streams": streams.run,
@@ -16,6 +16,7 @@ PARTS = {
     "start": start.run,
     "slicing": slicing.run,
     "daemon": daemon.run,
+    "storage": storage.run,
 }
 
 

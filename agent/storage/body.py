@@ -12,7 +12,9 @@ from typing import BinaryIO
 from agent.storage.base import StorageError
 from agent.storage.pace import Pace
 
-CHUNK = 64 << 10
+CHUNK = 256 << 10
+"""Bytes of a piece on its way."""
+_BLOCK = 1 << 20  # read and added to the checksum at once, in a thread
 SILENCE_SEC = 60.0
 """A storage that takes no byte and gives no answer for this long is given up."""
 ANSWER_SEC = 10.0
@@ -34,37 +36,45 @@ class FileBody:
         self._file, self._digest = file, hashlib.sha256()
         self._pace, self._silence = pace, silence_sec
         self._loop = asyncio.get_running_loop()
-        self._limit: asyncio.Timeout | None = None
+        self._limits: set[asyncio.Timeout] = set()
 
-    def request(self, wait_sec: float = 0.0) -> asyncio.Timeout:
-        """To be entered by the task that waits for a request's answer: ends it when nothing moves."""
-        self._limit = limit = asyncio.timeout(self._silence + ANSWER_SEC + wait_sec)
-        return limit
+    @contextlib.asynccontextmanager
+    async def request(self) -> AsyncIterator[None]:
+        """Around a request and its answer: ends it when nothing moves in any request of this file. `TimeoutError`."""
+        async with asyncio.timeout(self._silence + ANSWER_SEC) as limit:
+            self._limits.add(limit)
+            try:
+                yield
+            finally:
+                self._limits.discard(limit)
 
     def alive(self, wait_sec: float = 0.0) -> None:
         """Something moved; the next sign of life may take the silence limit and `wait_sec` more."""
-        if self._limit is not None and not self._limit.expired():
-            self._limit.reschedule(self._loop.time() + wait_sec + self._silence)
+        for limit in self._limits:
+            if not limit.expired():
+                limit.reschedule(self._loop.time() + wait_sec + self._silence)
 
     async def skip(self, length: int) -> None:
         """Pass over what the storage has already; it is read for the checksum alone."""
         end = self.sent + length
         while self.sent < end:
-            await self._read(min(1 << 20, end - self.sent))
+            await self._read(min(_BLOCK, end - self.sent))
 
     async def read(self, length: int) -> bytes:
         """The next bytes at once, for requests whose headers depend on their content."""
         pieces, end = [], self.sent + length
         while self.sent < end:
-            pieces.append(await self._read(min(1 << 20, end - self.sent)))
+            pieces.append(await self._read(min(8 * _BLOCK, end - self.sent)))
         return b"".join(pieces)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncIterator[memoryview]:
         """The rest of the file, as fast as the pace allows. `OSError` when the file is shorter than it was."""
         while self.sent < self.size:
-            chunk = await self._read(min(CHUNK, self.size - self.sent))
-            await self.paced(len(chunk))
-            yield chunk
+            block = memoryview(await self._read(min(_BLOCK, self.size - self.sent)))
+            for begin in range(0, len(block), CHUNK):
+                piece = block[begin : begin + CHUNK]
+                await self.paced(len(piece))
+                yield piece
 
     async def paced(self, size: int) -> None:
         """Wait until so many bytes may go."""
@@ -73,14 +83,18 @@ class FileBody:
         await asyncio.sleep(wait)
 
     async def _read(self, length: int) -> bytes:
-        chunk = await asyncio.to_thread(self._file.read, length)
+        chunk = await asyncio.to_thread(self._read_and_count, length)
         if len(chunk) < length:
             self.changed = True
             raise OSError(f"{self.path} is {self.size - self.sent - len(chunk)} bytes shorter than a moment ago")
-        self._digest.update(chunk)
         self.sent += length
         if self.sent == self.size:
             self.changed = self._digest.hexdigest() != self.sha256
+        return chunk
+
+    def _read_and_count(self, length: int) -> bytes:
+        chunk = self._file.read(length)
+        self._digest.update(chunk)
         return chunk
 
     def still_the_same(self) -> None:

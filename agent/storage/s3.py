@@ -33,6 +33,8 @@ from agent.wire.models import StoredFile
 
 PART = 8 << 20
 """Bytes of a part: what a break costs at most. S3 takes 5 MiB or more, and 10,000 parts: 80 GB a file."""
+PARTS_AT_ONCE = 2
+"""Of one file, in memory: one on its way, one that waits for it."""
 MAX_ANSWER = 4 << 20
 """Bytes; the list of 1000 parts is a tenth of it."""
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
@@ -127,7 +129,7 @@ class S3Storage:
         body.still_the_same()
         answer = await self._ask("PUT", key, body, headers=_about(body), data=data)
         self._good(key, answer)
-        _undamaged(key, answer, data)
+        _undamaged(key, answer, await asyncio.to_thread(_md5, data))
 
     async def _put_parts(self, key: str, body: FileBody) -> None:
         upload_id, there = await self._unfinished(key, body)
@@ -136,15 +138,7 @@ class S3Storage:
             upload_id = _text(self._good(key, answer), "UploadId")
             if not upload_id:
                 raise StorageError(f"{key}: the storage begins a multipart upload without an id")
-        etags: list[str] = []
-        while body.sent < body.size:
-            number = len(etags) + 1
-            data = await body.read(min(self._part, body.size - body.sent))
-            md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-            etag = there.get(number, "")
-            if etag != md5:
-                etag = await self._put_part(key, body, upload_id, number, data)
-            etags.append(etag)
+        etags = await self._bring_parts(key, body, upload_id, there)
         if body.changed:
             await self._ask("DELETE", key, body, {"uploadId": upload_id})
             body.still_the_same()
@@ -158,12 +152,37 @@ class S3Storage:
         if _text(self._good(key, answer), "Code"):
             raise StorageError(f"{key}: the storage does not put the parts together: {_text(answer.content, 'Code')}")
 
-    async def _put_part(self, key: str, body: FileBody, upload_id: str, number: int, data: bytes) -> str:
-        query = {"partNumber": str(number), "uploadId": upload_id}
-        answer = await self._ask("PUT", key, body, query, data=data)
-        self._good(key, answer)
-        _undamaged(key, answer, data)
-        return answer.headers.get("etag", "").strip('"')
+    async def _bring_parts(self, key: str, body: FileBody, upload_id: str, there: dict[int, str]) -> list[str]:
+        """Every part, one at a time on the line, so that a break costs one; the next is read meanwhile. Their ETags."""
+        free, line = asyncio.Semaphore(PARTS_AT_ONCE), asyncio.Lock()
+        parts: list[asyncio.Task[str]] = []
+
+        async def bring(number: int, data: bytes) -> str:
+            try:
+                md5 = await asyncio.to_thread(_md5, data)
+                if there.get(number) == md5:
+                    return md5
+                query = {"partNumber": str(number), "uploadId": upload_id}
+                async with line:
+                    answer = await self._ask("PUT", key, body, query, data=data)
+                self._good(key, answer)
+                _undamaged(key, answer, md5)
+                return answer.headers.get("etag", "").strip('"')
+            finally:
+                free.release()
+
+        try:
+            while body.sent < body.size:
+                await free.acquire()
+                if any(part.done() and part.exception() for part in parts):
+                    break
+                data = await body.read(min(self._part, body.size - body.sent))
+                parts.append(asyncio.create_task(bring(len(parts) + 1, data)))
+            return list(await asyncio.gather(*parts))
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
 
     async def _unfinished(self, key: str, body: FileBody) -> tuple[str, dict[int, str]]:
         """The multipart upload of this key that broke off last, and the parts it has (number to MD5)."""
@@ -202,13 +221,14 @@ class S3Storage:
         data: bytes = b"",
     ) -> _Answer:
         query = query or {}
+        payload = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest() if data else EMPTY
         path = f"{self._base}/{key}" if key else f"{self._base}/"
         signed = signed_headers(
             method,
             path,
             query,
             {**(headers or {}), "Host": self._host, "Content-Length": str(len(data))},
-            payload_sha256=hashlib.sha256(data).hexdigest() if data else EMPTY,
+            payload_sha256=payload,
             who=self._who,
             now=self._now(),
         )
@@ -241,10 +261,14 @@ class S3Storage:
         )
 
 
-def _undamaged(key: str, answer: _Answer, data: bytes) -> None:
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _undamaged(key: str, answer: _Answer, md5: str) -> None:
     """The signature covers the content, but not every server looks: the ETag is its MD5, except with keys of KMS."""
     told = _md5_in(answer)
-    if told and told != hashlib.md5(data, usedforsecurity=False).hexdigest():
+    if told and told != md5:
         raise StorageError(f"{key}: what the storage holds is not what was sent")
 
 
@@ -264,13 +288,13 @@ def _about(body: FileBody) -> dict[str, str]:
     return {"Content-Type": _TYPES[body.path.suffix], "x-amz-meta-sha256": body.sha256}
 
 
-async def _pieces(data: bytes, body: FileBody) -> AsyncIterator[bytes]:
+async def _pieces(data: bytes, body: FileBody) -> AsyncIterator[memoryview]:
     """A part in memory, at the pace of all uploads."""
     view = memoryview(data)
     for begin in range(0, len(data), CHUNK):
         piece = view[begin : begin + CHUNK]
         await body.paced(len(piece))
-        yield bytes(piece)
+        yield piece
     await asyncio.sleep(0)
 
 

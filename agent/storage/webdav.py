@@ -17,12 +17,13 @@ import aiohttp
 
 from agent.link.failure import rest_wanted
 from agent.storage.base import UPLOAD_NAME, StorageError, answered
-from agent.storage.body import CHUNK, SILENCE_SEC, FileBody, opened
+from agent.storage.body import SILENCE_SEC, FileBody, opened
 from agent.storage.http import bounded
 from agent.storage.pace import Pace
 from agent.wire.models import StoredFile
 
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
+_READ_BACK = 512 << 10  # bytes at once
 _WRITTEN = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}
 
 
@@ -108,7 +109,7 @@ class DavStorage:
                 return False
         digest, size = hashlib.sha256(), 0
         async with body.request(), self._request("GET", f"{self._url}/{name}", {}) as answer:
-            async for piece in answer.content.iter_chunked(CHUNK):
+            async for piece in answer.content.iter_chunked(_READ_BACK):
                 body.alive()
                 size += len(piece)
                 if size > body.size:
@@ -136,6 +137,7 @@ class DavStorage:
             data=None if body is None else body.chunks(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
             allow_redirects=False,
+            read_bufsize=_READ_BACK,
         )
 
     @staticmethod

@@ -53,6 +53,7 @@ class Proxy:
         """Called with "up" or "down" and each piece before it is forwarded."""
         self.connections = self.up = self.down = 0
         self.target, self.plan = target, plan
+        self._break_at: int | None = None
         self._moving = asyncio.Event()
         self._moving.set()
         self._open: set[asyncio.StreamWriter] = set()
@@ -81,6 +82,14 @@ class Proxy:
         """Reset every open connection."""
         for writer in list(self._open):
             _reset(writer)
+
+    def break_at(self, up: int) -> None:
+        """When so many bytes have gone up over all connections, reset every one, and refuse others until `mend`."""
+        self._break_at = up
+
+    def mend(self) -> None:
+        """The line is good again."""
+        self._break_at, self.line = None, CLEAN
 
     def freeze(self) -> None:
         """From now on nothing passes, in either direction, and nobody is told: the half-open link of a dead router."""
@@ -136,11 +145,17 @@ class Proxy:
                 piece[line.flip_up - passed] ^= 0xFF
             end = min((at for at in (line.cut_up, line.half_up) if at is not None), default=None)
             keep = piece if end is None else piece[: max(0, end - passed)]
+            if way == "up" and self._break_at is not None and self.up + len(keep) >= self._break_at:
+                keep, self.line = keep[: max(0, self._break_at - self.up)], Line(refuse=True)
+                self._break_at = self.up + len(keep)
             self.watch(way, bytes(keep))
             writer.write(keep)
             await writer.drain()
             passed += len(keep)
             setattr(self, way, getattr(self, way) + len(keep))
+            if way == "up" and self.up == self._break_at:
+                self.cut()
+                raise ConnectionResetError
             if end is not None and passed >= end:
                 if end == line.cut_up:
                     raise ConnectionResetError

@@ -102,10 +102,10 @@ async def cut(bench: Bench) -> str:
     resent = 0
     for offset in (8 << 20, *(random_.randrange(1, LARGE - 1) for _ in range(CUTS))):
         path, sha256 = bench.file(LARGE)
-        proxy.line = Line(cut_up=offset)
+        proxy.break_at(proxy.up + offset)
         error = await bench.refused(path, sha256)
         assert error.retry and error.down, error
-        proxy.line = CLEAN
+        proxy.mend()
         before = proxy.up
         await bench.arrives(path, sha256)
         if offset == 8 << 20:

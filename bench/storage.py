@@ -1,0 +1,264 @@
+"""A large file into each kind of storage, against the usual client of it: same server, same run, in turns."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import multiprocessing
+import multiprocessing.queues
+import os
+import resource
+import shutil
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TypeAlias
+
+import aiohttp
+import boto3
+
+from agent.clock import SystemClock
+from agent.standalone.server import EmbeddedServer
+from agent.standalone.settings import ServerSettings
+from agent.storage.base import Storage
+from agent.storage.fastdfs import FastDfsStorage
+from agent.storage.folder import FolderStorage
+from agent.storage.http import HttpStorage
+from agent.storage.pace import Pace
+from agent.storage.s3 import S3Storage
+from agent.storage.webdav import DavStorage
+from bench.recorders import folder
+from tests.servers import dav_nginx
+from tests.servers.dav_nginx import dav_server
+from tests.servers.fastdfs import FastDfs
+from tests.servers.s3_moto import BUCKET, s3_server
+from tests.standalone.helpers import ScriptedAgent
+
+MB = int(os.environ.get("BENCH_MB", "128"))
+ROUNDS = 5
+START_SEC = 60.0
+
+Put = Callable[[Path, str], None]
+"""Brings a file to a storage under a name."""
+
+
+@dataclass(frozen=True)
+class Race:
+    """Two ways into one storage."""
+
+    kind: str
+    usual: str
+    ours: Put
+    theirs: Put
+    forget: Callable[[str], object] = str
+    """Called with a name after each, not measured: what keeps files in memory need not keep them."""
+
+
+def run() -> None:
+    """The table."""
+    print(f"\n## Uploads\n\nA file of {MB} MB of noise over loopback; medians of {ROUNDS}, in turns.\n")
+    print("| storage | usual client | ours | usual | ours / usual | CPU of ours | of the usual |")
+    print("|---|---|--:|--:|--:|--:|--:|")
+    with folder() as place:
+        file = place / "film.mp4"
+        with file.open("wb") as out:
+            for _ in range(MB):
+                out.write(os.urandom(1_000_000))
+        with contextlib.ExitStack() as stack:
+            for race in _races(place, stack):
+                _run(race, file)
+
+
+def _run(race: Race, file: Path) -> None:
+    mine: list[tuple[float, float]] = []
+    theirs: list[tuple[float, float]] = []
+    for number in range(ROUNDS):
+        for put, times in ((race.ours, mine), (race.theirs, theirs)):
+            name = f"{os.urandom(16).hex()}_7_1800000000_5_11_{number}_60.mp4"
+            times.append(_timed(put, file, name))
+            race.forget(name)
+    speeds = [MB / median(wall for wall, _ in rounds) for rounds in (mine, theirs)]
+    cpu = [median(cpu for _, cpu in rounds) for rounds in (mine, theirs)]
+    print(
+        f"| {race.kind} | {race.usual} | {speeds[0]:.0f} MB/s | {speeds[1]:.0f} MB/s | **{speeds[0] / speeds[1]:.2f}** "
+        f"| {cpu[0]:.2f} s | {cpu[1]:.2f} s |",
+        flush=True,
+    )
+
+
+def _timed(put: Put, file: Path, name: str) -> tuple[float, float]:
+    cpu, began = _cpu(), time.monotonic()
+    put(file, name)
+    return time.monotonic() - began, _cpu() - cpu
+
+
+def _cpu() -> float:
+    """Of this process and of the children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _races(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
+    share = place / "share"
+    share.mkdir()
+
+    def copied(file: Path, name: str) -> None:
+        subprocess.run(["cp", file, share / name], check=True)
+        subprocess.run(["sync", share / name, share], check=True)
+
+    yield Race("folder", "`cp`, `sync`", _ours(lambda: FolderStorage(share)), copied)
+    shutil.rmtree(share)
+
+    url, token = stack.enter_context(_process(_serve_http, place / "server"))
+    yield Race(
+        "server (HTTP)",
+        "`curl -T`",
+        _ours(lambda: HttpStorage(aiohttp.ClientSession(), url, lambda: token, _pace())),
+        lambda file, name: _curl(file, f"{url}/{name}", f"Authorization: Bearer {token}", _digest_header(file)),
+    )
+
+    (place / "dav").mkdir()
+    dav = stack.enter_context(dav_server(place / "dav"))
+    user = (dav_nginx.USER, dav_nginx.PASSWORD)
+    login = base64.b64encode(":".join(user).encode()).decode()
+
+    def there_and_back(file: Path, name: str) -> None:
+        _curl(file, f"{dav.url}/{name}", f"Authorization: Basic {login}")
+        header = f"Authorization: Basic {login}"
+        with subprocess.Popen(["curl", "-sfH", header, f"{dav.url}/{name}"], stdout=subprocess.PIPE) as back:
+            assert subprocess.run(["cmp", "-", file], stdin=back.stdout, check=False).returncode == 0
+
+    to_dav = _ours(lambda: DavStorage(aiohttp.ClientSession(), dav.url, _pace(), user=user[0], password=user[1]))
+    yield Race("WebDAV (nginx)", "`curl -T`, `curl` back into `cmp`", to_dav, there_and_back)
+    yield Race(
+        "WebDAV (nginx)",
+        "`curl -T`, nothing compared",
+        to_dav,
+        lambda file, name: _curl(file, f"{dav.url}/{name}", f"Authorization: Basic {login}"),
+    )
+
+    (place / "s3").mkdir()
+    s3 = stack.enter_context(s3_server(place / "s3"))
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3.url,
+        aws_access_key_id=s3.who.access_key,
+        aws_secret_access_key=s3.who.secret_key,
+        region_name="us-east-1",
+    )
+    yield Race(
+        "S3 (moto)",
+        "boto3 `upload_file`",
+        _ours(lambda: S3Storage(aiohttp.ClientSession(), s3.url, s3.who, _pace(), bucket=BUCKET)),
+        lambda file, name: client.upload_file(str(file), BUCKET, name),
+        lambda name: s3.ask("DELETE", f"/{BUCKET}/{name}"),
+    )
+
+    port, storage = stack.enter_context(_process(_serve_fastdfs, place))
+    yield Race(
+        "FastDFS (double)",
+        "one upload command over a socket, nothing compared",
+        _ours(lambda: FastDfsStorage([("127.0.0.1", int(port))], "", _pace(), place / "notes")),
+        lambda file, _: _one_command(file, int(storage)),
+    )
+
+
+def _pace() -> Pace:
+    return Pace(0, SystemClock())
+
+
+def _ours(make: Callable[[], Storage]) -> Put:
+    def put(file: Path, name: str) -> None:
+        async def work() -> None:
+            storage = make()
+            await storage.put(file, name, _checksum(file))
+            await storage.close()
+            if isinstance(storage, HttpStorage):
+                await storage._session.close()
+
+        asyncio.run(work())
+
+    return put
+
+
+_known: dict[Path, str] = {}
+
+
+def _checksum(file: Path) -> str:
+    """As the recorder has told it, before anything is measured."""
+    if file not in _known:
+        with file.open("rb") as content:
+            _known[file] = hashlib.file_digest(content, "sha256").hexdigest()
+    return _known[file]
+
+
+def _digest_header(file: Path) -> str:
+    return f"Content-Digest: sha-256=:{base64.b64encode(bytes.fromhex(_checksum(file))).decode()}:"
+
+
+def _curl(file: Path, url: str, *headers: str) -> None:
+    given = [argument for header in headers for argument in ("-H", header)]
+    subprocess.run(["curl", "-sf", "-o", "/dev/null", "-T", file, *given, url], check=True)
+
+
+def _one_command(file: Path, port: int) -> None:
+    """Command 11, as the first implementation's desktop client sends a file."""
+    size = file.stat().st_size
+    with socket.create_connection(("127.0.0.1", port)) as line, file.open("rb") as content:
+        line.sendall(struct.pack(">qBB", 15 + size, 11, 0) + b"\0" + struct.pack(">q6s", size, b"mp4"))
+        line.sendfile(content)
+        assert line.recv(10, socket.MSG_WAITALL)[9] == 0
+
+
+# -- servers in processes of their own: they share no interpreter with the client that is measured
+
+
+Told: TypeAlias = "multiprocessing.queues.Queue[tuple[str, str]]"
+
+
+@contextlib.contextmanager
+def _process(serve: Callable[[Path, Told], None], place: Path) -> Iterator[tuple[str, str]]:
+    spawn = multiprocessing.get_context("spawn")
+    told: Told = spawn.Queue()
+    process = spawn.Process(target=serve, args=(place, told), daemon=True)
+    process.start()
+    try:
+        yield told.get(timeout=START_SEC)
+    finally:
+        process.kill()
+        process.join()
+
+
+def _serve_http(place: Path, told: Told) -> None:
+    async def serve() -> None:
+        server = EmbeddedServer(ServerSettings(data_dir=place))
+        await server.start()
+        async with aiohttp.ClientSession() as http:
+            agent = ScriptedAgent(server, http)
+            await agent.register()
+        told.put((f"{server.url}/gather/v1/files", agent.token))
+        await asyncio.Event().wait()
+
+    asyncio.run(serve())
+
+
+class _Forgetful(FastDfs):
+    async def _upload(self, reader: asyncio.StreamReader, length: int, *, appender: bool) -> bytes:
+        self.files.clear()
+        return await super()._upload(reader, length, appender=appender)
+
+
+def _serve_fastdfs(_: Path, told: Told) -> None:
+    async def serve() -> None:
+        async with _Forgetful().serve() as server:
+            told.put((str(server.tracker_port), str(server.storage_port)))
+            await asyncio.Event().wait()
+
+    asyncio.run(serve())
