@@ -96,10 +96,10 @@ def _serve(connection: socket.socket, target: FlvTarget, behaviour: Behaviour) -
         if behaviour == "refuse":
             connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
             return
-        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = bytearray()
         with target.changed:
-            target.bodies.append(body)
+            target.bodies.append(body)  # before the push calls itself live, which has tests look for it
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         while size := int(stream.readline() or b"0", 16):
             data = stream.read(size)
             stream.readline()
