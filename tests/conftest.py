@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from hypothesis import settings
 
 from recorder.sample import make_sample
 from tests.media import MakeSample
+from tests.recorder.processes import Forks
 
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("gather", deadline=None)
@@ -31,3 +34,10 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> MakeSample:
         return make_sample(folder / f"{name}.mp4", **{"seconds": 4, "width": 320, "height": 180, **wanted})
 
     return make
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    """A fork server for the recorders of a module's tests; each test ends its own and hears of it."""
+    with closing(Forks()) as forks:
+        yield forks

@@ -9,7 +9,7 @@ import os
 import socket
 import stat
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,9 +17,10 @@ from typing import Any, Protocol
 import av
 
 from recorder.av_errors import AV_ERRORS
+from recorder.live.connecting import authorities, bound_waits, connect
 from recorder.live.failures import PushEnded
 from recorder.live.framing import LivePacket, LiveTrack
-from recorder.live.http_sink import HttpSink, bound_waits, reach
+from recorder.live.http_sink import HttpSink
 from recorder.live.target import Target
 
 VIDEO = ("h264", "hevc", "av1")
@@ -63,13 +64,14 @@ class FlvOutput:
         if target.by_http:
             self._sink = HttpSink(target, token, ca_file, limit_sec)
         else:
-            reach(target, limit_sec)
+            connect(target, ca_file, limit_sec).close()  # libav does not tell why it could not
         try:
-            self._output = av.open(self._sink or target.url, "w", format="flv", options=_OPTIONS)
-            # Without it a packet waits for the next ones until a buffer is full.
-            self._output.flags |= _FLUSH_PACKETS
-            self._streams = {number: _add_stream(self._output, tracks[number]) for number in usable}
-            self._output.start_encoding()
+            with ExitStack() as opening:
+                self._output = self._open(ca_file, opening)
+                # Without it a packet waits for the next ones until a buffer is full.
+                self._output.flags |= _FLUSH_PACKETS
+                self._streams = {number: _add_stream(self._output, tracks[number]) for number in usable}
+                self._output.start_encoding()
             if self._sink is None:
                 _bound_waits_of_libav()
         except (*AV_ERRORS, PushEnded) as error:
@@ -77,6 +79,20 @@ class FlvOutput:
         self._shift: Fraction | None = None
         self._last = dict.fromkeys(usable, -1)
         self._end = Fraction(0)
+
+    def _open(self, ca_file: str, opening: ExitStack) -> av.container.OutputContainer:
+        target = self._target
+        if target.by_http or not target.encrypted:
+            return av.open(self._sink or target.url, "w", format="flv", options=_OPTIONS)
+        # PyAV has no way to give options to a connection that is written to; the tee muxer passes on what is in its
+        # address.  libav checks certificate and host name then: by default it takes anybody's.
+        believed = os.open(authorities(target, ca_file), os.O_RDONLY | os.O_CLOEXEC)
+        opening.callback(os.close, believed)
+        # By its descriptor, because a path may have characters that mean something in such an address.
+        options = {**_OPTIONS, "f": "flv", "tls_verify": "1", "ca_file": f"/proc/self/fd/{believed}"}
+        listed = ":".join(f"{key}={value}" for key, value in options.items())
+        url = target.url.replace("'", r"\'").replace("|", r"\|")
+        return av.open(f"[{listed}]{url}", "w", format="tee")
 
     def rejoin(self) -> None:
         """What comes next follows at once on what was sent, whatever its stamps say."""

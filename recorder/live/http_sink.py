@@ -9,20 +9,16 @@ from __future__ import annotations
 import base64
 import errno
 import select
-import socket
 import ssl
 from contextlib import suppress
 
 from recorder.clocks import monotonic
+from recorder.live.connecting import STALL_SEC, connect
 from recorder.live.failures import PushEnded
 from recorder.live.target import Target
 from recorder.specs import LiveCause
 
 CONTINUE_SEC = 2.0
-STALL_SEC = 8.0
-"""So long a server may take no byte."""
-UNSENT_BYTES = 64 << 10
-"""What the kernel may keep unsent: more would only be old when it arrives, and hide that nobody reads it."""
 _MAX_HEAD = 16 << 10
 
 
@@ -37,7 +33,7 @@ class HttpSink:
         self.error: PushEnded | None = None
         """What went wrong in `write`: a muxer that was handed this object loses the exception."""
         self._said = bytearray()
-        self._socket = self._connect(ca_file, limit_sec)
+        self._socket = connect(target, ca_file, limit_sec)
         try:
             self._socket.sendall(self._request(token))
             self._await_continue(limit_sec if token else CONTINUE_SEC, needed=bool(token))
@@ -72,25 +68,6 @@ class HttpSink:
             if self.error is None:
                 self._socket.sendall(b"0\r\n\r\n")
         self._socket.close()
-
-    def _connect(self, ca_file: str, limit_sec: float) -> socket.socket:
-        target = self._target
-        try:
-            plain = socket.create_connection((target.host, target.port), timeout=limit_sec)
-        except OSError as error:
-            raise _unreachable(target, error) from error
-        bound_waits(plain)
-        if target.scheme == "http":
-            return plain
-        try:
-            context = ssl.create_default_context(cafile=ca_file or None)
-            return context.wrap_socket(plain, server_hostname=target.host)
-        except ssl.SSLCertVerificationError as error:
-            plain.close()
-            raise PushEnded("tls", f"{target.shown}: its certificate is not valid ({error.verify_message})") from error
-        except OSError as error:
-            plain.close()
-            raise PushEnded("tls", f"{target.shown}: no encrypted connection ({error.strerror or error})") from error
 
     def _request(self, token: str) -> bytes:
         target = self._target
@@ -166,23 +143,3 @@ class HttpSink:
         if isinstance(error, TimeoutError) or error.errno == errno.ETIMEDOUT:
             return PushEnded("stalled", f"{self._target.shown}: the server takes nothing any more")
         return PushEnded("ended", f"{self._target.shown}: the connection broke off ({error.strerror or error})")
-
-
-def _unreachable(target: Target, error: OSError) -> PushEnded:
-    reason = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
-    return PushEnded("unreachable", f"{target.shown}: cannot be reached ({reason})")
-
-
-def bound_waits(sock: socket.socket) -> None:
-    """Have the kernel give up a connection that stalls, and say early that a line is slow."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(STALL_SEC * 1000))
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-
-
-def reach(target: Target, limit_sec: float) -> None:
-    """See that the port is open: libav does not tell why it could not connect. Raises `PushEnded`."""
-    try:
-        socket.create_connection((target.host, target.port), timeout=limit_sec).close()
-    except OSError as error:
-        raise _unreachable(target, error) from error

@@ -13,10 +13,10 @@ import socket
 from recorder.clocks import monotonic
 from recorder.daemon_link import DaemonLink
 from recorder.errors import ProtocolError, RefusedUrl
+from recorder.live.connecting import STALL_SEC
 from recorder.live.failures import PushEnded
 from recorder.live.flv_output import FlvOutput
 from recorder.live.framing import LivePacket, LiveTrack, Message, Skipped, Unframer
-from recorder.live.http_sink import STALL_SEC
 from recorder.live.target import Target, target_of
 from recorder.process_name import name_process
 from recorder.protocol import CloseChannel, LiveChanged, LivePulse, PushLive, Trouble

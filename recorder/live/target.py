@@ -36,6 +36,11 @@ class Target:
         """Whether FLV goes by HTTP and not by RTMP."""
         return self.scheme.startswith("http")
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether nobody on the way may read or change it."""
+        return self.scheme.endswith("s")
+
     def redact(self, text: str) -> str:
         """`text` (a message of a library, which may quote the address) without anything that is not shown."""
         hidden = {self.url, self.path, self.path.partition("?")[2], *self.path.split("/"), self.user, self.password}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,10 +17,8 @@ from recorder.live.framing import LivePacket, Unframer
 from recorder.packets import TrackKind
 from recorder.protocol import (
     BeginRecording,
-    CloseChannel,
     EndRecording,
     FeedLive,
-    LinkChanged,
     LiveChanged,
     LivePulse,
     RecordingBegan,
@@ -30,8 +27,7 @@ from recorder.protocol import (
 )
 from recorder.specs import RecordingSpec, Tuning
 from tests.media import MakeSample, packet_hashes
-from tests.recorder.live.test_push import pushed, until_state
-from tests.recorder.processes import Forks, Recorder, channel
+from tests.recorder.processes import Forks, Recorder, channel, close, online, pushed, until_state
 from tests.servers.flv_targets import Behaviour, flv_target
 
 pytestmark = pytest.mark.faults
@@ -68,12 +64,6 @@ class Stopwatch:
             self.packets += packets
 
 
-@pytest.fixture
-def forks() -> Iterator[Forks]:
-    with closing(Forks()) as forks:
-        yield forks
-
-
 @pytest.mark.parametrize(
     ("behaviour", "scheme", "cause", "status"),
     [
@@ -95,10 +85,7 @@ def test_no_server_holds_up_a_recording(
 ) -> None:
     film = sample(seconds=8, gop_sec=1, width=1280, height=720)
     (tmp_path / "slices").mkdir()
-    recorder = forks.spawn()
-    recorder.order(channel(tmp_path / "slices", film, tuning=Tuning(snap_sec=0)))
-    while recorder.until(LinkChanged).state != "online":
-        pass
+    recorder = online(forks, channel(tmp_path / "slices", film, tuning=Tuning(snap_sec=0)))
     recorder.order(BeginRecording(RecordingSpec(11, 5), time.time()))
     recorder.until(RecordingBegan)
     with flv_target(behaviour) as target, closing(Stopwatch(recorder)) as stopwatch:
@@ -110,9 +97,7 @@ def test_no_server_holds_up_a_recording(
         said = forks.said()
     recorder.order(EndRecording(11))
     facts = recorder.until(SliceClosed).facts
-    recorder.order(CloseChannel())
-    recorder.drain()
-    forks.said()
+    close(forks, recorder)
     print(
         f"{behaviour} ({scheme}): over after {took:.1f} s; largest pause of {stopwatch.packets} packets"
         f" {stopwatch.largest * 1000:.0f} ms"

@@ -5,19 +5,18 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import av
 import pytest
 
 from recorder.packets import TrackKind
-from recorder.protocol import CloseChannel, LinkChanged, LiveChanged, LivePulse
+from recorder.protocol import LiveChanged, LivePulse
 from recorder.specs import Tuning
 from tests.media import MakeSample, packet_hashes
-from tests.recorder.live.test_push import pushed, until_state
-from tests.recorder.processes import Forks, Recorder, channel
+from tests.recorder.processes import Forks, Recorder, channel, close, online, pushed, until_state
 from tests.servers.rtmp_nginx import RtmpServer, rtmp_server
+from tests.servers.tls_front import tls_front
 
 pytestmark = pytest.mark.integration
 
@@ -36,26 +35,9 @@ def film(sample: MakeSample) -> Path:
 
 
 @pytest.fixture
-def forks() -> Iterator[Forks]:
-    with closing(Forks()) as forks:
-        yield forks
-
-
-@pytest.fixture
 def recorder(forks: Forks, tmp_path: Path, film: Path) -> Recorder:
     (tmp_path / "slices").mkdir()
-    recorder = forks.spawn()
-    recorder.order(channel(tmp_path / "slices", film, tuning=Tuning(snap_sec=0)))
-    while recorder.until(LinkChanged).state != "online":
-        pass
-    return recorder
-
-
-def close(forks: Forks, *recorders: Recorder) -> None:
-    for recorder in recorders:
-        recorder.order(CloseChannel())
-        recorder.drain()
-        forks.said()
+    return online(forks, channel(tmp_path / "slices", film, tuning=Tuning(snap_sec=0)))
 
 
 def assert_runs_through(film: Path, got: Path, least: int) -> None:
@@ -97,4 +79,40 @@ def test_a_server_that_does_not_let_us_publish(forks: Forks, recorder: Recorder,
     assert (last.state, last.cause) in (("ended", "refused"), ("ended", "ended"))
     assert "room" not in last.detail
     forks.said()
+    close(forks, recorder)
+
+
+def test_encrypted_to_a_server_that_shows_its_certificate(
+    forks: Forks, recorder: Recorder, nginx: RtmpServer, film: Path, tmp_path: Path
+) -> None:
+    with tls_front(tmp_path, nginx.port, "127.0.0.1") as front:
+        live = pushed(forks, recorder, f"rtmps://127.0.0.1:{front.port}/live/secure?a='b|c", ca_file=str(front.ca_file))
+        until_state(live, "live")
+        while live.until(LivePulse).packets < 100:
+            pass
+        close(forks, live, recorder)
+    assert live.of(LiveChanged)[-1].cause == "stopped"
+    assert_runs_through(film, nginx.kept("secure"), 40)
+
+
+@pytest.mark.parametrize(
+    ("names", "believed"),
+    [
+        pytest.param(("127.0.0.1",), False, id="of an authority that nobody knows"),
+        pytest.param(("other.example",), True, id="of somebody else"),
+        pytest.param(("127.0.0.1", "other.example"), True, id="of somebody else who came in between"),
+    ],
+)
+def test_a_certificate_that_proves_nothing_gets_no_picture(
+    forks: Forks, recorder: Recorder, nginx: RtmpServer, tmp_path: Path, names: tuple[str, ...], believed: bool
+) -> None:
+    with tls_front(tmp_path, nginx.port, *names) as front:
+        ca_file = str(front.ca_file) if believed else ""
+        live = pushed(forks, recorder, f"rtmps://127.0.0.1:{front.port}/live/nobody", ca_file=ca_file)
+        live.drain()
+        forks.said()
+    last = live.of(LiveChanged)[-1]
+    assert last.cause == ("tls" if len(names) == 1 else "refused")
+    assert "nobody" not in last.detail
+    assert not nginx.kept("nobody").exists()
     close(forks, recorder)

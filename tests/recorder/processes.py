@@ -10,7 +10,18 @@ from collections import deque
 from pathlib import Path
 from typing import TypeVar
 
-from recorder.protocol import Event, OpenChannel, Order, decode, encode
+from recorder.protocol import (
+    CloseChannel,
+    Event,
+    FeedLive,
+    LinkChanged,
+    LiveChanged,
+    OpenChannel,
+    Order,
+    PushLive,
+    decode,
+    encode,
+)
 from recorder.specs import SourceSpec, Tuning
 
 E = TypeVar("E")
@@ -105,3 +116,37 @@ def channel(folder: Path, location: Path, *, reconnect: bool = True, tuning: Tun
         tuning=tuning or Tuning(slice_sec=2, inter_val=1),
         reconnect=reconnect,
     )
+
+
+def online(forks: Forks, order: OpenChannel) -> Recorder:
+    """A recorder that has its camera."""
+    recorder = forks.spawn()
+    recorder.order(order)
+    while recorder.until(LinkChanged).state != "online":
+        pass
+    return recorder
+
+
+def pushed(forks: Forks, recorder: Recorder, url: str, token: str = "", ca_file: str = "") -> Recorder:
+    """A live process that this recorder feeds."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        live = forks.spawn()
+        live.order(PushLive(url, token, ca_file), theirs.fileno())
+        recorder.order(FeedLive(), ours.fileno())
+    return live
+
+
+def until_state(live: Recorder, state: str) -> LiveChanged:
+    """Read on until the push has this state."""
+    while (changed := live.until(LiveChanged)).state != state:
+        assert changed.state != "ended", changed
+    return changed
+
+
+def close(forks: Forks, *recorders: Recorder) -> None:
+    """End them, one after the other."""
+    for recorder in recorders:
+        recorder.order(CloseChannel())
+        recorder.drain()
+        assert forks.said() == {"exited": recorder.pid, "status": 0}

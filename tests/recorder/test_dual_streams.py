@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import pytest
 
 from recorder.protocol import (
     BeginRecording,
-    CloseChannel,
     Event,
     GapFound,
     LinkChanged,
@@ -28,21 +27,7 @@ from recorder.protocol import (
 )
 from recorder.specs import RecordingSpec, SourceSpec, Tuning
 from tests.media import MakeSample, frame_numbers
-from tests.recorder.processes import Forks, Recorder, channel
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    forks = Forks()
-    yield forks
-    forks.close()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "slices"
-    folder.mkdir()
-    return folder
+from tests.recorder.processes import Forks, Recorder, channel, close
 
 
 def dual(folder: Path, main: Path, sub: Path, **changed: bool) -> OpenChannel:
@@ -75,12 +60,6 @@ def until(recorder: Recorder, true: Callable[[Event], bool]) -> None:
         pass
 
 
-def close(recorder: Recorder, forks: Forks) -> None:
-    recorder.order(CloseChannel())
-    recorder.drain()
-    assert forks.said() == {"exited": recorder.pid, "status": 0}
-
-
 def test_pictures_come_from_the_sub_stream_while_it_is_there(
     forks: Forks, folder: Path, tmp_path: Path, sample: MakeSample
 ) -> None:
@@ -101,7 +80,7 @@ def test_pictures_come_from_the_sub_stream_while_it_is_there(
     os.truncate(sub, 0)  # its next turn finds nothing
     assert link(recorder, "sub", "waiting").cause == "unusable"
     assert picture(recorder, "after") == (320, 180)
-    close(recorder, forks)
+    close(forks, recorder)
 
     assert links(recorder, "main") == ["connecting", "online"]
     assert not recorder.of(GapFound)
@@ -122,7 +101,7 @@ def test_the_sub_stream_outlives_the_main_stream(
     os.truncate(main, 0)
     link(recorder, "main", "waiting")
     assert picture(recorder, "alone") == (160, 96)
-    close(recorder, forks)
+    close(forks, recorder)
     assert links(recorder, "sub") == ["connecting", "online"]
 
 
@@ -144,7 +123,7 @@ def test_a_main_stream_that_rests_between_lessons(
     link(recorder, "main", "online")
     recorder.until(RecordingEnded)
     link(recorder, "main", "idle")
-    close(recorder, forks)
+    close(forks, recorder)
     assert links(recorder, "sub") == ["connecting", "online"]
     # The ring may still hold the end of the connection before: then that is a slice, too, and the break a gap.
     recorded = sum(closed.facts.media_sec for closed in recorder.of(SliceClosed))

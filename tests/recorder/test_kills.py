@@ -10,7 +10,6 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,13 +31,6 @@ FPS, FILM_FRAMES = 25, 200
 MOST_LOST_SEC = 1.0 + 0.5 + 0.1 + 0.1
 BUSY_SEC = 2.0
 """Room for a machine that has no time for the recorder just then."""
-
-
-@pytest.fixture
-def forks() -> Iterator[Forks]:
-    forks = Forks()
-    yield forks
-    forks.close()
 
 
 def test_killed_at_any_moment(forks: Forks, tmp_path: Path, sample: MakeSample) -> None:

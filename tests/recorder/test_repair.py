@@ -28,13 +28,6 @@ def packets(sample: MakeSample) -> list[Packet]:
     return packets[next(n for n, one in enumerate(packets) if one.track.kind == "video") :]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "slices"
-    folder.mkdir()
-    return folder
-
-
 def write_slice(folder: Path, packets: list[Packet], *, seal: bool = False) -> Path:
     """An open slice as a process that was killed leaves it: all of it written, or up to its last fragment."""
     name = SliceName(new_uid(), 7, 1_700_000_000, 5, 11, 3)

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,20 +33,6 @@ from recorder.protocol import (
 from recorder.specs import RecordingSpec, Tuning
 from tests.media import MakeSample, assert_plays, frame_numbers, packet_hashes
 from tests.recorder.processes import LIMIT_SEC, Forks, Recorder, channel
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    forks = Forks()
-    yield forks
-    forks.close()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "slices"
-    folder.mkdir()
-    return folder
 
 
 def test_a_lesson_from_camera_to_slices(forks: Forks, folder: Path, sample: MakeSample) -> None:

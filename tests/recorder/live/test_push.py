@@ -6,16 +6,12 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from recorder.protocol import (
     BeginRecording,
     CloseChannel,
     EndRecording,
-    FeedLive,
     LinkChanged,
     LiveChanged,
     LivePulse,
@@ -26,59 +22,15 @@ from recorder.protocol import (
 )
 from recorder.specs import RecordingSpec, Tuning
 from tests.media import MakeSample, packet_hashes
-from tests.recorder.processes import Forks, Recorder, channel
+from tests.recorder.processes import Forks, channel, close, online, pushed, until_state
 from tests.servers.flv_targets import flv_target, header
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    forks = Forks()
-    yield forks
-    forks.close()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "slices"
-    folder.mkdir()
-    return folder
-
-
-def online(forks: Forks, folder: Path, film: Path) -> Recorder:
-    recorder = forks.spawn()
-    recorder.order(channel(folder, film, tuning=Tuning(snap_sec=0)))
-    while recorder.until(LinkChanged).state != "online":
-        pass
-    return recorder
-
-
-def pushed(forks: Forks, recorder: Recorder, url: str, token: str = "") -> Recorder:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        live = forks.spawn()
-        live.order(PushLive(url, token), theirs.fileno())
-        recorder.order(FeedLive(), ours.fileno())
-    return live
-
-
-def until_state(live: Recorder, state: str) -> LiveChanged:
-    while (changed := live.until(LiveChanged)).state != state:
-        assert changed.state != "ended", changed
-    return changed
-
-
-def close(forks: Forks, *recorders: Recorder) -> None:
-    for recorder in recorders:
-        recorder.order(CloseChannel())
-        recorder.drain()
-        forks.said()
 
 
 def test_a_server_gets_flv_from_the_last_key_frame_on(
     forks: Forks, folder: Path, sample: MakeSample, tmp_path: Path
 ) -> None:
     film = sample(seconds=8, gop_sec=2)
-    recorder = online(forks, folder, film)
+    recorder = online(forks, channel(folder, film, tuning=Tuning(snap_sec=0)))
     with flv_target() as target:
         live = pushed(forks, recorder, target.url("gather/v1/live/7"), "agent-token")
         until_state(live, "live")
@@ -108,7 +60,7 @@ def test_a_server_gets_flv_from_the_last_key_frame_on(
 def test_what_a_live_process_suffers_no_recording_feels(forks: Forks, folder: Path, sample: MakeSample) -> None:
     """A server refuses, one is not there, one stays silent, one stops to read, one hangs up; a process is killed."""
     film = sample(seconds=8, gop_sec=1)
-    recorder = online(forks, folder, film)
+    recorder = online(forks, channel(folder, film, tuning=Tuning(snap_sec=0)))
     recorder.order(BeginRecording(RecordingSpec(11, 5), time.time()))
     recorder.until(RecordingBegan)
     with (

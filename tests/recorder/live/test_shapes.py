@@ -6,46 +6,22 @@ import itertools
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import av
 import pytest
 
-from recorder.protocol import LinkChanged, LiveChanged, LivePulse, OpenChannel, Trouble
+from recorder.protocol import LinkChanged, LiveChanged, LivePulse, Trouble
 from recorder.specs import SourceSpec, Tuning
 from tests.camera.camera import Camera
 from tests.camera.film import AudioName, FilmSpec, VideoName, make_film
 from tests.media import MakeSample, packet_hashes, packets_in
-from tests.recorder.live.test_push import close, online, pushed, until_state
-from tests.recorder.processes import Forks, Recorder, channel
+from tests.recorder.processes import Forks, channel, close, online, pushed, until_state
 from tests.recorder.scene import spec_of
 from tests.servers.flv_targets import FlvTarget, flv_target
 
 pytestmark = pytest.mark.faults
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    forks = Forks()
-    yield forks
-    forks.close()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "slices"
-    folder.mkdir()
-    return folder
-
-
-def opened(forks: Forks, order: OpenChannel) -> Recorder:
-    recorder = forks.spawn()
-    recorder.order(order)
-    while recorder.until(LinkChanged).state != "online":
-        pass
-    return recorder
 
 
 def taken(target: FlvTarget, path: Path, request: int = -1) -> Path:
@@ -89,7 +65,7 @@ def test_streams_of_cameras(
     film = make_film(FilmSpec(video=video, audio=audio, b_frames=b_frames, gop=25))
     with Camera(film) as camera, flv_target() as target:
         order = replace(channel(folder, Path("/")), main=spec_of(camera, "own"), tuning=Tuning(snap_sec=0))
-        recorder = opened(forks, order)
+        recorder = online(forks, order)
         live = pushed(forks, recorder, target.url())
         until_state(live, "live")
         while live.until(LivePulse).packets < 60:
@@ -140,7 +116,7 @@ def test_the_sub_stream_is_shown_and_the_main_stream_stands_in(
 def test_a_camera_that_goes_lets_the_server_go(forks: Forks, folder: Path, tmp_path: Path, sample: MakeSample) -> None:
     film = tmp_path / "film.mp4"
     shutil.copy(sample(seconds=2, gop_sec=1), film)
-    recorder = opened(forks, channel(folder, film, tuning=Tuning(snap_sec=0)))
+    recorder = online(forks, channel(folder, film, tuning=Tuning(snap_sec=0)))
     with flv_target() as target:
         live = pushed(forks, recorder, target.url())
         until_state(live, "live")
@@ -161,7 +137,7 @@ def test_on_a_slow_line_pictures_are_left_out_and_none_is_late_or_torn(
 ) -> None:
     """A server reads a quarter of what comes, and later everything: what was too old by then is not sent any more."""
     film = sample(seconds=8, gop_sec=0.08, width=1280, height=720)  # eighty kilobytes a second
-    recorder = online(forks, folder, film)
+    recorder = online(forks, channel(folder, film, tuning=Tuning(snap_sec=0)))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 10)
         live = pushed(forks, recorder, f"http://127.0.0.1:{listener.getsockname()[1]}/live/x")
