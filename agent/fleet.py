@@ -60,7 +60,7 @@ class Fleet:
         self._accounted: dict[str, Due] = {}
         self._presence, self._steps = Presence(look_sec), ClockSteps()
         self._until: float | None = None
-        self._swept: tuple[float, set[str]] = (-math.inf, set())
+        self._swept_at, self._something_left = -math.inf, False
         self._plan = Plan()
         self._standing: tuple[int, tzinfo, Standing] | None = None
         self._tuning = Tuning()
@@ -90,18 +90,21 @@ class Fleet:
             if stepped_sec:
                 log.warning("the clock was set by %+.1f s: what should run is asked anew", stepped_sec)
                 self._state.clock_was_set(stepped_sec, now)
-            passed_under, standing = self._what_holds()
+            passed_under, standing, edited = self._what_holds()
             moved = self._plan.look(standing, now)
             if stepped_sec or self._plan.next_edge != self._next_wake:
                 self._next_wake = self._plan.next_edge
                 self._wake_at(None if math.isinf(self._next_wake) else self._next_wake)
-            for camera_id, camera in self._state.known.cameras.items():
+            # At an edge those are told that it is about; every look, at the latest, tells all of them.
+            cameras = self._state.known.cameras
+            for camera_id in moved if moved and not edited else cameras:
                 channel = self.channels.get(camera_id)
                 if channel is None:
-                    channel = self.channels[camera_id] = self._make_channel(camera)
-                channel.change(camera)
+                    channel = self.channels[camera_id] = self._make_channel(cameras[camera_id])
+                channel.change(cameras[camera_id])
                 channel.want(self.desired.get(camera_id, OFF), self._tuning)
-            removed = await self._close_removed()
+            removed = await self._close_removed() if edited else set()
+            self._something_left = self._something_left or edited
             absence = await self._look(now, monotonic, stepped_sec)
             if moved or (absence.missed is not None and absence.missed.cause):
                 await self._account(passed_under, {*moved, *removed}, now, absence.missed)
@@ -111,11 +114,11 @@ class Fleet:
             await self._sweep(now, monotonic)
             self.turned_at = self._clock.monotonic()
 
-    def _what_holds(self) -> tuple[Timetable, Standing]:
-        """The timetable under which passed what passed until now, and what holds from now on."""
+    def _what_holds(self) -> tuple[Timetable, Standing, bool]:
+        """The timetable under which passed what passed until now; what holds from now on; whether that is new."""
         before, zone = self._standing, self._zone()
         if before is not None and before[:2] == (self._state.revision, zone):
-            return before[2].timetable, before[2]
+            return before[2].timetable, before[2], False
         settings = self._state.known.gather
         standing = Standing(
             self._state.wanted, self._state.timetable(zone), tuple(self._state.manual), bool(settings.auto_dvr)
@@ -124,7 +127,7 @@ class Fleet:
         self._tuning = Tuning(settings.slice_val * 60.0, settings.inter_val, settings.snap_val * 60.0)
         for camera_id, camera in self._state.known.cameras.items():
             self._names[camera_id] = camera.camera_name
-        return (standing if before is None else before[2]).timetable, standing
+        return (standing if before is None else before[2]).timetable, standing, True
 
     async def _look(self, now: float, monotonic: float, stepped_sec: float) -> Absence:
         if self._until is None:
@@ -146,6 +149,7 @@ class Fleet:
         new = [item for key, item in due.items() if self._accounted.get(key) != item]
         if new:
             await self._journal.do(Journal.open_all, new, now)
+        self._something_left = self._something_left or not self._accounted.keys() <= due.keys()
         self._accounted = due
 
     def _missed(self, timetable: Timetable, moved: Set[int], now: float, missed: Span) -> Iterator[tuple[Due, Span]]:
@@ -163,24 +167,22 @@ class Fleet:
         return removed
 
     async def _sweep(self, now: float, monotonic: float) -> None:
-        """End recordings in the journal that are neither due nor still with a recorder: as soon as one is no more, and
-        once a minute, for what a repair has found.
+        """End recordings in the journal that are neither due nor still with a recorder: when one is due no more, and
+        once a minute, for those whose recorder never came to say so, and for what a repair has found.
         """
+        if not self._something_left and monotonic < self._swept_at + SWEEP_SEC:
+            return
+        self._something_left, self._swept_at = False, monotonic
         alive = set(self._accounted)
         alive.update(*(channel.recording_keys for channel in self.channels.values()))
         # Begun before a restart that found a wrong clock: it goes on when the clock is right.
         alive.update(one.key for one in self._state.manual if one.begin > now)
-        swept_at, lived = self._swept
-        if lived <= alive and monotonic < swept_at + SWEEP_SEC:
-            self._swept = (swept_at, alive)
-            return
         for row in await self._journal.do(Journal.open_recordings):
             if row.key not in alive:
                 over = row.planned_end is not None and row.planned_end <= now
                 await self._journal.do(
                     Journal.end_recording, row.slice_id, row.planned_end if over and row.planned_end else now
                 )
-        self._swept = (monotonic, alive)
 
     def adopt(self, setup: ChannelSetup) -> None:
         """Every channel is read and written by these settings from its next connection on (`Channel.adopt`)."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from agent.indexes import SliceIndexes
 from agent.journal import Journal, JournalThread
 from agent.ledger import Span, account
 from agent.reconciler import Due
 from agent.status import Happening
-from recorder import names
 from recorder.protocol import (
     Event,
     GapFound,
@@ -50,7 +49,7 @@ class Intake:
         on_link: Callable[[], None],
         on_left_open: Callable[[], None],
     ) -> None:
-        self._journal, self._slices, self._wall = journal, slices, wall
+        self._journal, self._indexes, self._wall = journal, SliceIndexes(slices), wall
         self._tell, self._relay = tell, relay
         self._on_slice, self._on_report, self._on_link = on_slice, on_report, on_link
         self._on_left_open = on_left_open
@@ -60,9 +59,7 @@ class Intake:
     async def open_recording(self, due: Due) -> tuple[int, int]:
         """The recording that stands for `due`, and the index of its next slice."""
         row = await self._journal.do(Journal.open_recording, due, self._wall())
-        # A file that was opened right before a crash may not be in the journal yet, but its name is taken.
-        opened = await asyncio.to_thread(_highest_index, self._slices, row.slice_id)
-        return row.slice_id, max(row.last_inx, opened) + 1
+        return row.slice_id, max(row.last_inx, await self._indexes.highest(row.slice_id)) + 1
 
     async def plan_recording(self, slice_id: int, due: Due) -> None:
         """The timetable of a running recording was edited."""
@@ -99,8 +96,7 @@ class Intake:
                 pass
 
     async def _recording_began(self, camera_id: int, event: RecordingBegan) -> None:
-        await self._journal.do(Journal.recording_began, event.slice_id, event.first_at)
-        row = await self._journal.do(Journal.recording, event.slice_id)
+        row = await self._journal.do(Journal.recording_began, event.slice_id, event.first_at)
         assert row is not None, "a recorder records only what the journal has opened"
         kind = f"course {row.course_id}" if row.course_id else "by hand"
         until = f", until {_clock_time(row.planned_end)}" if row.planned_end else ""
@@ -127,10 +123,11 @@ class Intake:
 
     async def _tell_break(self, facts: SliceFacts) -> None:
         """Name what a restart cost. A recorder cannot: it was not there; both sides on disk give it to the fraction."""
-        slices = await self._journal.do(Journal.slices_of, facts.slice_id)
-        spans = [Span(row.started_at, row.started_at + row.media_sec) for row in slices]
+        spans, named = await self._journal.do(Journal.spans_of, facts.slice_id)
+        if len(spans) < 2:
+            return
         whole = Span(min(span.since for span in spans), max(span.until for span in spans))
-        for hole in account(whole, spans, await self._journal.do(Journal.named_gaps, facts.slice_id)).gaps:
+        for hole in account(whole, spans, named).gaps:
             if hole.cause == "restart":
                 detail = hole.detail or "the recorder process was not running"
                 gap = GapFound(facts.slice_id, hole.since, hole.until, "restart", detail)
@@ -174,11 +171,6 @@ class Intake:
         self._tell(Happening(kind=kind, text=f"{label}: {text}", camera_id=camera_id or None, data=data))
         event = {"channel": "camera", "gap": "alarm", "snapshot": "camera"}.get(kind, kind)
         self._relay(event, {"camera_id": camera_id, "text": text, **data})
-
-
-def _highest_index(folder: Path, slice_id: int) -> int:
-    found = (names.parse(path.name) for path in folder.iterdir())
-    return max((name.slice_inx for name in found if name is not None and name.slice_id == slice_id), default=0)
 
 
 def _clock_time(instant: float) -> str:

@@ -40,11 +40,7 @@ class Now:
 
 def read_between(journal: Journal, since: float, until: float) -> list[Kept]:
     """All that the journal has of recordings planned to begin in `[since, until)`."""
-    kept = []
-    for row in journal.recordings_between(since, until):
-        slices, gaps = journal.lesson_of(row)
-        kept.append(Kept(row, tuple(slices), tuple(gaps)))
-    return kept
+    return [Kept(row, tuple(slices), tuple(gaps)) for row, slices, gaps in journal.lessons_between(since, until)]
 
 
 def outcomes(

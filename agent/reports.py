@@ -160,7 +160,7 @@ class Reports:
             if self._conflicts.get(row.stem, 0) > conflicts:
                 await self._conflict(row)
             return
-        await self._journal.do(Journal.advance, row.stem, SliceState.CONFIRMED, at=self._clock.wall())
+        await self._journal.do(Journal.confirmed, row.stem, self._clock.wall(), recording)
         self._tell(
             Happening(
                 kind="report",
@@ -187,8 +187,7 @@ class Reports:
 
     async def ledger(self, row: RecordingRow) -> RecordingReport:
         """What of a recording stands in slices and what is missing, as far as it is known now."""
-        rows, named = await self._journal.do(Journal.lesson_of, row)
-        slices = [Span(piece.started_at, piece.started_at + piece.media_sec) for piece in rows]
+        slices, named = await self._journal.do(Journal.lesson_of, row)
         if row.ended_at is None:
             gaps, coverage = account_so_far(row.planned_start, slices, named), None
         else:

@@ -107,8 +107,14 @@ class Session:
 
     def want(self, desired: Desired | None, tuning: Tuning) -> None:
         """What the process should do from now on; None: finish its files and end."""
-        self._desired, self._tuning = desired, tuning
-        self._turn.set()
+        before, self._desired = self._desired, desired
+        told, self._tuning = self._tuning, tuning
+        if desired is None or before is None or (self._orders(desired), tuning) != (self._orders(before), told):
+            self._turn.set()
+
+    def _orders(self, desired: Desired) -> tuple[object, ...]:
+        """What of it the process is told."""
+        return desired.due, desired.reconnect, self.needs_main(desired)
 
     def needs_main(self, desired: Desired) -> bool:
         """Whether the main stream of a channel with two of them is to be connected: always, or around recordings."""

@@ -1,7 +1,7 @@
 """The journal: one SQLite file that knows every recording, slice and gap, and how far each is on its way to the server.
 
-`schema` has the tables, `versions` what becomes of older ones, `rows` what comes out of them, `journal` the operations,
-`threaded` the door for asyncio.
+`schema` has the tables, `versions` what becomes of older ones, `file` opens and writes them, `rows` comes out of them,
+`journal` has the operations, `threaded` is the door for asyncio.
 """
 
 from agent.journal.journal import Journal

@@ -1,14 +1,21 @@
-"""The journal's operations. Each is one transaction; when it returns, it is on disk (WAL with full sync)."""
+"""The journal's operations: what they mean for recordings, slices, gaps and snapshots."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from agent.journal.rows import RecordingRow, SliceRow, SliceState, SnapshotRow
-from agent.journal.versions import DamagedJournal, JournalError, prepare, version_of
+from agent.journal.file import JournalFile
+from agent.journal.rows import (
+    RECORDING_COLUMNS,
+    SLICE_COLUMNS,
+    RecordingRow,
+    SliceRow,
+    SliceState,
+    SnapshotRow,
+    slice_row,
+)
 from agent.ledger import Span
 from agent.reconciler import Due
 from recorder.protocol import GapFound
@@ -21,86 +28,8 @@ _OF_SLICE = (
 )
 
 
-class Journal:
-    """One SQLite file, used by one thread at a time (`threaded.JournalThread`)."""
-
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open it, and make it unless `read_only`, which changes nothing, not even an older one's tables."""
-        self.path = path
-        self._open, self._shared, self._undone = True, False, False
-        try:
-            if read_only:
-                self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA busy_timeout=5000")
-            version = version_of(self._db, path, read_only=read_only)
-            if not read_only:
-                for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-                    self._db.execute(f"PRAGMA {pragma}")
-                prepare(self._db, path, version)
-        except sqlite3.DatabaseError as error:
-            # A disk that fails, is full or busy may be well again in a moment.
-            kind = JournalError if isinstance(error, sqlite3.OperationalError) else DamagedJournal
-            raise kind(
-                f"{path} cannot be used as the journal: {error}. Move it away and start again: it is rebuilt from the"
-                " recordings on disk."
-            ) from error
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._open = False
-        self._db.close()
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Operations inside share one commit, and so one wait for the disk; one that fails undoes only itself.
-
-        They are durable when the block has ended without an error.
-        """
-        self._shared, self._undone = True, False
-        try:
-            yield
-        finally:
-            self._shared = False
-            if self._undone:
-                self._rollback()
-                raise sqlite3.OperationalError("the disk took nothing of what was to be written together")
-            if self._open and self._db.in_transaction:
-                self._commit()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute("SAVEPOINT operation")
-        try:
-            yield self._db
-        except BaseException:
-            # With a full disk, SQLite itself has undone everything, also what others wrote before.
-            self._undone = not self._db.in_transaction
-            if self._shared and not self._undone:
-                self._db.execute("ROLLBACK TO operation")
-                self._db.execute("RELEASE operation")
-            else:
-                self._rollback()
-            raise
-        self._db.execute("RELEASE operation")
-        if not self._shared:
-            self._commit()
-
-    def _commit(self) -> None:
-        try:
-            self._db.execute("COMMIT")
-        except sqlite3.Error:
-            self._rollback()
-            raise
-
-    def _rollback(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+class Journal(JournalFile):
+    """The operations, each one transaction."""
 
     # -- the time that is accounted for
 
@@ -113,8 +42,7 @@ class Journal:
         """Move that instant. Kept to ten seconds, to spare the disk, or `exactly`."""
         before = self.watched_until()
         if exactly or before is None or not before <= until < before + ALIVE_SEC:
-            with self._transaction() as db:
-                db.execute("INSERT OR REPLACE INTO life (only_row, alive_at) VALUES (1, ?)", (until,))
+            self._write("INSERT OR REPLACE INTO life (only_row, alive_at) VALUES (1, ?)", until)
 
     def account_missed(self, missed: Iterable[tuple[Due, Span]], now: float) -> None:
         """Lessons that nobody watched, each with its gap; those that are over have ended."""
@@ -167,26 +95,24 @@ class Journal:
         return int(slice_id)
 
     def _plan(self, slice_id: int, due: Due) -> None:
-        self._db.execute(
+        self._write(
             "UPDATE recording SET subject_id = ?, teacher_id = ?, title = ?, planned_start = ?, planned_end = ?,"
             " revision = revision + 1 WHERE slice_id = ?",
-            (due.subject_id, due.teacher_id, due.title, due.begin, due.end, slice_id),
+            *(due.subject_id, due.teacher_id, due.title, due.begin, due.end, slice_id),
         )
 
     def plan_recording(self, slice_id: int, due: Due) -> None:
         """The timetable of a running recording was edited."""
-        with self._transaction():
-            self._plan(slice_id, due)
+        self._plan(slice_id, due)
 
-    def recording_began(self, slice_id: int, at: float) -> None:
+    def recording_began(self, slice_id: int, at: float) -> RecordingRow | None:
         """Its first packet was taken."""
-        with self._transaction() as db:
-            db.execute("UPDATE recording SET began_at = coalesce(began_at, ?) WHERE slice_id = ?", (at, slice_id))
+        self._write("UPDATE recording SET began_at = coalesce(began_at, ?) WHERE slice_id = ?", at, slice_id)
+        return self.recording(slice_id)
 
     def slice_opened(self, slice_id: int, slice_inx: int) -> None:
         """A file with this index exists; the next one is higher."""
-        with self._transaction() as db:
-            db.execute("UPDATE recording SET last_inx = max(last_inx, ?) WHERE slice_id = ?", (slice_inx, slice_id))
+        self._write("UPDATE recording SET last_inx = max(last_inx, ?) WHERE slice_id = ?", slice_inx, slice_id)
 
     def end_recording(self, slice_id: int, at: float) -> None:
         """Nothing more will come for it. Ending at another time than planned becomes the plan: what was not wanted is
@@ -194,16 +120,15 @@ class Journal:
 
         An end before the beginning is a clock that was set back: nothing is unwanted, an open end is its last slice's.
         """
-        with self._transaction():
-            self._end(slice_id, at)
+        self._end(slice_id, at)
 
     def _end(self, slice_id: int, at: float) -> None:
-        self._db.execute(
+        self._write(
             "UPDATE recording SET ended_at = ?, planned_end = CASE WHEN ? < planned_start THEN coalesce(planned_end,"
             " (SELECT max(started_at + media_sec) FROM slice WHERE slice.slice_id = recording.slice_id), planned_start)"
             " ELSE min(coalesce(planned_end, ?), ?) END, revision = revision + 1"
             " WHERE slice_id = ? AND ended_at IS NULL",
-            (at, at, at, at, slice_id),
+            *(at, at, at, at, slice_id),
         )
 
     def recording(self, slice_id: int) -> RecordingRow | None:
@@ -225,12 +150,14 @@ class Journal:
 
     def recording_reported(self, slice_id: int, revision: int) -> None:
         """The server has confirmed the ledger as of `revision`."""
-        with self._transaction() as db:
-            db.execute("UPDATE recording SET reported = max(reported, ?) WHERE slice_id = ?", (revision, slice_id))
+        self._reported(slice_id, revision)
+
+    def _reported(self, slice_id: int, revision: int) -> None:
+        self._write("UPDATE recording SET reported = max(reported, ?) WHERE slice_id = ?", revision, slice_id)
 
     def _recordings(self, where: str, *values: object, limit: int = 1000) -> list[RecordingRow]:
-        found = self._db.execute(f"SELECT * FROM recording WHERE {where} ORDER BY slice_id LIMIT {limit}", values)  # noqa: S608
-        return [RecordingRow(**dict(row)) for row in found]
+        found = self._select(f"{RECORDING_COLUMNS} FROM recording", f"{where} ORDER BY slice_id LIMIT {limit}", *values)
+        return [RecordingRow(*row) for row in found]
 
     # -- slices and gaps
 
@@ -297,15 +224,40 @@ class Journal:
         """Slices of one state, oldest first."""
         return self._slices("state = ? ORDER BY started_at LIMIT ?", int(state), limit)
 
-    def lesson_of(self, row: RecordingRow) -> tuple[list[SliceRow], list[Span]]:
-        """All slices and named gaps of what this recording recorded: after the loss of a journal in a lesson, its
-        remainder is another recording.
+    def lesson_of(self, row: RecordingRow) -> tuple[list[Span], list[Span]]:
+        """What all slices cover and all named gaps of what this recording recorded, by time: after the loss of a
+        journal in a lesson, its remainder is another recording.
         """
         kin = "slice_id IN (SELECT slice_id FROM recording WHERE camera_id = ? AND course_id = ? AND planned_start = ?)"
-        lesson = (row.camera_id, row.course_id, row.planned_start)
-        gaps = self._db.execute(f"SELECT since, until, cause, detail FROM gap WHERE {kin} ORDER BY 1, 3", lesson)  # noqa: S608
-        slices = self._slices(f"{kin} AND state < ? ORDER BY started_at", *lesson, int(SliceState.GIVEN_UP))
-        return slices, [Span(**dict(gap)) for gap in gaps]
+        return self._spans(kin, row.camera_id, row.course_id, row.planned_start)
+
+    def spans_of(self, slice_id: int) -> tuple[list[Span], list[Span]]:
+        """What a recording's slices cover and its named gaps, by time."""
+        return self._spans("slice_id = ?", slice_id)
+
+    def _spans(self, whose: str, *values: object) -> tuple[list[Span], list[Span]]:
+        there = f"{whose} AND state < {SliceState.GIVEN_UP:d} ORDER BY started_at"
+        covered = self._select("started_at, started_at + media_sec FROM slice", there, *values)
+        named = self._select("since, until, cause, detail FROM gap", f"{whose} ORDER BY since, cause", *values)
+        return [Span(*row) for row in covered], [Span(*row) for row in named]
+
+    def lessons_between(self, since: float, until: float) -> list[tuple[RecordingRow, list[SliceRow], list[Span]]]:
+        """Every recording planned to begin in `[since, until)`, with all slices and named gaps of its lesson (see
+        `lesson_of`).
+        """
+        rows = self.recordings_between(since, until)
+        lessons: dict[object, tuple[list[SliceRow], list[Span]]] = {}
+        whose = {
+            row.slice_id: lessons.setdefault((row.camera_id, row.course_id, row.planned_start), ([], []))
+            for row in rows
+        }
+        among = "slice_id IN (SELECT slice_id FROM recording WHERE planned_start >= ? AND planned_start < ?)"
+        for piece in self._slices(f"{among} AND state < ? ORDER BY started_at", since, until, int(SliceState.GIVEN_UP)):
+            whose[piece.slice_id][0].append(piece)
+        gaps = "slice_id, since, until, cause, detail FROM gap"
+        for slice_id, *gap in self._select(gaps, f"{among} ORDER BY since, cause", since, until):
+            whose[slice_id][1].append(Span(*gap))
+        return [(row, *whose[row.slice_id]) for row in rows]
 
     def slices_of(self, slice_id: int) -> list[SliceRow]:
         """A recording's slices by index, without those that were given up."""
@@ -315,21 +267,30 @@ class Journal:
         self, stem: str, state: SliceState, *, file_fdfs: str = "", image_fdfs: str = "", at: float | None = None
     ) -> None:
         """Move a slice forward. One that is there already stays as it is."""
-        with self._transaction() as db:
-            db.execute(
-                "UPDATE slice SET state = ?, file_fdfs = CASE WHEN ? <> '' THEN ? ELSE file_fdfs END,"
-                " image_fdfs = CASE WHEN ? <> '' THEN ? ELSE image_fdfs END, confirmed_at = coalesce(?, confirmed_at)"
-                " WHERE stem = ? AND state < ?",
-                (int(state), file_fdfs, file_fdfs, image_fdfs, image_fdfs, at, stem, int(state)),
-            )
+        self._advance(stem, state, file_fdfs, image_fdfs, at)
+
+    def confirmed(self, stem: str, at: float, told: RecordingRow) -> None:
+        """The server lists a slice, and with it has taken its recording's ledger as of this row."""
+        with self._transaction():
+            self._advance(stem, SliceState.CONFIRMED, at=at)
+            self._reported(told.slice_id, told.revision)
+
+    def _advance(
+        self, stem: str, state: SliceState, file_fdfs: str = "", image_fdfs: str = "", at: float | None = None
+    ) -> None:
+        self._write(
+            "UPDATE slice SET state = ?, file_fdfs = CASE WHEN ? <> '' THEN ? ELSE file_fdfs END,"
+            " image_fdfs = CASE WHEN ? <> '' THEN ? ELSE image_fdfs END, confirmed_at = coalesce(?, confirmed_at)"
+            " WHERE stem = ? AND state < ?",
+            *(int(state), file_fdfs, file_fdfs, image_fdfs, image_fdfs, at, stem, int(state)),
+        )
 
     def upload_again(self, stem: str) -> None:
         """The server has lost what was uploaded: the one step back that there is, before it is confirmed."""
-        with self._transaction() as db:
-            db.execute(
-                "UPDATE slice SET state = ?, file_fdfs = '', image_fdfs = '' WHERE stem = ? AND state = ?",
-                (int(SliceState.RECORDED), stem, int(SliceState.UPLOADED)),
-            )
+        self._write(
+            "UPDATE slice SET state = ?, file_fdfs = '', image_fdfs = '' WHERE stem = ? AND state = ?",
+            *(int(SliceState.RECORDED), stem, int(SliceState.UPLOADED)),
+        )
 
     def counts(self) -> dict[SliceState, int]:
         """How many slices are how far."""
@@ -373,16 +334,7 @@ class Journal:
         return used, self._slices("state = ? ORDER BY started_at LIMIT 1000", int(SliceState.CONFIRMED))
 
     def _slices(self, where: str, *values: object) -> list[SliceRow]:
-        found: Sequence[sqlite3.Row] = self._db.execute(f"SELECT * FROM slice WHERE {where}", values).fetchall()  # noqa: S608
-        rows = []
-        for row in found:
-            fields = dict(row)
-            fields["path"] = Path(fields["path"])
-            fields["thumbnail"] = Path(fields["thumbnail"]) if fields["thumbnail"] else None
-            fields["state"] = SliceState(fields["state"])
-            fields["repaired"] = bool(fields["repaired"])
-            rows.append(SliceRow(**fields))
-        return rows
+        return [slice_row(row) for row in self._select(f"{SLICE_COLUMNS} FROM slice", where, *values)]
 
     def add_gap(self, gap: GapFound) -> bool:
         """What a recorder could not record, and why. The same beginning again only extends it; False when it says
@@ -408,26 +360,21 @@ class Journal:
 
     def named_gaps(self, slice_id: int) -> list[Span]:
         """The gaps that were reported of a recording."""
-        found = self._db.execute(
-            "SELECT since, until, cause, detail FROM gap WHERE slice_id = ? ORDER BY since, cause", (slice_id,)
-        )
-        return [Span(**dict(row)) for row in found]
+        return self.spans_of(slice_id)[1]
 
     # -- snapshots
 
     def snapshot_taken(self, camera_id: int, path: Path, taken_at: float) -> None:
         """The channel's picture was replaced."""
-        with self._transaction() as db:
-            db.execute(
-                "INSERT INTO snapshot (camera_id, path, taken_at) VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET path = excluded.path, taken_at = excluded.taken_at",
-                (camera_id, str(path), taken_at),
-            )
+        self._write(
+            "INSERT INTO snapshot (camera_id, path, taken_at) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET path = excluded.path, taken_at = excluded.taken_at",
+            *(camera_id, str(path), taken_at),
+        )
 
     def snapshot_reported(self, camera_id: int, taken_at: float) -> None:
         """The server has confirmed the picture taken then."""
-        with self._transaction() as db:
-            db.execute("UPDATE snapshot SET reported = max(reported, ?) WHERE camera_id = ?", (taken_at, camera_id))
+        self._write("UPDATE snapshot SET reported = max(reported, ?) WHERE camera_id = ?", taken_at, camera_id)
 
     def unreported_snapshots(self) -> list[SnapshotRow]:
         """Pictures that the server does not have."""

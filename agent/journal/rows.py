@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 
 class SliceState(IntEnum):
@@ -73,3 +74,19 @@ class SnapshotRow:
     path: Path
     taken_at: float
     reported: float
+
+
+RECORDING_COLUMNS = ", ".join(field.name for field in fields(RecordingRow))
+SLICE_COLUMNS = ", ".join(field.name for field in fields(SliceRow))
+_PATH, _THUMBNAIL, _REPAIRED, _STATE = (
+    [field.name for field in fields(SliceRow)].index(name) for name in ("path", "thumbnail", "repaired", "state")
+)
+_STATES = {int(state): state for state in SliceState}
+
+
+def slice_row(row: tuple[Any, ...]) -> SliceRow:
+    """The row that `SLICE_COLUMNS` give."""
+    values = list(row)
+    values[_PATH], values[_THUMBNAIL] = Path(row[_PATH]), Path(row[_THUMBNAIL]) if row[_THUMBNAIL] else None
+    values[_REPAIRED], values[_STATE] = bool(row[_REPAIRED]), _STATES[row[_STATE]]
+    return SliceRow(*values)

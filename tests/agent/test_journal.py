@@ -170,7 +170,7 @@ def test_the_rest_of_a_lesson_whose_journal_was_lost_is_of_the_same_lesson(journ
         row = journal.recording(slice_id)
         assert row is not None
         slices, gaps = journal.lesson_of(row)
-        assert [piece.started_at for piece in slices] == [1000.0, 2000.0]
+        assert [piece.since for piece in slices] == [1000.0, 2000.0]
         assert [gap.cause for gap in gaps] == ["restart"]
 
 
@@ -296,10 +296,10 @@ def test_a_day_and_a_lesson_are_found_without_reading_everything(tmp_path: Path)
     asked: list[str] = []
     row = journal.open_recording(LESSON, 1500.0)
     journal._db.set_trace_callback(asked.append)
-    journal.recordings_between(1000.0, 2000.0)
+    journal.lessons_between(1000.0, 2000.0)
     journal.lesson_of(row)
     journal._db.set_trace_callback(None)
     plans = [str(tuple(step)) for query in asked for step in journal._db.execute(f"EXPLAIN QUERY PLAN {query}")]
-    assert len(asked) == 3
+    assert len(asked) == 5
     assert not [step for step in plans if "SCAN" in step], plans
     journal.close()

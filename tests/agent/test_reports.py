@@ -304,7 +304,7 @@ STEPS: list[tuple[type, str, Callable[..., bool]]] = [
     (HttpStorage, "put", lambda _, path, *rest: path.suffix == ".mp4"),
     (JournalThread, "do", lambda _, *args, **kwargs: SliceState.UPLOADED in args and Journal.advance in args),
     (ServerClient, "post", lambda _, path, *rest: path.endswith("records")),
-    (JournalThread, "do", lambda _, *args, **kwargs: SliceState.CONFIRMED in args and Journal.advance in args),
+    (JournalThread, "do", lambda _, *args, **kwargs: Journal.confirmed in args),
 ]
 
 

@@ -201,7 +201,7 @@ async def test_everything_arrives_once_over_the_worst_line(
         )
         for n in range(1, SLICES + 1)
     ]
-    async with asyncio.timeout(120), agent.running(), outward.running():
+    async with asyncio.timeout(60 + 5 * SLICES), agent.running(), outward.running():
         confirmed = 0
         while confirmed < SLICES:
             await asyncio.sleep(0.05)

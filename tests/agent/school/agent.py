@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from agent import channel, fleet, reports, session, uploads
+from agent import channel, fleet, reports, session, state, uploads
 from agent.backoff import Backoff
 from agent.channel import Channel, ChannelSetup
 from agent.commands import Commands
@@ -73,6 +73,8 @@ def rare_looks(every_sec: float = 6 * 3600.0) -> Iterator[None]:
             patch.setattr(module, name, every_sec)
         patch.setattr(reports, "RETRY_MAX_SEC", 3600.0)
         patch.setattr(outage, "Backoff", partial(Backoff, most=600.0))
+        # No power cut reaches the disk of this machine.
+        patch.setattr(state, "replace_file", lambda path, content, mode: path.write_bytes(content))
         # A simulated recorder has no pulse.
         patch.setattr(session, "HANG_SEC", float("inf"))
         patch.setattr(channel, "RESTART_SEC", (1.0,))

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from agent.journal import RecordingRow, SliceState
 from agent.ledger import Account, Span, account
-from agent.timetable import Course, Lesson, Timetable, course_from_wire
+from agent.timetable import ChannelTimetable, Lesson, Timetable, course_from_wire
 from agent.wire.models import GatherSettings, WireCourse
 from tests.agent.school.agent import SchoolAgent
 from tests.agent.school.courses import timetable
@@ -55,18 +55,17 @@ class SchoolYear:
         self._slept: tuple[float, float] = (-1.0, 0.0)
         """When the machine last woke up, monotonic, and when it had fallen asleep, wall clock."""
         self._ids = iter(range(900_000, 1 << 40))
-        self._read: dict[int, tuple[Any, list[Course]]] = {}
+        self._read: dict[int, tuple[Any, ChannelTimetable]] = {}
         self._know_timetable()
 
     # -- what was promised
 
     def _know_timetable(self) -> None:
-        cameras = self.agent.state.known.cameras.values()
-        for camera in cameras:
-            if self._read.get(camera.camera_id, (None, []))[0] is not camera.courses:
+        for camera in self.agent.state.known.cameras.values():
+            if self._read.get(camera.camera_id, (None, None))[0] is not camera.courses:
                 courses = [course_from_wire(course, camera.camera_id) for course in camera.courses]
-                self._read[camera.camera_id] = (camera.courses, courses)
-        self.table = Timetable([course for _, courses in self._read.values() for course in courses], ZONE)
+                self._read[camera.camera_id] = (camera.courses, ChannelTimetable(courses, ZONE))
+        self.table = Timetable.of({camera_id: own for camera_id, (_, own) in self._read.items()}, ZONE)
 
     def _promise(self, since: float, until: float) -> None:
         for lesson in self.table.lessons_between(since, until):
@@ -294,18 +293,15 @@ class SchoolYear:
     async def _change(self, camera_id: int, course: WireCourse) -> None:
         self._passed()
         now = self.clock.wall()
-        self.edited.update(lesson.key for lesson in self._near(now, course.course_id))
+        self.edited.update(lesson.key for lesson in self._near(now, camera_id, course.course_id))
         await self.agent.command("set_course", camera_id=camera_id, courses=[course.model_dump()])
         self._know_timetable()
         self._promise(now, now + 1e-6)
-        self.edited.update(lesson.key for lesson in self._near(now, course.course_id))
+        self.edited.update(lesson.key for lesson in self._near(now, camera_id, course.course_id))
 
-    def _near(self, now: float, course_id: int) -> list[Lesson]:
-        return [
-            lesson
-            for lesson in self.table.lessons_between(now - DAY, now + DAY)
-            if lesson.course.course_id == course_id
-        ]
+    def _near(self, now: float, camera_id: int, course_id: int) -> list[Lesson]:
+        own = self.table.channels[camera_id].lessons_between(now - DAY, now + DAY)
+        return [lesson for lesson in own if lesson.course.course_id == course_id]
 
     # -- what became of it
 
