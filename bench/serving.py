@@ -20,6 +20,7 @@ from sqlalchemy import create_engine, insert
 
 from agent.standalone.store.database import Database, driver_url
 from agent.standalone.store.schema import Camera, Gather, Record
+from agent.standalone.store.sealed import Vault
 from tests.servers.ports import free_port
 
 _LIMIT_SEC = 60.0
@@ -90,7 +91,7 @@ def fill(url: str, records: int) -> float:
 
 
 async def _make(url: str) -> None:
-    database = Database(url)
+    database = Database(url, Vault(Vault.new_key()))
     await database.open(START)
     await database.close()
 

@@ -16,6 +16,7 @@ from typing import Any
 from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
 from agent.standalone.settings import SettingsError
+from agent.standalone.store.sealed import Vault
 
 TOKEN_SECONDS = 7200
 ADMISSION_SECONDS = 12 * 3600
@@ -27,6 +28,7 @@ class _Secrets:
     credential: str = field(repr=False)
     enrol_key: str = field(repr=False)
     signing_key: str = field(repr=False)
+    sealing_key: str = field(repr=False)
     generation: int = 1
     former: tuple[str, ...] = ()
 
@@ -61,14 +63,19 @@ class Keys:
         self._path = path
         self._clock = clock
         self.first_run = not path.exists()
-        self._secrets = _fresh() if self.first_run else _load(path)
-        if self.first_run:
+        self._secrets, is_whole = (_fresh(), False) if self.first_run else _load(path)
+        if not is_whole:
             _save(path, self._secrets)
 
     @property
     def credential(self) -> str:
         """The administrator's credential."""
         return self._secrets.credential
+
+    @property
+    def sealing_key(self) -> str:
+        """The key of the database's sealed columns."""
+        return self._secrets.sealing_key
 
     @property
     def enrol_key(self) -> str:
@@ -156,13 +163,16 @@ def digest(secret: str) -> str:
 
 
 def _fresh() -> _Secrets:
-    return _Secrets(secrets.token_hex(16), secrets.token_hex(16), secrets.token_hex(32))
+    return _Secrets(secrets.token_hex(16), secrets.token_hex(16), secrets.token_hex(32), Vault.new_key())
 
 
-def _load(path: Path) -> _Secrets:
+def _load(path: Path) -> tuple[_Secrets, bool]:
+    """The secrets, and whether all of them were there: a file of before the database was sealed has no key for it."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return _Secrets(**{**values, "former": tuple(values["former"])})
+        is_whole = "sealing_key" in values
+        values = {"sealing_key": Vault.new_key(), **values, "former": tuple(values["former"])}
+        return _Secrets(**values), is_whole
     except (ValueError, TypeError, KeyError) as error:
         raise SettingsError(f"{path} is damaged: restore it, or move it away to begin with new secrets") from error
 

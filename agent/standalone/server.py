@@ -24,6 +24,7 @@ from agent.standalone.live.channels import LIVE, LiveChannels
 from agent.standalone.services import SERVICES, Clock, Services
 from agent.standalone.settings import ServerSettings, SettingsError
 from agent.standalone.store.database import Database
+from agent.standalone.store.sealed import Vault
 from agent.standalone.store.trash import Sweeper
 
 MAX_URL = 64 << 10
@@ -38,7 +39,7 @@ class EmbeddedServer:
         zone = settings.zone()
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         keys = Keys(settings.data_dir / "secrets.json", clock)
-        database = Database(settings.database)
+        database = Database(settings.database, Vault(keys.sealing_key))
         files = FileStore(settings.data_dir, zone)
         sweeper = Sweeper(database, files.remove)
         self._services = Services(settings, zone, clock, keys, database, Hub(database), files, sweeper)

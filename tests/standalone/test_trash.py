@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 from agent.standalone.store import trash
 from agent.standalone.store.database import Database
 from agent.standalone.store.schema import StoredFile, Trash
+from agent.standalone.store.sealed import Vault
 from agent.standalone.store.trash import BATCH, Sweeper, keep_after_all, throw_away
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'x.sqlite'}")
+    database = Database(f"sqlite:///{tmp_path / 'x.sqlite'}", Vault(Vault.new_key()))
     await database.open(0.0)
     yield database
     await database.close()

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from agent.standalone.settings import SettingsError
 from agent.standalone.store.migrations import VERSION, check_version, keep_copy, migrate
 from agent.standalone.store.schema import Base, Meta
+from agent.standalone.store.sealed import Vault, entrust
 from agent.standalone.store.seed import first_rows
 
 _P = ParamSpec("_P")
@@ -29,13 +30,13 @@ log = logging.getLogger(__name__)
 
 
 class Database:
-    """Sessions on one database.
+    """Sessions on one database; `vault` seals the secrets in it.
 
     SQLite gets a single thread: it has one writer anyway, and so nobody ever waits for a lock. WAL with
     `synchronous=FULL` makes a commit durable before the answer that speaks of it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, vault: Vault) -> None:
         try:
             address = driver_url(url)
             single = address.get_backend_name() == "sqlite"
@@ -45,6 +46,7 @@ class Database:
             raise SettingsError(f"database_url: {error}") from error
         if single:
             event.listen(self._engine, "connect", _tune_sqlite)
+        entrust(self._engine.dialect, vault)
         self._closed = False
         self._threads = ThreadPoolExecutor(1 if single else _THREADS, thread_name_prefix="database")
 

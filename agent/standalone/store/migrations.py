@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import JSON, BigInteger, Column, Connection, Float, ForeignKey, Integer, MetaData, Table, Text, text
 
 from agent.standalone.settings import SettingsError
+from agent.standalone.store.sealed import vault_of
 
 Step = Callable[[Connection], None]
 
@@ -129,7 +130,20 @@ def _spools(connection: Connection) -> None:
     spool.create(connection)
 
 
-STEPS: tuple[Step, ...] = (_lists_and_people, _spools)
+def _sealed(connection: Connection) -> None:
+    """4: passwords of devices, and addresses, which may hold one, are sealed. SQLite also wipes what they were."""
+    vault = vault_of(connection.dialect)
+    if connection.dialect.name == "sqlite":
+        connection.execute(text("PRAGMA secure_delete = ON"))
+    rows = connection.execute(text("SELECT camera_id, device_pass, stream_url FROM camera")).all()
+    for camera_id, device_pass, stream_url in rows:
+        values = {"id": camera_id, "password": vault.seal(device_pass), "url": vault.seal(stream_url)}
+        connection.execute(
+            text("UPDATE camera SET device_pass = :password, stream_url = :url WHERE camera_id = :id"), values
+        )
+
+
+STEPS: tuple[Step, ...] = (_lists_and_people, _spools, _sealed)
 """The first one makes version 2 of version 1."""
 
 VERSION = 1 + len(STEPS)

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from agent.standalone.store.sealed import Sealed
+
 _NEVER_AGAIN = {"sqlite_autoincrement": True}
 """The id of a deleted row is not given to a new one: files, agents and callers may still speak of the old."""
 
@@ -118,7 +120,10 @@ class Spool(Base):
 
 
 class Camera(Stamped, Base):
-    """A channel. `status`, `recording` (ids of recordings that are on) and what follows is what the agent last said."""
+    """A channel. `status`, `recording` (ids of recordings that are on) and what follows is what the agent last said.
+
+    An address may hold a password, too.
+    """
 
     __tablename__ = "camera"
     __table_args__ = _NEVER_AGAIN
@@ -127,11 +132,11 @@ class Camera(Stamped, Base):
     grade_id: Mapped[int] = mapped_column(default=0)
     camera_name: Mapped[str]
     stream_prop: Mapped[int]
-    stream_url: Mapped[str] = mapped_column(default="")
+    stream_url: Mapped[str] = mapped_column(Sealed, default="")
     stream_mp4: Mapped[str] = mapped_column(default="")
     device_ip: Mapped[str] = mapped_column(default="")
     device_user: Mapped[str] = mapped_column(default="")
-    device_pass: Mapped[str] = mapped_column(default="")
+    device_pass: Mapped[str] = mapped_column(Sealed, default="")
     device_cmd_port: Mapped[int] = mapped_column(default=0)
     device_mirror: Mapped[int] = mapped_column(default=0)
     device_osd: Mapped[int] = mapped_column(default=1)

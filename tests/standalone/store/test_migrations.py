@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,24 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from agent.standalone.settings import SettingsError
 from agent.standalone.store import migrations
 from agent.standalone.store.database import Database, driver_url
+from agent.standalone.store.sealed import Vault
 from tests.standalone.databases import ON_EVERY_DATABASE
 from tests.standalone.helpers import TUESDAY
 
 FIRST = (Path(__file__).parent / "schema_1.sql").read_text(encoding="utf-8").splitlines()[1:]
-CAMERA = (
+KEY = Vault.new_key()
+GATHER = (
     "INSERT INTO gather VALUES (1, 'uid', 'hash', 1, '', '', '', 'room 301', '', '', 1024, 512, 0, 1, 0, 0, 2, 1, 0.0,"
     " 0, 0, 0, 5.0, 5.0)"
+)
+
+
+CAMERA = (
+    "INSERT INTO camera (camera_id, gather_id, grade_id, camera_name, stream_prop, stream_url, stream_mp4, device_ip,"
+    " device_user, device_pass, device_cmd_port, device_mirror, device_osd, device_twice, device_show, clicks,"
+    " snapshot_key, status, recording, wanted, cause, detail, video, audio, created, updated) VALUES"
+    " (1, 1, 1, 'x', 0, 'rtsp://u:plain-in-url@10.0.0.7/', '', '10.0.0.7', 'admin', 'cGxhaW4tcGFzc3dvcmQ=', 0,"
+    " 0, 1, 0, 1, 0, 'key', -1, '[]', 1, '', '', '', '', 5.0, 5.0)"
 )
 
 
@@ -29,6 +41,7 @@ def make_first(url: str) -> None:
         for line in FIRST:
             connection.execute(text(line if engine.dialect.name == "sqlite" else for_postgresql(line)))
         connection.execute(text("INSERT INTO meta VALUES ('schema', '1')"))
+        connection.execute(text(GATHER))
         connection.execute(text(CAMERA))
     engine.dispose()
 
@@ -79,7 +92,7 @@ def value(url: str, query: str) -> Any:
 
 async def opened(url: str) -> None:
     """Open and close it once."""
-    database = Database(url)
+    database = Database(url, Vault(KEY))
     try:
         await database.open(TUESDAY)
     finally:
@@ -170,3 +183,22 @@ async def test_a_server_that_is_not_there_is_named_without_its_password(tmp_path
     with pytest.raises(SettingsError, match="database: postgresql") as error:
         await opened(f"postgresql://somebody:secret-9c1@/school?host={tmp_path}")
     assert "secret-9c1" not in str(error.value)
+
+
+@ON_EVERY_DATABASE
+async def test_passwords_of_before_are_sealed(database_url: str) -> None:
+    make_first(database_url)
+    await opened(database_url)
+    vault = Vault(KEY)
+    for column, clear in (("device_pass", "cGxhaW4tcGFzc3dvcmQ="), ("stream_url", "rtsp://u:plain-in-url@10.0.0.7/")):
+        kept = value(database_url, f"SELECT {column} FROM camera")
+        assert kept.startswith("sealed:") and vault.open(kept) == clear
+
+
+def test_sqlite_keeps_nothing_of_what_they_were(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'server.sqlite'}"
+    make_first(url)
+    asyncio.run(opened(url))
+    for file in tmp_path.glob("server.sqlite*"):
+        left = b"cGxhaW4tcGFzc3dvcmQ=" in file.read_bytes() or b"plain-in-url" in file.read_bytes()
+        assert left == (file.name == "server.sqlite.schema-1"), file
