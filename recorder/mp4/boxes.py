@@ -19,10 +19,12 @@ def full_box(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
 
 
 def children(contents: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and contents of each box in `contents`, which are whole: what libavformat made in memory."""
+    """Kind and contents of each box in `contents`; `ValueError` or `struct.error` where they are no whole boxes."""
     start = 0
     while start < len(contents):
         length, kind = _HEADER.unpack_from(contents, start)
+        if not 8 <= length <= len(contents) - start:
+            raise ValueError(f"a box of {length} bytes")
         yield kind, contents[start + 8 : start + length]
         start += length
 

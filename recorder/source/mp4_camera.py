@@ -10,6 +10,7 @@ the pace never drifts and a late packet does not delay the next ones.  Tracks ar
 files store a second of picture and then a second of sound.
 
 **File.** Read through one descriptor: a file replaced on disk plays on as it was until the camera is opened again.
+A plain MP4 is read by its index (`stored_film`), everything else by libavformat.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from recorder import clocks
 from recorder.errors import SourceError
 from recorder.packets import Packet, Track
 from recorder.source import adts
+from recorder.source.stored_film import Due, Raw, StoredFilm, stored_film
 from recorder.source.tracks import choose, track_of
 from recorder.specs import SourceSpec
 
@@ -41,9 +43,6 @@ _READ_BYTES = 256 << 10
 _LOOKAHEAD_PACKETS = 512
 
 BEHIND_SEC = 10.0
-
-_Raw = tuple[Track, bytes, int | None, int | None, int, bool]  # a packet's fields but its arrival
-_Due = tuple[float, _Raw]  # with the media time at which it is to be decoded, in seconds
 
 
 class Mp4Camera:
@@ -67,7 +66,8 @@ class Mp4Camera:
         self._tracks: dict[int, Track] = {}
         self._wrapped: set[int] = set()  # tracks whose frames bear ADTS headers
         self._dropped: tuple[str, ...] = ()
-        self._packets: Iterator[_Due] = iter(())
+        self._film: StoredFilm | None = None  # None where libavformat reads the packets
+        self._packets: Iterator[Due] = iter(())
         self._began_at: float | None = None
         self._first_due = 0.0
 
@@ -86,6 +86,9 @@ class Mp4Camera:
             reasons = "; ".join(self._dropped) or "it holds no track"
             raise SourceError("unusable", f"{self._path}: nothing that can be played as a camera ({reasons})")
         self._tracks = {stream.index: self._bare(track_of(stream)) for stream in streams}
+        if not self._wrapped:
+            self._film = stored_film(self._file.fileno(), self._tracks, self._container)
+            self._close_container()  # it has read some packets
         self._packets = self._endless()
         return tuple(self._tracks.values())
 
@@ -130,8 +133,15 @@ class Mp4Camera:
         self._container = self._demuxer()
         return found or track
 
-    def _endless(self) -> Iterator[_Due]:
+    def _endless(self) -> Iterator[Due]:
         shift = Fraction(0)
+        while self._film is not None and self._film.unchanged:
+            try:
+                yield from self._film.turn(shift)
+            except OSError as error:
+                raise SourceError("unusable", f"{self._path}: damaged ({error.strerror})") from error
+            shift += self._film.period
+        self._container = self._container or self._demuxer()
         while True:
             turn = _Turn()
             merged = _merged(self._turn(turn), len(self._tracks))
@@ -147,7 +157,7 @@ class Mp4Camera:
             self._close_container()
             self._container = self._demuxer()
 
-    def _turn(self, turn: _Turn) -> Iterator[_Due]:
+    def _turn(self, turn: _Turn) -> Iterator[Due]:
         """The file's packets once, in its own order, measured by `turn`."""
         assert self._container is not None
         tracks, wrapped = self._tracks, self._wrapped
@@ -248,9 +258,9 @@ class _Length:
         return stamp
 
 
-def _merged(packets: Iterator[_Due], tracks: int) -> Iterator[_Due]:
+def _merged(packets: Iterator[Due], tracks: int) -> Iterator[Due]:
     """The packets of all tracks in the order of their decode times, each track in its own order."""
-    queues: dict[Track, deque[_Due]] = {}
+    queues: dict[Track, deque[Due]] = {}
     held = filled = 0
     for item in packets:
         queue = queues.get(item[1][0])
@@ -268,8 +278,8 @@ def _merged(packets: Iterator[_Due], tracks: int) -> Iterator[_Due]:
         yield _earliest(queues).popleft()
 
 
-def _earliest(queues: dict[Track, deque[_Due]]) -> deque[_Due]:
-    first: deque[_Due] | None = None
+def _earliest(queues: dict[Track, deque[Due]]) -> deque[Due]:
+    first: deque[Due] | None = None
     for queue in queues.values():
         if queue and (first is None or queue[0][0] < first[0][0]):
             first = queue
@@ -277,7 +287,7 @@ def _earliest(queues: dict[Track, deque[_Due]]) -> deque[_Due]:
     return first
 
 
-def _shifted(raw: _Raw, shift: Fraction) -> _Raw:
+def _shifted(raw: Raw, shift: Fraction) -> Raw:
     track, data, pts, dts, duration, is_key = raw
     ticks = round(shift / track.time_base)
     return (

@@ -26,6 +26,20 @@ def _of(packets: list[Packet], kind: TrackKind) -> list[Packet]:
     return [packet for packet in packets if packet.track.kind == kind]
 
 
+def unpaced(path: Path) -> Mp4Camera:
+    """An open camera whose time passes by waiting."""
+    now = 0.0
+
+    def wait(seconds: float) -> bool:
+        nonlocal now
+        now += seconds
+        return False
+
+    camera = Mp4Camera(SourceSpec("file", str(path)), monotonic=lambda: now, wait=wait)
+    camera.open()
+    return camera
+
+
 def _remuxed(source: Path, target: Path) -> Path:
     """The same packets in another container."""
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
@@ -169,15 +183,7 @@ def test_a_file_replaced_on_disk_plays_on_until_reopened(sample: MakeSample, tmp
     path = tmp_path / "camera.mp4"
     path.write_bytes(sample(seconds=1).read_bytes())
     old, new = packet_hashes(path, "video"), packet_hashes(sample(seconds=1, fps=10), "video")
-    now = 0.0
-
-    def wait(seconds: float) -> bool:
-        nonlocal now
-        now += seconds
-        return False
-
-    camera = Mp4Camera(SourceSpec("file", str(path)), monotonic=lambda: now, wait=wait)
-    camera.open()
+    camera = unpaced(path)
     camera.read()
     replacement = tmp_path / "new.mp4"
     replacement.write_bytes(sample(seconds=1, fps=10).read_bytes())
@@ -227,3 +233,33 @@ def test_nothing_stays_open(sample: MakeSample) -> None:
     for _ in range(3):
         camera_packets(sample(seconds=1), 3.0)
     assert _open_files() == before
+
+
+def test_a_film_that_is_written_over_plays_on_as_it_is_now(sample: MakeSample, tmp_path: Path) -> None:
+    """Its index is no longer believed behind the joint."""
+    path = tmp_path / "film.mp4"
+    path.write_bytes(sample(seconds=2).read_bytes())
+    other = sample(seconds=2, gop_sec=1)
+    camera = unpaced(path)
+    video = []
+    while (packet := camera.read()).arrival < 3.9:
+        if packet.track.kind == "video":
+            video.append(digest(packet))
+        if len(video) == 50:
+            path.write_bytes(other.read_bytes())
+    camera.close()
+    assert video[:50] == packet_hashes(sample(seconds=2), "video")
+    assert len(video) > 90
+    assert video[50:] == packet_hashes(other, "video")[: len(video) - 50]
+
+
+def test_a_film_that_is_cut_off_is_named(sample: MakeSample, tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(sample().read_bytes())
+    camera = unpaced(path)
+    camera.read()
+    os.truncate(path, 20_000)
+    with pytest.raises(SourceError, match="shorter than its index"):
+        for _ in range(1000):
+            camera.read()
+    camera.close()
