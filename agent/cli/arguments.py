@@ -82,6 +82,10 @@ def _services(commands: argparse._SubParsersAction[Parser]) -> None:
     standalone.add_argument(
         "--source", metavar="S", help="a camera's URL or an MP4 file to record instead of the sample"
     )
+    password = _command(commands, "password", "password", "set a password of the embedded server's console")
+    password.add_argument(
+        "name", metavar="NAME", nargs="?", default="", help="whose (default: the only administrator's)"
+    )
 
 
 def _questions(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -19,6 +19,8 @@ HELP_ZH = {
     "the certificate (PEM) of the school's own authority": "学校自建证书机构的证书（PEM）",
     "also where this machine belongs to another server": "本机已属于另一台服务器时也执行",
     "the daemon: record, upload, report": "守护进程：录像、上传、上报",
+    "set a password of the embedded server's console": "设置内置服务器控制台的密码",
+    "whose (default: the only administrator's)": "用户名（默认：唯一的管理员）",
     "the embedded server alone": "仅运行内置服务器",
     "server and daemon in one process": "服务器与守护进程合一",
     "make a sample classroom and a lesson that is on right now": "创建示范教室和正在进行的课程",

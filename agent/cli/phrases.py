@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 PHRASES: dict[str, tuple[str, str]] = {
+    # password
+    "password_new": ("New password of {name}: ", "{name} 的新密码："),
+    "password_again": ("Once more: ", "再次输入："),
+    "password_differ": ("The two passwords differ; nothing was changed.", "两次输入的密码不一致，未作修改。"),
+    "password_rule": (
+        "A password has {least} to {most} characters, and is not the name; nothing was changed.",
+        "密码须为 {least} 到 {most} 个字符，且不能与用户名相同；未作修改。",
+    ),
+    "password_set": (
+        "{name} signs in with the new password; browsers that were signed in are not any more.",
+        "{name} 的密码已更新；之前登录的浏览器已全部退出。",
+    ),
+    "password_whose": ("Whose password? There are: {names}", "请指定用户名。现有用户：{names}"),
+    "password_nobody": (
+        "Nobody has an account yet. Name one, and it becomes the owner: gather-agent password NAME",
+        "还没有用户。请指定用户名，它将成为管理员：gather-agent password 用户名",
+    ),
+    "password_no_server": ("{folder} holds no server", "{folder} 中没有服务器数据"),
     # columns
     "col_time": ("Time", "时间"),
     "col_lesson": ("Lesson", "课程"),

@@ -65,6 +65,7 @@ def settings(config: Config) -> ServerSettings:
         name=standalone.name,
         timezone=config.time.zone,
         numbers_as_strings=standalone.numbers_as_strings,
+        frame_ancestors=standalone.frame_ancestors,
         storage_addr=standalone.storage_addr,
     )
 

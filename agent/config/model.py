@@ -332,6 +332,7 @@ class StandaloneSection(Section):
     `numbers_as_strings` prints numbers of API v1 as old clients expect them.
     `public_url`: what browsers and agents are told, empty = `http://host:port`.  `storage_addr`: the web server before
     a storage of the agents' own ([storage]), empty = there is none.  `database` empty = SQLite in `folder`.
+    `frame_ancestors`: which sites may frame the player pages, as in a Content-Security-Policy.
     """
 
     host: str = Field(default="127.0.0.1", min_length=1)
@@ -342,11 +343,20 @@ class StandaloneSection(Section):
     name: str = Field(default="云录播", min_length=1, max_length=100)
     numbers_as_strings: bool = False
     storage_addr: str = ""
+    frame_ancestors: str = "*"
 
     @field_validator("public_url", "storage_addr")
     @classmethod
     def _plain_url(cls, url: str) -> str:
         return _http_url(url)
+
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _frame_ancestors(cls, sources: str) -> str:
+        known = r"\*|'none'|'self'|https?://[\w*.:\[\]-]+"
+        if not sources.split() or not all(re.fullmatch(known, one, re.ASCII) for one in sources.split()):
+            raise misfit("not a list of sites", '"*", "\'none\'", or "https://lessons.school.example"')
+        return " ".join(sources.split())
 
     @field_validator("database")
     @classmethod

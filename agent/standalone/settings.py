@@ -21,6 +21,7 @@ class ServerSettings:
     `port` 0 takes a free one.  `public_url` is how browsers and agents reach it when that is not `http://host:port`
     (behind a proxy, by name).  `database_url` is an SQLAlchemy URL, by default SQLite in `data_dir`.  `timezone` is
     an IANA name, by default that of the system: lessons, dates of folders and times in answers are in this zone.
+    `frame_ancestors` is the list of who may frame the player pages, as in a Content-Security-Policy.
     `numbers_as_strings` prints the numbers of rows as strings, as old clients of API v1 expect.  `storage_addr` is the
     web server before the storage that agents use instead of this one's.
     """
@@ -33,6 +34,7 @@ class ServerSettings:
     name: str = "云录播"
     timezone: str = ""
     numbers_as_strings: bool = False
+    frame_ancestors: str = "*"
     storage_addr: str = ""
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -44,9 +45,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, database_url: str) -> ServerSettings:
+def settings(tmp_path: Path, database_url: str, request: pytest.FixtureRequest) -> ServerSettings:
+    """The server's settings; a test may give some of its own as (indirect) parameter."""
     own = "" if database_url.startswith("sqlite") else database_url
-    return ServerSettings(data_dir=tmp_path / "server", timezone="Asia/Shanghai", database_url=own)
+    given: dict[str, str] = getattr(request, "param", {})
+    made = ServerSettings(data_dir=tmp_path / "server", timezone="Asia/Shanghai", database_url=own)
+    return replace(made, **given)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from sqlalchemy.orm import Session
 from agent.standalone import storage
 from agent.standalone.console.words import words_of
 from agent.standalone.downloads import file_name
+from agent.standalone.framing import framed_headers
 from agent.standalone.live.player import pixels
-from agent.standalone.services import SERVICES
+from agent.standalone.services import SERVICES, Services
 from agent.standalone.store.schema import Camera, Record, Subject
 from agent.web.markup import Markup, asset, html
-from agent.web.serving import HEADERS, POLICY, page_response
+from agent.web.serving import page_response
 from agent.web.words import Table, Words
 
-_FRAMED = {**HEADERS, "Content-Security-Policy": POLICY + "; frame-ancestors *"}
 _WORDS: Table = {
     "not_found": ("没有这个录像，或播放地址已失效。", "There is no such recording, or this address is no longer good."),
     "download": ("下载", "Download"),
@@ -34,7 +34,7 @@ async def player(request: web.Request) -> web.Response:
     record_id = services.keys.admitted("record", ticket)
     record = None if record_id is None else await services.database.run(_click, record_id)
     if record is None:
-        return _not_there(words)
+        return _not_there(services, words)
     page = html(
         asset("player.html", __package__),
         lang=words.tag,
@@ -46,7 +46,7 @@ async def player(request: web.Request) -> web.Response:
         download=words["download"],
         poster=html(' poster="{image}"', image=record.image_fdfs) if record.image_fdfs else Markup(),
     )
-    return page_response(page, 200, _FRAMED)
+    return page_response(page, 200, framed_headers(services))
 
 
 async def download(request: web.Request) -> web.StreamResponse:
@@ -55,15 +55,15 @@ async def download(request: web.Request) -> web.StreamResponse:
     record_id = services.keys.admitted("record", request.match_info["ticket"])
     found = None if record_id is None else await services.database.run(_told, record_id)
     if found is None:
-        return _not_there(Words(words_of(request).language, _WORDS))
+        return _not_there(services, Words(words_of(request).language, _WORDS))
     record, room, subject = found
     name = file_name(room, subject, services.local(record.started), record.slice_inx)
     return await storage.download(request, record.file_fdfs, name)
 
 
-def _not_there(words: Words) -> web.Response:
+def _not_there(services: Services, words: Words) -> web.Response:
     text = html("<!doctype html><title>404</title><p>{text}</p>", text=words["not_found"])
-    return page_response(text, 404, _FRAMED)
+    return page_response(text, 404, framed_headers(services))
 
 
 def _told(session: Session, record_id: int) -> tuple[Record, str, str] | None:

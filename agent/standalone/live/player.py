@@ -7,13 +7,14 @@ import json
 from aiohttp import web
 from sqlalchemy.orm import Session
 
+from agent.standalone.framing import framed_headers
 from agent.standalone.live.channels import LIVE, LiveChannel
 from agent.standalone.live.publish import routes as publish_routes
 from agent.standalone.live.view import stream
 from agent.standalone.services import SERVICES
 from agent.standalone.store.schema import Camera
 from agent.web.markup import asset, html
-from agent.web.serving import HEADERS, POLICY, language_of, page_response
+from agent.web.serving import POLICY, language_of, page_response
 from agent.web.words import Table, Words
 from agent.wire.codes import Code
 
@@ -135,7 +136,7 @@ def _headers(request: web.Request) -> dict[str, str]:
     # Media Source Extensions play from blob: addresses; 'self' stands for websockets in newer browsers only.
     policy = POLICY.replace("media-src 'self'", "media-src 'self' blob:")
     policy = policy.replace("connect-src 'self'", f"connect-src 'self' ws://{request.host} wss://{request.host}")
-    return {**HEADERS, "Content-Security-Policy": f"{policy}; frame-ancestors *"}
+    return framed_headers(request.app[SERVICES], policy)
 
 
 def _click(session: Session, camera_id: int) -> str | None:
