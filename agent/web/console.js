@@ -27,7 +27,7 @@
     setTimeout(refresh, PERIOD_MS);
   }
 
-  setTimeout(refresh, PERIOD_MS);
+  if (live.dataset.from) setTimeout(refresh, PERIOD_MS);
 
   const watching = document.getElementById("watching");
   if (!watching) return;

@@ -11,22 +11,12 @@ import pytest
 
 from tests.faults.school import School, until
 from tests.media import MakeSample
+from tests.servers.chromium import shown_number
 from tests.servers.devtools import Tab, browser_tab
 
 pytestmark = pytest.mark.browser
 
-# The number of the picture that is shown, from the strip at its top, as `recorder.sample.read_frame_number` reads it.
-NUMBER = """(() => {
-  const video = document.getElementById("video"), canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
-  const context = canvas.getContext("2d");
-  context.drawImage(video, 0, 0);
-  const row = context.getImageData(0, Math.floor(canvas.height / 32), canvas.width, 1).data;
-  let number = 0;
-  for (let bit = 0; bit < 24; bit++)
-    number = number * 2 + (row[4 * Math.floor((bit + 0.5) * canvas.width / 32) + 1] > 128 ? 1 : 0);
-  return number;
-})()"""
+NUMBER = shown_number("document.getElementById('video')")
 FRAMES = "document.getElementById('video').getVideoPlaybackQuality().totalVideoFrames"
 PLAYING = "document.getElementById('live')?.dataset.playing"
 

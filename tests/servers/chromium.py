@@ -19,6 +19,23 @@ from tests.servers.browser import _CHROMIUM, _OPTIONS
 _LIMIT_SEC = 60.0
 
 
+def shown_number(video: str) -> str:
+    """A script's expression: the number of the picture that a video element (an expression) shows, from the strip at
+    its top, as `recorder.sample.read_frame_number` reads it.
+    """
+    return f"""(() => {{
+  const video = {video}, canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+  const context = canvas.getContext("2d");
+  context.drawImage(video, 0, 0);
+  const row = context.getImageData(0, Math.floor(canvas.height / 32), canvas.width, 1).data;
+  let number = 0;
+  for (let bit = 0; bit < 24; bit++)
+    number = number * 2 + (row[4 * Math.floor((bit + 0.5) * canvas.width / 32) + 1] > 128 ? 1 : 0);
+  return number;
+}})()"""
+
+
 class Tab:
     """One page. `complaints` are its console's errors: scripts that fail, what the content policy refuses."""
 
@@ -42,6 +59,11 @@ class Tab:
                     result: dict[str, Any] = answer["result"]
                     return result
 
+    async def cookie(self, url: str, name: str, value: str) -> None:
+        """Give it a cookie of a site."""
+        self._session = self._session or await self._attach()
+        await self.call("Network.setCookie", url=url, name=name, value=value)
+
     async def open(self, url: str, *, width: int, height: int, language: str, mobile: bool = False) -> None:
         """Show a page on a screen of this size, as a person who prefers this language."""
         self._session = self._session or await self._attach()
@@ -58,9 +80,58 @@ class Tab:
         attached = await self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         return str(attached["sessionId"])
 
+    async def mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
+        """A mouse event ("Pressed", "Moved", "Released") with the left button, at a point of the window."""
+        button = {"button": "left", "buttons": int(kind != "Released"), "clickCount": int(kind != "Moved")}
+        await self.call("Input.dispatchMouseEvent", type=f"mouse{kind}", x=x, y=y, **(button | more))
+
+    async def drag(self, begin: tuple[float, float], end: tuple[float, float], **more: Any) -> None:
+        """Press at one point, move to another in a few steps, and let go."""
+        await self.mouse("Pressed", *begin, **more)
+        for step in range(1, 9):
+            part = step / 8
+            at = [start + (stop - start) * part for start, stop in zip(begin, end, strict=True)]
+            await self.mouse("Moved", *at, **more)
+        await self.mouse("Released", *end, **more)
+
+    async def click(self, selector: str) -> None:
+        """Click at the middle of an element, which is brought into view."""
+        await self.evaluate(f"document.querySelector({selector!r}).scrollIntoView({{block: 'center'}})")
+        left, top, width, height = await self.box(selector)
+        for kind in ("Pressed", "Released"):
+            await self.mouse(kind, left + width / 2, top + height / 2)
+
+    async def press(self, key: str, *, modifiers: int = 0) -> None:
+        """Press a key and let it go; `modifiers` 2 Ctrl, 8 Shift."""
+        named = {
+            "Enter": 13,
+            "Delete": 46,
+            "Escape": 27,
+            "ArrowUp": 38,
+            "ArrowDown": 40,
+            "ArrowLeft": 37,
+            "ArrowRight": 39,
+        }
+        code = {"key": key, "windowsVirtualKeyCode": named.get(key, ord(key[0].upper())), "modifiers": modifiers}
+        text = {"text": "\r"} if key == "Enter" else {"text": key} if len(key) == 1 and not modifiers else {}
+        await self.call("Input.dispatchKeyEvent", type="keyDown", **code, **text)
+        await self.call("Input.dispatchKeyEvent", type="keyUp", **code)
+
+    async def box(self, selector: str) -> tuple[float, float, float, float]:
+        """Left, top, width and height of an element in the window."""
+        box = await self.evaluate(
+            f"(() => {{ const b = document.querySelector({selector!r}).getBoundingClientRect();"
+            " return [b.left, b.top, b.width, b.height]; })()"
+        )
+        assert box, f"there is no {selector}"
+        left, top, width, height = box
+        return left, top, width, height
+
     async def evaluate(self, expression: str) -> Any:
-        """The value of a script's expression."""
-        return (await self.call("Runtime.evaluate", expression=expression, returnByValue=True))["result"].get("value")
+        """The value of a script's expression; promises are waited for."""
+        found = await self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        return found["result"].get("value")
 
     async def until(self, expression: str) -> None:
         """Wait until an expression is true."""

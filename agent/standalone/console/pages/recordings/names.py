@@ -24,5 +24,5 @@ def file_name(day: str, time: str, *parts: str, inx: int, of: int) -> str:
 
 def attachment(name: str) -> str:
     """The value of `Content-Disposition`: the name as it is, and for old clients one of ASCII."""
-    plain = re.sub(r"[^ !#$&'()+,.;=@\[\]^_`{}~0-9A-Za-z-]", "_", name)
+    plain = re.sub(r"[^ ().0-9A-Z_a-z-]", "_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe=_PLAIN)}"

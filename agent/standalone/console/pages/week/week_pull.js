@@ -5,6 +5,8 @@ const THRESHOLD_PX = 4;
 const REST_MS = 350;
 const EDGE_PX = 36;
 const EDGE_STEP_PX = 14;
+const HEADS_PX = 40;
+const GRIP_PX = 8;
 
 export class Pull {
   #grid;
@@ -49,7 +51,7 @@ export class Pull {
     this.#pull = {
       pointer: event.pointerId,
       lesson,
-      kind: !lesson ? "new" : event.target.closest(".grip") ? "end" : "move",
+      kind: !lesson ? "new" : this.#isEnd(button, event) ? "end" : "move",
       from: at,
       x: event.clientX,
       y: event.clientY,
@@ -62,6 +64,13 @@ export class Pull {
     } else if (!lesson) {
       event.preventDefault(); // no text is selected
     }
+  }
+
+  /** Whether a block is held at its lower edge; of a short one that is less. */
+  #isEnd(button, event) {
+    const box = button.getBoundingClientRect();
+    const edge = event.pointerType === "touch" ? GRIP_PX * 2 : GRIP_PX;
+    return box.bottom - event.clientY < Math.min(edge, box.height / 3);
   }
 
   #begin(at) {
@@ -104,6 +113,8 @@ export class Pull {
   #up(event) {
     const pull = this.#pull;
     if (!pull || event.pointerId !== pull.pointer) return;
+    const at = this.#place(event.clientX, event.clientY);
+    if (pull.isOn && at) this.#show(at, event.ctrlKey || event.altKey); // the last move may not have been told
     this.#end();
     if (!pull.isOn) return;
     this.#clickTaken = true;
@@ -125,8 +136,9 @@ export class Pull {
 
   #scroll(y) {
     const box = this.#grid.getBoundingClientRect();
-    if (y > box.bottom - EDGE_PX) this.#grid.scrollTop += EDGE_STEP_PX;
-    else if (y < box.top + EDGE_PX + 40) this.#grid.scrollTop -= EDGE_STEP_PX;
+    const { y: from } = this.#pull; // what begins near an edge does not scroll as long as it goes away from it
+    if (y > from && y > box.bottom - EDGE_PX) this.#grid.scrollTop += EDGE_STEP_PX;
+    else if (y < from && y < box.top + EDGE_PX + HEADS_PX) this.#grid.scrollTop -= EDGE_STEP_PX;
   }
 
   /** Column and second under a point; the nearest column where it is beside all of them. */
