@@ -7,12 +7,15 @@ import struct
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 
 from recorder.audio import AacTranscoder, AudioError, needs_transcoding
 from recorder.packets import Packet, Track
+from recorder.source.rtsp.descriptions import sound_track
+from recorder.source.rtsp.plain_audio import CODECS, PlainAudio
 from tests.media import write_mp4
 from tests.recorder.packets import AUDIO, VIDEO
 
@@ -81,3 +84,33 @@ def test_what_cannot_be_decoded_is_an_audio_error() -> None:
     with pytest.raises(AudioError, match="opus"):
         for _ in range(10):
             broken.feed(Packet(G711, b"\xff\xff\xff\xff", 0, 0, 0, True, 0.0))
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 5])
+@pytest.mark.parametrize("name", ["G726-{}", "AAL2-G726-{}"])
+def test_g726_is_heard_as_it_was_said(name: str, bits: int) -> None:
+    """How many bits a sample has, and in which order they stand, is said by the RTP name alone."""
+    plain = CODECS[name.format(8 * bits)]
+    encoder: Any = av.CodecContext.create(plain.name, "w")
+    encoder.sample_rate, encoder.layout, encoder.format = 8000, "mono", "s16"
+    encoder.bit_rate, encoder.time_base = 8000 * bits, Fraction(1, 8000)
+    transcoder = AacTranscoder(sound_track(1, plain.name, 8000, 8000, 1, bits=bits))
+    made, said = [], 0
+    for n in range(100):
+        values = (round(12_000 * math.sin(2 * math.pi * 440 * (n * PACKET + k) / 8000)) for k in range(PACKET))
+        frame: Any = av.AudioFrame("s16", "mono", PACKET)
+        frame.planes[0].update(struct.pack(f"<{PACKET}h", *values).ljust(frame.planes[0].buffer_size, b"\0"))
+        frame.sample_rate, frame.pts = 8000, n * PACKET
+        for packet in encoder.encode(frame):
+            (unit,) = PlainAudio(plain, 1).push(bytes(packet), said, 0, 0)
+            made += transcoder.feed(Packet(G711, unit.data, said, said, unit.duration, True, 0.0))
+            said += unit.duration
+    assert said == pytest.approx(100 * PACKET, abs=5000)  # the encoder keeps the rest
+    assert sum(packet.duration for packet in made) == pytest.approx(said, abs=2 * 1024)
+    decoder: Any = av.CodecContext.create("aac", "r")
+    decoder.extradata = transcoder.track.extradata
+    heard = [value for packet in made for frame in decoder.decode(av.Packet(packet.data)) for value in _samples(frame)]
+    middle = heard[3072:10240]
+    crossings = sum((one < 0) != (other < 0) for one, other in pairwise(middle))
+    assert crossings == pytest.approx(2 * 440 * len(middle) / 8000, rel=0.05)
+    assert max(middle) == pytest.approx(12_000 / 32_768, abs=0.12)

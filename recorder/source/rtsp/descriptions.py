@@ -77,9 +77,14 @@ def aac_track(index: int, config: AudioConfig, clock: int) -> Track:
     return _with_template(track, template)
 
 
-def sound_track(index: int, codec: str, clock: int, rate: int, channels: int) -> Track:
-    """A sound that will be transcoded: nobody needs a template of it."""
-    return Track(index, "audio", codec, Fraction(1, clock), b"", 0, 0, rate, channels)
+def sound_track(index: int, codec: str, clock: int, rate: int, channels: int, *, bits: int = 0) -> Track:
+    """A sound that will be transcoded: nobody needs a template of it, but where only the rate says how it is coded."""
+    track = Track(index, "audio", codec, Fraction(1, clock), b"", 0, 0, rate, channels)
+    if "g726" not in codec:
+        return track
+    template = audio_template(codec, b"", rate, channels)
+    template.codec_context.bit_rate = bits * rate
+    return _with_template(track, template)
 
 
 def _with_template(track: Track, template: VideoStream | AudioStream) -> Track:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from recorder.packets import Packet, Track
 from recorder.source import parameter_sets
 from recorder.source.parameter_sets import SetCodec
-from recorder.source.rtsp import descriptions
+from recorder.source.rtsp import descriptions, jpeg, mpeg_audio
 from recorder.source.rtsp.aac import Aac, config_of
 from recorder.source.rtsp.decode_order import PROBE, DecodeOrder, depth_of
 from recorder.source.rtsp.h264 import H264
@@ -25,6 +25,9 @@ from recorder.source.tracks import ParameterWatch
 _USUAL_FPS = 25.0
 _HELD_BYTES = 16 << 20
 _VIDEO: dict[str, SetCodec] = {"H264": "h264", "H265": "hevc"}
+
+
+_Shape = TypeVar("_Shape")
 
 
 class Outlet(Protocol):
@@ -51,8 +54,8 @@ def is_ours(media: Media) -> bool:
     if media.clock <= 0 or not media.protocol.startswith("RTP/AVP"):
         return False
     if media.kind == "video":
-        return media.encoding in _VIDEO
-    return media.encoding == "MPEG4-GENERIC" or media.encoding in CODECS
+        return media.encoding in _VIDEO or media.encoding == "JPEG"
+    return media.encoding in ("MPEG4-GENERIC", "MPA") or media.encoding in CODECS
 
 
 def choose(announced: Sequence[Media]) -> tuple[list[Chosen], tuple[str, ...]]:
@@ -81,12 +84,16 @@ def _chosen(index: int, media: Media) -> Chosen:
         if media.fmtp.get("packetization-mode") == "2" or media.fmtp.get("sprop-max-don-diff", "0") != "0":
             raise NotOurs(f"{media.encoding} in interleaved packets")
         return Chosen(media, H264() if codec == "h264" else H265(), VideoOutlet(index, codec, media))
+    if media.encoding == "JPEG":
+        return Chosen(media, jpeg.Jpeg(media.size), _jpeg_outlet(index, media))
+    if media.encoding == "MPA":
+        return Chosen(media, mpeg_audio.MpegAudio(), _mpeg_audio_outlet(index, media))
     if media.encoding == "MPEG4-GENERIC":
         config = config_of(media)
         return Chosen(media, Aac(media, config), SoundOutlet(descriptions.aac_track(index, config, media.clock)))
     plain = CODECS[media.encoding]
     rate = plain.real_rate or media.clock
-    track = descriptions.sound_track(index, plain.name, media.clock, rate, media.channels)
+    track = descriptions.sound_track(index, plain.name, media.clock, rate, media.channels, bits=plain.bits)
     return Chosen(media, PlainAudio(plain, media.channels), SoundOutlet(track))
 
 
@@ -102,6 +109,44 @@ class SoundOutlet:
         return [
             Packet(self._track, unit.data, pts, pts, unit.duration, True, arrival, unit.lost) for unit, pts in frames
         ]
+
+
+class TellingOutlet(Generic[_Shape]):
+    """Each frame says by itself what it is (`read`); one that is something else makes another track."""
+
+    def __init__(self, read: Callable[[bytes], _Shape], make: Callable[[_Shape], Track]) -> None:
+        self.track: Track | None = None
+        self._read = read
+        self._make = make
+        self._shape: _Shape | None = None
+
+    def packets(self, frames: Sequence[Frame], arrival: float) -> list[Packet]:
+        """See `Outlet.packets`."""
+        return [self._packet(frame, arrival) for frame in frames]
+
+    def _packet(self, frame: Frame, arrival: float) -> Packet:
+        unit, pts = frame
+        shape = self._read(unit.data)
+        if self.track is None or shape != self._shape:
+            self.track, self._shape = self._make(shape), shape
+        return Packet(self.track, unit.data, pts, pts, unit.duration, True, arrival, unit.lost)
+
+
+def _jpeg_outlet(index: int, media: Media) -> TellingOutlet[tuple[int, int]]:
+    return TellingOutlet(
+        jpeg.size_of, lambda size: descriptions.picture_track(index, "mjpeg", media.clock, size[0], size[1])
+    )
+
+
+def _mpeg_audio_outlet(index: int, media: Media) -> TellingOutlet[mpeg_audio.Sound]:
+    def read(frame: bytes) -> mpeg_audio.Sound:
+        header = mpeg_audio.header_of(frame)
+        assert header is not None  # it was cut by it
+        return header.sound
+
+    return TellingOutlet(
+        read, lambda sound: descriptions.sound_track(index, sound.codec, media.clock, sound.rate, sound.channels)
+    )
 
 
 class VideoOutlet:

@@ -1,4 +1,4 @@
-"""Sound whose RTP payload is simply the coded samples: G.711, G.722, L16 (RFC 3551, 4.5) and Opus (RFC 7587)."""
+"""Sound whose RTP payload is simply the coded samples: G.711, G.722, G.726, L16 (RFC 3551, 4.5) and Opus (RFC 7587)."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ CODECS = {
     "L16": PlainCodec("pcm_s16be", 16),
     "G722": PlainCodec("adpcm_g722", 8, 16000),
     "OPUS": PlainCodec("opus", 0),
+    # G.726 has its first sample in the lowest bits (RFC 3551, 4.5.4), or in the highest where AAL2 is named (4.5.4, at
+    # its end): libav's `g726le` and `g726`.
+    **{f"G726-{8 * bits}": PlainCodec("g726le", bits) for bits in (2, 3, 4, 5)},
+    **{f"AAL2-G726-{8 * bits}": PlainCodec("g726", bits) for bits in (2, 3, 4, 5)},
 }
 
 

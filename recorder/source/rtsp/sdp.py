@@ -22,7 +22,8 @@ _STATIC = {  # RFC 3551, 6
 class Media:
     """One `m=` section. `encoding` is the name of RFC 3551 or of the payload's own RFC, in capitals; `clock` in Hz.
 
-    `fmtp` has its names in lower case.  `sendonly`: what a camera plays, not what it hears (ONVIF's back channel).
+    `fmtp` has its names in lower case; `size` is the picture's where it is told.  `sendonly`: what a camera plays,
+    not what it hears (ONVIF's back channel).
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Media:
     control: str = ""
     sendonly: bool = False
     frame_rate: float = 0.0
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True)
@@ -111,6 +113,10 @@ def _attribute(media: Media, name: str, value: str) -> None:
         media.sendonly = True
     elif name == "framerate":
         media.frame_rate = _decimal(value)
+    elif name == "x-dimensions":  # GStreamer, for JPEG
+        media.size = _size(value, ",")
+    elif name == "framesize":  # 3GPP TS 26.234, 5.3.3.3
+        media.size = _size(value.partition(" ")[2], "-")
     elif name in ("rtpmap", "fmtp"):
         number, _, rest = value.partition(" ")
         if _number(number) != media.payload_type:
@@ -140,6 +146,11 @@ def _parameters(text: str) -> dict[str, str]:
 def _number(text: str) -> int | None:
     text = text.strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _size(text: str, between: str) -> tuple[int, int]:
+    width, _, height = text.partition(between)
+    return _number(width) or 0, _number(height) or 0
 
 
 def _decimal(text: str) -> float:

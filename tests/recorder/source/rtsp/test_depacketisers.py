@@ -15,15 +15,17 @@ from recorder.source.parameter_sets import nal_units
 from recorder.source.rtsp.aac import Aac, config_of, parse_config
 from recorder.source.rtsp.h264 import H264
 from recorder.source.rtsp.h265 import H265
+from recorder.source.rtsp.jpeg import Jpeg
+from recorder.source.rtsp.mpeg_audio import MpegAudio
 from recorder.source.rtsp.nal import TRUST, AccessUnits
 from recorder.source.rtsp.plain_audio import CODECS, PlainAudio
 from recorder.source.rtsp.problems import NotOurs
 from recorder.source.rtsp.sdp import Media
-from recorder.source.rtsp.units import Depacketiser, Unit
+from recorder.source.rtsp.units import Unit
 from tests.camera.film import FilmSpec, FilmTrack, make_film
 from tests.camera.packetise import payloads
+from tests.recorder.source.rtsp.feeding import Piece, fed, fed_with_holes
 
-Piece = tuple[bytes, int, int]  # payload, stamp, marker
 AAC = Media("audio", "RTP/AVP", 97, "MPEG4-GENERIC", 48000, 2, {"mode": "AAC-hbr", "config": "1190"})
 
 
@@ -43,17 +45,6 @@ def pieces_of(track: FilmTrack, mtu: int, marker: bool = True) -> list[list[Piec
         parts = payloads(track, unit, "both", mtu)
         frames.append([(part, unit.pts, int(marker and n == len(parts) - 1)) for n, part in enumerate(parts)])
     return frames
-
-
-def fed(depacketiser: Depacketiser, pieces: Sequence[Piece], lost: int = 0) -> list[Unit]:
-    units: list[Unit] = []
-    for payload, stamp, marker in pieces:
-        buffer = bytearray(payload)
-        units += depacketiser.push(memoryview(buffer), stamp, marker, lost)
-        lost = 0
-        depacketiser.settle()
-        buffer[:] = bytes(len(buffer))  # the buffer is used again
-    return units
 
 
 def is_slice(codec: str, nal: bytes) -> bool:
@@ -93,19 +84,7 @@ def test_a_hole_costs_its_frames_and_no_other(codec: str, mtu: int, holes: set[i
     track = picture(codec)
     depacketiser = made(codec)
     frames = pieces_of(track, mtu)
-    whole, units, lost, place = [], [], 0, 0
-    for number, frame in enumerate(frames):
-        missing = 0
-        for piece in frame:
-            if place in holes:
-                lost += 1
-                missing += 1
-            else:
-                units += fed(depacketiser, [piece], lost)
-                lost = 0
-            place += 1
-        if not missing:
-            whole.append(number)
+    units, whole = fed_with_holes(depacketiser, frames, holes)
     by_stamp = {track.units[number].pts: number for number in range(len(frames))}
     came = [by_stamp[unit.stamp] for unit in units]
     assert came == sorted(set(came))
@@ -182,7 +161,7 @@ noise = st.lists(st.tuples(st.binary(max_size=60), st.integers(0, 3), st.boolean
 
 @given(noise)
 def test_noise_breaks_nothing(pieces: list[tuple[bytes, int, bool, int]]) -> None:
-    for depacketiser in (H264(), H265(), Aac(AAC, config_of(AAC)), PlainAudio(CODECS["PCMA"], 1)):
+    for depacketiser in (H264(), H265(), Aac(AAC, config_of(AAC)), PlainAudio(CODECS["PCMA"], 1), Jpeg(), MpegAudio()):
         for payload, stamp, marker, lost in pieces:
             try:
                 for unit in depacketiser.push(payload, stamp, int(marker), lost):

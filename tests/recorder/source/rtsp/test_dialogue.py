@@ -184,6 +184,14 @@ def test_an_sdp_of_a_camera() -> None:
     assert back.sendonly
 
 
+@pytest.mark.parametrize("line", ["x-dimensions:2592,1944", "framesize:26 2592-1944"])
+def test_the_size_of_a_large_picture(line: str) -> None:
+    (picture,) = parse(f"v=0\nm=video 0 RTP/AVP 26\na={line}\n".encode()).media
+    assert (picture.encoding, picture.size) == ("JPEG", (2592, 1944))
+    (picture,) = parse(b"v=0\nm=video 0 RTP/AVP 26\na=x-dimensions:wide\na=framesize:26\n").media
+    assert picture.size == (0, 0)
+
+
 @given(st.binary(max_size=300), st.text(max_size=80))
 def test_any_description_and_header(body: bytes, text: str) -> None:
     parse(body)

@@ -96,6 +96,8 @@ def test_a_camera_is_read(transport: Literal["tcp", "udp"]) -> None:
         {"video": "", "audio": "aac"},
         {"video": "h264", "audio": "opus", "open_gop": True, "b_frames": 3},
         {"video": "hevc", "audio": "pcm_s16be", "b_frames": 2},
+        {"video": "mjpeg", "audio": "mp2"},
+        {"video": "h264", "audio": "g726"},
     ],
     ids=lambda wanted: "-".join(str(one) for one in wanted.values()),
 )
