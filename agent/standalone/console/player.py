@@ -53,7 +53,7 @@ async def download(request: web.Request) -> web.StreamResponse:
     """The recording's file, to be saved under a name that tells what it is."""
     services = request.app[SERVICES]
     record_id = services.keys.admitted("record", request.match_info["ticket"])
-    found = None if record_id is None else await services.database.run(_told, record_id)
+    found = None if record_id is None else await services.database.run(named_record, record_id)
     if found is None:
         return _not_there(services, Words(words_of(request).language, _WORDS))
     record, room, subject = found
@@ -66,7 +66,7 @@ def _not_there(services: Services, words: Words) -> web.Response:
     return page_response(text, 404, framed_headers(services))
 
 
-def _told(session: Session, record_id: int) -> tuple[Record, str, str] | None:
+def named_record(session: Session, record_id: int) -> tuple[Record, str, str] | None:
     """A recording with the names of its channel and subject."""
     record = session.get(Record, record_id)
     if record is None:

@@ -124,7 +124,7 @@ async def test_downloads_have_a_name(school: School, server: EmbeddedServer, htt
     assert second["text"].startswith("片段 2 · 08:00:03 · 00:04")
     async with http.get(server.url + second["address"]) as response:
         said = response.content_disposition
-        assert said is not None and said.filename == "2026-11-24 08-00 政治 301 李老师 (2).mp4"
+        assert said is not None and said.filename == "301 政治 2026-11-24 08-00 (2).mp4"
         assert (await response.read())[4:8] == b"ftyp"
     async with http.get(f"{server.url}/console/recordings/file/999999") as response:
         assert response.status == 404

@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy.orm import Session
 
+from agent.standalone import storage
 from agent.standalone.clocktime import length_text
 from agent.standalone.console.filters import filter_of, read_choices
 from agent.standalone.console.forms import FORM_WORDS, filter_form, pager
-from agent.standalone.console.pages.recordings.names import attachment, file_name
 from agent.standalone.console.pages.recordings.view import RecordingView, Shelf, read_recording, read_shelf
+from agent.standalone.console.player import named_record
 from agent.standalone.console.site import Page
 from agent.standalone.console.visit import Visit
-from agent.standalone.store.schema import Record, StoredFile
+from agent.standalone.downloads import file_name
 from agent.web.markup import Markup, asset, html, joined
 from agent.web.parts import gap_text, percent, size
 from agent.web.serving import HEADERS
@@ -168,31 +168,12 @@ async def film(visit: Visit) -> Any:
 async def download(visit: Visit) -> web.StreamResponse:
     """A slice as a file, under a name that says what it is."""
     record_id = int(visit.request.match_info["record_id"])
-    found = await visit.read(_file_of, record_id)
+    found = await visit.read(named_record, record_id)
     if found is None:
         raise web.HTTPNotFound
-    path, address, one, inx = found
-    words = visit.words
-    day, _, time = visit.services.stamp(one.begin)[:16].partition(" ")
-    title = one.title or words["by_hand"]
-    name = file_name(day, time, title, one.camera, one.teacher, inx=inx, of=len(one.slices))
-    headers = {"Content-Disposition": attachment(name), "X-Content-Type-Options": "nosniff", "Cache-Control": "private"}
-    file = visit.services.files.path(path) if path else None
-    if file is None:
-        raise web.HTTPFound(address, headers=headers)
-    if not file.is_file():
-        raise web.HTTPNotFound
-    return web.FileResponse(file, chunk_size=256 << 10, headers=headers | {"Content-Type": "video/mp4"})
-
-
-def _file_of(session: Session, record_id: int) -> tuple[str, str, RecordingView, int] | None:
-    """Path here (empty where another storage has it), address, recording and index of a slice."""
-    record = session.get(Record, record_id)
-    one = None if record is None else read_recording(session, record.camera_id, record.slice_id)
-    if record is None or one is None:
-        return None
-    stored = session.get(StoredFile, record.file_src + ".mp4")
-    return stored.path if stored else "", record.file_fdfs, one, record.slice_inx
+    record, room, subject = found
+    name = file_name(room, subject, visit.services.local(record.started), record.slice_inx)
+    return await storage.download(visit.request, record.file_fdfs, name)
 
 
 PAGE = Page(
