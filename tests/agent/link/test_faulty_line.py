@@ -213,7 +213,7 @@ async def test_everything_arrives_once_over_the_worst_line(
     assert list((tmp_path / "server/incoming").glob("*.mp4")) == []
     listed = await between.server._services.database.run(_records)
     assert sorted(listed) == sorted(stems), "each listed, once"
-    assert between.proxy.connections > SLICES
+    assert between.proxy.connections > SLICES // 2, "the line was bad"
     await spool.journal.close()
 
 
