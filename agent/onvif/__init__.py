@@ -1,6 +1,7 @@
 """IPC channels: where an ONVIF device's streams are.
 
-`profiles` chooses among what a device offers (no I/O), `messages` is what the daemon and a conversation say to each
-other, `conversation` holds it with the device (a process of its own, the only module that imports the ONVIF library),
-`devices` starts it for the daemon and remembers the answers, `discovery` finds devices on request.
+`soap` and `profiles` have no I/O: envelopes and answers, and the choice among what a device offers. `line` is HTTP to a
+device, `device` its services and calls, `streams` and `presets` what is wanted of it. `conversation` holds all that
+with it in a process of its own; `messages` is what that and the daemon say to each other, `devices` starts it for the
+daemon and remembers the answers. `discovery` finds devices on request.
 """

@@ -15,13 +15,11 @@ import sys
 import uuid
 from urllib.parse import unquote, urlsplit
 
-from lxml import etree
-
 from agent.onvif.messages import Found, FoundList
+from agent.onvif.soap import NotOnvif, parse, tag, text
 
 GROUP = ("239.255.255.250", 3702)
 _MOST_BYTES = 65_536
-_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 _PROBE = """<?xml version="1.0" encoding="UTF-8"?>
 <e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope" xmlns:w="http://schemas.xmlsoap.org/ws/2004/08/addressing"
  xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery" xmlns:dn="http://www.onvif.org/ver10/network/wsdl">
@@ -39,13 +37,13 @@ def probe() -> bytes:
 def matches(datagram: bytes) -> list[Found]:
     """The devices in one answer; none where it is anything else."""
     try:
-        root = etree.fromstring(datagram[:_MOST_BYTES], _PARSER)
-    except etree.XMLSyntaxError:
+        root = parse(datagram[:_MOST_BYTES])
+    except NotOnvif:
         return []
     found = []
-    for match in root.iter("{*}ProbeMatch"):
-        services = tuple(one for one in _text(match, "XAddrs").split() if one.startswith(("http://", "https://")))
-        device = _device(services, _text(match, "Scopes").split())
+    for match in (one for one in root.iter() if tag(one) == "ProbeMatch"):
+        services = tuple(one for one in text(match, "XAddrs").split() if one.startswith(("http://", "https://")))
+        device = _device(services, text(match, "Scopes").split())
         if device is not None:
             found.append(device)
     return found
@@ -85,11 +83,6 @@ def _device(services: tuple[str, ...], scopes: list[str]) -> Found | None:
 def _scope(scopes: list[str], kind: str) -> str:
     prefix = f"onvif://www.onvif.org/{kind}/"
     return next((unquote(one.removeprefix(prefix))[:100] for one in scopes if one.startswith(prefix)), "")
-
-
-def _text(parent: etree._Element, name: str) -> str:
-    element = parent.find(f"{{*}}{name}")
-    return (element.text or "") if element is not None else ""
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, field_serializer
 
-DeviceCause = Literal["unreachable", "unauthorized", "timeout", "unusable"]
+DeviceCause = Literal["unreachable", "unauthorized", "timeout", "unusable", "not_found"]
 """Words of `recorder.specs.Cause`."""
 
 
@@ -15,7 +15,8 @@ class _Message(BaseModel):
 
 
 class Question(_Message):
-    """Find the streams of this device, and set what the server wants set.
+    """`ask`: find the streams of this device, and set what the server wants set; or list its presets; or turn to the
+    one whose name or token `preset` is.
 
     `ports` are tried in turn; a refused connection leads to the next.  `twice`: main and sub stream are wanted and get
     their rates, kbit/s (API v1, 3.16: the rates are those of the two-stream mode).
@@ -23,6 +24,8 @@ class Question(_Message):
 
     host: str
     ports: tuple[int, ...]
+    ask: Literal["streams", "presets", "go_to"] = "streams"
+    preset: str = ""
     user: str = ""
     password: SecretStr = SecretStr("")
     twice: bool = False
@@ -40,11 +43,15 @@ class Question(_Message):
 class Streams(_Message):
     """Addresses without user and password; `sub` empty: the device has no second stream, or none was wanted.
 
-    `warnings`: what the device would not set, each a sentence.
+    `snapshot`: where the device gives out stills, empty: nowhere. `encoding`: of the main stream, as the device calls
+    it. `ahead_sec`: how far its clock is from ours. `warnings`: what the device would not set, each a sentence.
     """
 
     main: str
     sub: str = ""
+    snapshot: str = ""
+    encoding: str = ""
+    ahead_sec: float = 0.0
     model: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -56,10 +63,18 @@ class Failure(_Message):
     detail: str
 
 
+class Preset(_Message):
+    """A position that is stored in a camera."""
+
+    token: str
+    name: str = ""
+
+
 class Answer(_Message):
-    """One of the two."""
+    """What was asked for, or the failure. `presets` of `go_to`: the one that was gone to."""
 
     streams: Streams | None = None
+    presets: tuple[Preset, ...] = ()
     failure: Failure | None = None
 
 

@@ -16,7 +16,9 @@ class BadAddress(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A media profile with a picture. `source` is its video source, `encoder` its encoder configuration."""
+    """A media profile with a picture. `source` is its video source, `encoder` its encoder configuration; `turns`:
+    the camera turns in it.
+    """
 
     token: str
     source: str
@@ -24,6 +26,7 @@ class Profile:
     encoding: str
     width: int
     height: int
+    turns: bool = False
 
     @property
     def area(self) -> int:
@@ -48,8 +51,8 @@ def choose(profiles: Sequence[Profile]) -> tuple[Profile, Profile | None]:
     return main, min(others, key=lambda one: one.area)
 
 
-def address(uri: str, host: str) -> str:
-    """The stream address a device gave, at the host that its owner has configured, without user and password.
+def address(uri: str, host: str, schemes: tuple[str, ...] = ("rtsp", "rtsps")) -> str:
+    """The address a device gave, at the host that its owner has configured, without user and password.
 
     A device behind a router names its inner address, and one that is not to be trusted may name anybody's: packets
     come from the configured host or not at all.  Raises `BadAddress`.
@@ -59,7 +62,7 @@ def address(uri: str, host: str) -> str:
         port = parts.port
     except ValueError as error:
         raise BadAddress(f"{uri[:80]!r} is no address") from error
-    if parts.scheme not in ("rtsp", "rtsps") or not parts.hostname:
-        raise BadAddress(f"{uri[:80]!r} is no rtsp:// address")
+    if parts.scheme not in schemes or not parts.hostname:
+        raise BadAddress(f"{uri[:80]!r} is no {schemes[0]}:// address")
     shown = f"[{host}]" if ":" in host else host
     return parts._replace(netloc=shown if port is None else f"{shown}:{port}").geturl()
