@@ -9,22 +9,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
-from datetime import datetime, tzinfo
-from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from tzlocal import get_localzone
 
 from agent.background import forever
 from agent.channel import Channel, ChannelSetup
 from agent.clock import Clock, StepNotice, SystemClock
 from agent.commands import Commands
-from agent.config import for_recorders
-from agent.config.hours import parse_window
 from agent.config.model import Config
 from agent.config.paths import control_socket
-from agent.disk import Coming, DiskPolicy
+from agent.disk import Coming
 from agent.disk_keeper import DiskKeeper, coming
 from agent.fleet import Fleet
 from agent.intake import Intake
@@ -44,6 +38,7 @@ from agent.recorders import RecorderHost
 from agent.repairs import Repairs
 from agent.reports import Reports
 from agent.session import Hooks
+from agent.settings import Settings
 from agent.state import AgentState
 from agent.status import DaemonView, Happening
 from agent.storage.base import Storage
@@ -58,8 +53,6 @@ from recorder.protocol import Event
 from recorder.specs import Limits
 
 log = logging.getLogger(__name__)
-
-GIB = 1 << 30
 
 
 class Daemon:
@@ -77,7 +70,6 @@ class Daemon:
     ) -> None:
         self.ready = asyncio.Event()
         """Set once lessons are recorded by timetable, whether or not a camera or the server answers."""
-        self._config = config
         self._clock = clock or SystemClock()
         self._on_happening, self._drain_sec = on_happening, drain_sec
         self._slices = config.paths.media / "slices"
@@ -92,12 +84,17 @@ class Daemon:
             lambda: self._state.known.media_apart,
             self._state.remember_media,
         )
-        self._hours = parse_window(config.upload.window)
+        self._settings = Settings(config, self._state, self._clock)
         self._journal = JournalThread(config.paths.state / "journal.sqlite")
-        self._pace = Pace(config.upload.rate_kbit * 125.0, self._clock)
+        self._pace = Pace(self._settings.upload_rate(), self._clock)
 
-    def _build(self) -> None:
-        config = self._config
+    async def _build(self) -> None:
+        config = self.config
+        # In a thread: the system's authorities take a while to read.
+        tls, tls_everybody = await asyncio.gather(
+            asyncio.to_thread(tls_context, config.server.ca_file),
+            asyncio.to_thread(tls_everywhere, config.server.ca_file),
+        )
         self._host = RecorderHost()
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         # The rooms that follow know each other only through these calls, made when all of them stand.
@@ -119,7 +116,7 @@ class Daemon:
             self._take_event, self._intake.open_recording, self._intake.plan_recording, self._intake.end_recording
         )
         self._devices = Devices(config.paths.state, lambda: self._state.known.gather, self._clock.monotonic)
-        self._setup = self._configured(
+        self._setup = self._settings.of_channels(
             ChannelSetup(
                 self._host,
                 self._clock,
@@ -138,7 +135,7 @@ class Daemon:
             self._journal,
             self._clock,
             make_channel=lambda camera: Channel(camera, self._setup),
-            zone=self.zone,
+            zone=self._settings.zone,
             wake_at=self._wakeups.at,
             names=self._intake.names,
         )
@@ -146,12 +143,10 @@ class Daemon:
         self._client = ServerClient(
             config.server.url,
             lambda: self._state.token,
-            tls_context(config.server.ca_file),
+            tls,
             config.server.timeout_sec,
         )
-        self._own_storage = own_storage(
-            config.storage, tls_everywhere(config.server.ca_file), self._pace, config.paths.state
-        )
+        self._own_storage = own_storage(config.storage, tls_everybody, self._pace, config.paths.state)
         self._uploads = Uploads(
             self._journal,
             self._storage,
@@ -168,7 +163,7 @@ class Daemon:
         )
         self._disk = DiskKeeper(
             self._media,
-            self._disk_policy(),
+            self._settings.disk_policy(),
             self._journal,
             self._clock,
             lessons=self._coming,
@@ -181,7 +176,7 @@ class Daemon:
             self._fleet,
             self._uploads,
             self._clock,
-            zone=self.zone,
+            zone=self._settings.zone,
             disk=self._disk.view,
             closed_until=self._closed_until,
             label=config.agent.name,
@@ -252,7 +247,7 @@ class Daemon:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Record, upload, report until `stop` is set; then finish all files and return."""
-        self._build()
+        await self._build()
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._journal.close)
             stack.push_async_callback(self._client.close)
@@ -291,11 +286,11 @@ class Daemon:
             "counts": self._overview.keep,
             "disk": self._disk.run,
         }
-        if self._config.local.port:
+        if self.config.local.port:
             jobs["local page"] = self._page.run
         if self._mqtt is not None:
             jobs["mqtt"] = self._mqtt.run
-        served = bool(self._config.server.url)
+        served = bool(self.config.server.url)
         if served:
             jobs |= {"link": self._link.run, "uploads": self._uploads.run, "reports": self._reports.run}
         tasks = [asyncio.create_task(forever(name, job), name=name) for name, job in jobs.items()]
@@ -313,20 +308,20 @@ class Daemon:
     @property
     def config(self) -> Config:
         """The configuration in force."""
-        return self._config
+        return self._settings.config
 
     async def reconfigure(self, config: Config) -> None:
         """Take another configuration, which differs in what `config.changes` calls "now" or "connection" only. No
         recording is cut.
         """
-        before, self._config = self._config, config
-        self._pace.own(config.upload.rate_kbit * 125.0)
+        before = self.config
+        self._settings.take(config)
+        self._pace.own(self._settings.upload_rate())
         self._yield_to_live()
-        self._hours = parse_window(config.upload.window)
-        self._disk.policy = self._disk_policy()
+        self._disk.policy = self._settings.disk_policy()
         self._uploads.retune(config.upload.parallel, config.upload.retry_max_sec)
         if config.record != before.record:
-            self._setup = self._configured(self._setup)
+            self._setup = self._settings.of_channels(self._setup)
             self._fleet.adopt(self._setup)
         await self._fleet.reconcile()  # another zone is another timetable
 
@@ -363,14 +358,14 @@ class Daemon:
         self._reports.status_now()
 
     def _yield_to_live(self) -> None:
-        self._pace.limit(self._config.upload.live_rate_kbit * 125.0 if self._lives.watched else 0.0)
+        self._pace.limit(self._settings.upload_rate_beside_live() if self._lives.watched else 0.0)
 
     def _slice_added(self) -> None:
         self._overview.changed()
         self._uploads.wake()
 
     def _coming(self, until: float) -> list[Coming]:
-        return coming(self._state, self.zone(), self._clock.wall(), until)
+        return coming(self._state, self._settings.zone(), self._clock.wall(), until)
 
     def _tell_disk(self, happening: Happening) -> None:
         self._tell(happening)
@@ -400,41 +395,11 @@ class Daemon:
     def _storage(self) -> Storage | None:
         return self._own_storage or storage_for(
             self._state.known.storage,
-            self._config.upload.folder,
+            self.config.upload.folder,
             self._client.http,
             lambda: self._state.token,
             self._pace,
         )
 
     def _closed_until(self) -> float | None:
-        """Until when uploads wait for their hours, None while they may go. A disk short of room waits for none."""
-        local = datetime.fromtimestamp(self._clock.wall(), self.zone())
-        if self._hours is None or self._hours.open_at(local) or self._disk.tight:
-            return None
-        return self._hours.opens_after(local).timestamp()
-
-    def zone(self) -> tzinfo:
-        """The zone the timetable is meant in: the config's, else the server's, else this machine's."""
-        for name in (self._config.time.zone, self._state.known.timezone):
-            if name:
-                try:
-                    return ZoneInfo(name)
-                except (OSError, ValueError, KeyError):
-                    log.error("the time zone %r is not known on this machine; the next source is asked", name)
-        return get_localzone()
-
-    def _configured(self, setup: ChannelSetup) -> ChannelSetup:
-        """The setup with what the configuration says of it."""
-        record = self._config.record
-        return replace(
-            setup,
-            limits=for_recorders.limits(record),
-            watching=for_recorders.watching(self._config.alarms),
-            transport=record.transport,
-            sub_streams={int(key): one.get_secret_value() for key, one in record.sub_streams.items()},
-            main_rests=record.main_stream == "lessons",
-        )
-
-    def _disk_policy(self) -> DiskPolicy:
-        spool = self._config.spool
-        return DiskPolicy(int(spool.reserve_gb * GIB), int(spool.quota_gb * GIB), spool.delete_unsent)
+        return self._settings.closed_until(tight=self._disk.tight)

@@ -85,6 +85,7 @@ class Fleet:
     async def reconcile(self) -> None:
         """One turn: when it returns, every channel has been told, and the journal has what was missed."""
         async with self._one_at_a_time:
+            await self._state.read_timetable(self._zone(), self._clock.wall())
             now, monotonic = read_both(self._clock)
             stepped_sec = self._steps.look(now, monotonic) or 0.0
             if stepped_sec:

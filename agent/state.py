@@ -96,7 +96,7 @@ class AgentState:
         self.known = self._load()
         self._timetable: Timetable | None = None
         self._timed_at = -1
-        self._read: dict[int, tuple[tuple[WireCourse, ...], ChannelTimetable]] = {}
+        self._read: dict[int, tuple[tuple[WireCourse, ...], tzinfo, ChannelTimetable]] = {}
         self.token = self.token_path.read_text().strip() if self.token_path.exists() else ""
         self._conceal()
 
@@ -183,16 +183,33 @@ class AgentState:
         """
         same_zone = self._timetable is not None and self._timetable.zone == zone
         if self._timetable is None or not same_zone or self._timed_at != self.revision:
-            read = {}
-            for camera_id, camera in self.known.cameras.items():
-                before = self._read.get(camera_id) if same_zone else None
-                if before is None or before[0] is not camera.courses:
-                    before = (camera.courses, ChannelTimetable(_read_courses(camera), zone))
-                read[camera_id] = before
-            if self._timetable is None or not same_zone or read != self._read:
-                self._timetable = Timetable.of({camera_id: one for camera_id, (_, one) in read.items()}, zone)
-            self._read, self._timed_at = read, self.revision
+            read = {
+                camera_id: self._channel_timetable(camera, zone) for camera_id, camera in self.known.cameras.items()
+            }
+            if self._timetable is None or not same_zone or read != self._timetable.channels:
+                self._timetable = Timetable.of(read, zone)
+            self._read = {camera_id: one for camera_id, one in self._read.items() if camera_id in read}
+            self._timed_at = self.revision
         return self._timetable
+
+    async def read_timetable(self, zone: tzinfo, now: float) -> None:
+        """What `timetable` and the lessons around `now` need, with pauses: ten thousand courses take a tenth of a
+        second, and the event loop has other things to do.
+        """
+        if self._timed_at == self.revision and self._timetable is not None and self._timetable.zone == zone:
+            return
+        for camera in list(self.known.cameras.values()):
+            if (before := self._read.get(camera.camera_id)) is None or before[:2] != (camera.courses, zone):
+                self._channel_timetable(camera, zone).next_start(now)
+                await asyncio.sleep(0)
+
+    def _channel_timetable(self, camera: WireCamera, zone: tzinfo) -> ChannelTimetable:
+        before = self._read.get(camera.camera_id)
+        if before is not None and before[:2] == (camera.courses, zone):
+            return before[2]
+        made = ChannelTimetable(_read_courses(camera), zone)
+        self._read[camera.camera_id] = (camera.courses, zone, made)
+        return made
 
     def put_camera(self, camera: WireCamera) -> None:
         """Add a channel or replace all that is known of it, courses included."""

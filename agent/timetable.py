@@ -21,6 +21,7 @@ _TIME_OF_DAY = re.compile(r"(?:.*[ T])?([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?
 _WEEK = timedelta(days=8)
 """A week and a day: a local day that a zone leaves out has none of its lessons."""
 _AHEAD = timedelta(days=13)
+"""And up to a week more, by channel: not all of them are worked out anew on the same day."""
 
 
 class BadCourse(ValueError):
@@ -155,7 +156,8 @@ class ChannelTimetable:
     def _look(self, since: float, until: float) -> _Window:
         # A day more at each end: it is that day's midnight, wherever the zone puts it, that the window ends with.
         first = _local_day(since, self._zone) - timedelta(days=1) - self._reach_back
-        last = max(_local_day(until, self._zone) + timedelta(days=2), _local_day(since, self._zone) + _AHEAD)
+        ahead = _AHEAD + timedelta(days=self.courses[0].camera_id % 8)
+        last = max(_local_day(until, self._zone) + timedelta(days=2), _local_day(since, self._zone) + ahead)
         lessons = sorted(
             (
                 _lesson(course, day, _instant(day, course.start_sec, self._zone))

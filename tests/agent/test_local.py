@@ -13,8 +13,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agent.local import COMMANDS, LocalDoor
-from agent.status import CamerasView, DaemonView, LessonsView, UploadsView
+from agent.local import COMMANDS, PIECE, LocalDoor
+from agent.status import CamerasView, DaemonView, LessonOutcome, LessonsView, UploadsView
 from agent.wire.codes import Code
 from agent.wire.commands import COMMANDS as RELAYED
 from tests.agent.behind import Behind
@@ -76,6 +76,19 @@ async def test_every_view(caller: Caller, behind: Behind) -> None:
     await caller.get("/lessons?day=2026-11-20&days=7")
     assert behind.days == [(None, 1), (date(2026, 11, 20), 7)]
     assert (await caller.post("/status"))[0] == 405
+
+
+@pytest.mark.parametrize("count", [1, PIECE, PIECE + 1, 2 * PIECE + 3])
+async def test_a_month_of_lessons_comes_whole_whatever_stands_in_it(caller: Caller, behind: Behind, count: int) -> None:
+    names = ['"lessons":[]', "数学", "],[", ""]
+    lessons = tuple(
+        LessonOutcome(
+            key=f"{n}", camera_id=n, course_id=0, title=names[n % 4], state="due", planned_start=n, planned_end=None
+        )
+        for n in range(count)
+    )
+    behind.shown = behind.shown.model_copy(update={"lessons": lessons})
+    assert LessonsView.model_validate_json((await caller.get("/lessons?days=31"))[1]) == behind.shown
 
 
 @pytest.mark.parametrize("query", ["day=yesterday", "days=x", "days=0", "days=99999", "day=2026-13-01"])

@@ -82,6 +82,11 @@ class SchoolYear:
         await asyncio.sleep(seconds)
         self._passed()
 
+    async def _look(self) -> None:
+        """In life an agent has always looked within the last five seconds; here it looks rarely."""
+        self.agent.fleet.wake()
+        await self._pass(self.random.uniform(0.01, 5.0))
+
     def _trouble(self, kind: str, since: float, until: float, camera_id: int = 0) -> None:
         self.ledger.happened[kind] += 1
         self.troubles.append(Trouble(kind, since, until, camera_id))
@@ -150,6 +155,7 @@ class SchoolYear:
     async def _restart(self) -> None:
         how = self.random.choice(["stop", "kill", "kill", "power cut"])
         down = self.random.choice([2.0, 20.0, 120.0, 900.0, 2 * HOUR, self.random.uniform(0.5, 3) * DAY])
+        await self._look()
         since = self._down_since()
         await self.agent.end(how)  # type: ignore[arg-type]
         await self._pass(down)
@@ -164,6 +170,7 @@ class SchoolYear:
         return asleep_since if woke == self.clock.monotonic() else self.clock.wall()
 
     async def _boot_with_a_wrong_clock(self) -> None:
+        await self._look()
         since = self._down_since()
         await self.agent.end("power cut")
         await self._pass(self.random.choice([60.0, HOUR, 12 * HOUR]))
@@ -184,6 +191,7 @@ class SchoolYear:
 
     async def _set_clock(self) -> None:
         by = self.random.choice([-0.4, 2.0, -2.0, 30.0, -30.0, 90.0, -90.0, 700.0, -700.0, HOUR, -HOUR])
+        await self._look()
         before = self.clock.wall()
         self._step(by)
         self._passed()
@@ -192,6 +200,7 @@ class SchoolYear:
         self._trouble("clock", min(before, before + by), max(before, before + by))
         if abs(by) > 100:  # somebody's mistake, mended later
             await self._pass(self.random.uniform(60, 2 * HOUR))
+            await self._look()
             before = self.clock.wall()
             self._step(-by)
             self._passed()
@@ -200,6 +209,7 @@ class SchoolYear:
             self._trouble("clock", min(before, before - by), max(before, before - by))
 
     async def _sleep(self) -> None:
+        await self._look()
         since = self.clock.wall()
         self.cameras.sleep(self.random.choice([40.0, 3 * HOUR, 10 * HOUR]))
         self._slept = (self.clock.monotonic(), since)
