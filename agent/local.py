@@ -89,7 +89,7 @@ class LocalDoor:
     async def _status(self, _: web.Request) -> web.Response:
         return _json(await self._sights.look())
 
-    async def _lessons(self, request: web.Request) -> web.Response:
+    async def _lessons(self, request: web.Request) -> web.StreamResponse:
         try:
             first = date.fromisoformat(day) if (day := request.query.get("day", "")) else None
             days = int(request.query.get("days", "1"))
@@ -97,8 +97,13 @@ class LocalDoor:
             raise web.HTTPBadRequest(text="day=YYYY-MM-DD and days=<number> are understood") from error
         if not 1 <= days <= DAYS_MAX:
             raise web.HTTPBadRequest(text=f"days: 1 to {DAYS_MAX}")
-        view = await self._sights.lessons(first, days)
-        return web.Response(body=await asyncio.to_thread(_in_pieces, view), content_type="application/json")
+        pieces = await asyncio.to_thread(_in_pieces, await self._sights.lessons(first, days))
+        response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
+        response.content_length = sum(len(piece) for piece in pieces)
+        await response.prepare(request)
+        for piece in pieces:
+            await response.write(piece)
+        return response
 
     async def _cameras(self, _: web.Request) -> web.Response:
         return _json(self._sights.camera_views())
@@ -136,13 +141,13 @@ def _json(view: View) -> web.Response:
     return web.Response(text=view.model_dump_json(), content_type="application/json")
 
 
-def _in_pieces(view: LessonsView) -> bytes:
+def _in_pieces(view: LessonsView) -> list[bytes]:
     """A month of a big school is tens of thousands of lessons: made in one go, by code that lets no other thread run
-    meanwhile, they would hold up the event loop from any thread.
+    meanwhile, they would hold up the event loop from any thread, and sent in one go as well.
     """
     before, after = view.model_copy(update={"lessons": ()}).model_dump_json().encode().split(b'"lessons":[]')
-    pieces = (
-        _OUTCOMES.dump_json(view.lessons[at : at + PIECE]).removeprefix(b"[").removesuffix(b"]")
-        for at in range(0, len(view.lessons), PIECE)
-    )
-    return b"".join((before, b'"lessons":[', b",".join(pieces), b"]", after))
+    pieces = [before + b'"lessons":[']
+    for at in range(0, len(view.lessons), PIECE):
+        some = _OUTCOMES.dump_json(view.lessons[at : at + PIECE])
+        pieces.append((b"," if at else b"") + some.removeprefix(b"[").removesuffix(b"]"))
+    return [*pieces, b"]" + after]

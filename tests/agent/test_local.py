@@ -83,7 +83,13 @@ async def test_a_month_of_lessons_comes_whole_whatever_stands_in_it(caller: Call
     names = ['"lessons":[]', "数学", "],[", ""]
     lessons = tuple(
         LessonOutcome(
-            key=f"{n}", camera_id=n, course_id=0, title=names[n % 4], state="due", planned_start=n, planned_end=None
+            key=f"{n}",
+            camera_id=n,
+            camera_name=names[n % 4],
+            course_id=0,
+            state="due",
+            planned_start=n,
+            planned_end=None,
         )
         for n in range(count)
     )
