@@ -119,7 +119,8 @@ class Intake:
         }
         self._news("slice", facts.camera_id, text, data)
         self._on_slice()
-        await self._tell_break(facts)
+        if facts.slice_inx > 1 or event.reason in ("repair", "found"):
+            await self._tell_break(facts)
 
     async def _tell_break(self, facts: SliceFacts) -> None:
         """Name what a restart cost. A recorder cannot: it was not there; both sides on disk give it to the fraction."""

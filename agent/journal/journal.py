@@ -157,7 +157,7 @@ class Journal(JournalFile):
 
     def _recordings(self, where: str, *values: object, limit: int = 1000) -> list[RecordingRow]:
         found = self._select(f"{RECORDING_COLUMNS} FROM recording", f"{where} ORDER BY slice_id LIMIT {limit}", *values)
-        return [RecordingRow(*row) for row in found]
+        return [RecordingRow._make(row) for row in found]
 
     # -- slices and gaps
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class SliceState(IntEnum):
@@ -21,8 +21,7 @@ class SliceState(IntEnum):
     GIVEN_UP = 5
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingRow:
+class RecordingRow(NamedTuple):
     """A recording: a lesson's occurrence, or one by hand (`course_id` 0). `ended_at` None while it may still grow."""
 
     slice_id: int
@@ -41,8 +40,7 @@ class RecordingRow:
     reported: int
 
 
-@dataclass(frozen=True, slots=True)
-class SliceRow:
+class SliceRow(NamedTuple):
     """A finished slice."""
 
     stem: str
@@ -76,10 +74,10 @@ class SnapshotRow:
     reported: float
 
 
-RECORDING_COLUMNS = ", ".join(field.name for field in fields(RecordingRow))
-SLICE_COLUMNS = ", ".join(field.name for field in fields(SliceRow))
+RECORDING_COLUMNS = ", ".join(RecordingRow._fields)
+SLICE_COLUMNS = ", ".join(SliceRow._fields)
 _PATH, _THUMBNAIL, _REPAIRED, _STATE = (
-    [field.name for field in fields(SliceRow)].index(name) for name in ("path", "thumbnail", "repaired", "state")
+    SliceRow._fields.index(name) for name in ("path", "thumbnail", "repaired", "state")
 )
 _STATES = {int(state): state for state in SliceState}
 
@@ -89,4 +87,4 @@ def slice_row(row: tuple[Any, ...]) -> SliceRow:
     values = list(row)
     values[_PATH], values[_THUMBNAIL] = Path(row[_PATH]), Path(row[_THUMBNAIL]) if row[_THUMBNAIL] else None
     values[_REPAIRED], values[_STATE] = bool(row[_REPAIRED]), _STATES[row[_STATE]]
-    return SliceRow(*values)
+    return SliceRow._make(values)

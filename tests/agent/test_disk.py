@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -42,7 +41,7 @@ def test_just_enough_goes_and_only_what_is_confirmed(
 def test_files_that_are_gone_already_are_no_error(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"x")
     (tmp_path / "a.jpg").write_bytes(b"x")
-    here = replace(row(1, 1), path=tmp_path / "a.mp4", thumbnail=tmp_path / "a.jpg")
-    gone = replace(row(2, 1), path=tmp_path / "b.mp4")
+    here = row(1, 1)._replace(path=tmp_path / "a.mp4", thumbnail=tmp_path / "a.jpg")
+    gone = row(2, 1)._replace(path=tmp_path / "b.mp4")
     assert remove_files([here, gone]) == ["1", "2"]
     assert list(tmp_path.iterdir()) == []

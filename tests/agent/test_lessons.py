@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -114,7 +113,7 @@ def test_a_lesson_that_is_over(slices: list[SliceRow], state: str) -> None:
 
 
 def test_a_slice_that_was_given_up_is_missing_with_its_cause() -> None:
-    gone = replace(piece(START, END), state=SliceState.GIVEN_UP)
+    gone = piece(START, END)._replace(state=SliceState.GIVEN_UP)
     why = Span(START, END, "disk", "deleted before it was uploaded")
     found = outcome(Kept(row(ended_at=END), (gone,), (why,)), END + 60)
     assert (found.state, found.coverage, found.slices[0].state) == ("missed", 0.0, "given_up")

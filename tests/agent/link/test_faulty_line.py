@@ -9,6 +9,7 @@ import os
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
 from agent.storage.base import Storage, StorageError
 from agent.storage.choice import storage_for
+from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace
 from agent.uploads import Uploads
 from agent.wire.models import StatusReport, WireModel
@@ -190,6 +192,8 @@ async def test_everything_arrives_once_over_the_worst_line(
     random_ = random.Random(SEED)
     for module in ("agent.uploads", "agent.reports"):
         monkeypatch.setattr(f"{module}.Backoff", lambda *_: Waits())
+    # A line that is half closed takes so long to be given up.
+    monkeypatch.setattr("agent.storage.choice.HttpStorage", partial(HttpStorage, silence_sec=1.0))
     between.proxy.plan = lambda number: worst(random_) if number <= 20 * SLICES else CLEAN
     spool = Spool(tmp_path / "spool")
     agent = Linked(tmp_path / "agent", between.proxy.url, between.server.enrol_key, timeout_sec=1.0)
