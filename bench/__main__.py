@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from bench import daemon, slicing, snapshot, start, storage, streams
+from bench import daemon, server, slicing, snapshot, start, storage, streams
 
 PARTS = {
     "streams": streams.run,
@@ -17,6 +17,7 @@ PARTS = {
     "slicing": slicing.run,
     "daemon": daemon.run,
     "storage": storage.run,
+    "server": server.run,
 }
 
 

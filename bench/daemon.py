@@ -76,13 +76,13 @@ class Running:
 
 
 @contextmanager
-def daemon(home: Path, server: str = "", *, stalls: Path | None = None) -> Iterator[Running]:
+def daemon(home: Path, server: str = "", *, key: str = "benchmark", stalls: Path | None = None) -> Iterator[Running]:
     """Starts one, waits until it is ready, ends it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(home / "notify"))
         manager.settimeout(_LIMIT_SEC)
         env = {**os.environ, "NOTIFY_SOCKET": str(home / "notify"), "GATHER__LOCAL__PORT": str(_free_port())}
-        env |= {"GATHER__TIME__ZONE": _zone(), "GATHER__SERVER__URL": server, "GATHER__SERVER__ENROL_KEY": "benchmark"}
+        env |= {"GATHER__TIME__ZONE": _zone(), "GATHER__SERVER__URL": server, "GATHER__SERVER__ENROL_KEY": key}
         wrapped = ["-m", "bench.stalls", str(stalls)] if stalls else ["-m", "agent.cli"]
         began = time.monotonic()
         process = subprocess.Popen(
