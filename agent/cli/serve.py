@@ -67,6 +67,7 @@ def settings(config: Config) -> ServerSettings:
         numbers_as_strings=standalone.numbers_as_strings,
         frame_ancestors=standalone.frame_ancestors,
         storage_addr=standalone.storage_addr,
+        storage=standalone.storage,
     )
 
 

@@ -10,56 +10,21 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from agent.config import zones
 from agent.config.hours import parse_window
 from agent.config.paths import default_media, default_runtime, default_standalone_folder, default_state
+from agent.config.section import AnyPath, Contradiction, Secret, Section, http_url, misfit
 
-AnyPath = Annotated[Path, Field(strict=False)]
-Secret = Annotated[SecretStr, Field(strict=False)]
-
-
+_BUCKET = re.compile(r"s3\+https?://[^/@:]+:[^/@]+@[^/@]+/[^/]+")
 _TRACKERS = re.compile(
     r"fdfs://(\[[0-9A-Fa-f:]+\]|[^\[\]:,/\s]+)(:\d{1,5})?(,(\[[0-9A-Fa-f:]+\]|[^\[\]:,/\s]+)(:\d{1,5})?)*/?"
 )
-
-
-def misfit(what: str, instead: str) -> PydanticCustomError:
-    """A validator's error: what is wrong and what to write instead."""
-    return PydanticCustomError("misfit", "{what}", {"what": what, "instead": instead})
-
-
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Two keys of a section that cannot both be meant: the key to point at, what is wrong, what to write instead."""
-
-    key: str
-    what: str
-    instead: str
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, strict, unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
-
-    def contradictions(self) -> Iterator[Contradiction]:
-        """What does not go together in this section."""
-        yield from ()
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if found := list(self.contradictions()):
-            what = "; ".join(one.what for one in found)
-            raise PydanticCustomError("contradiction", "{what}", {"what": what, "contradictions": found})
-        return self
 
 
 class AgentSection(Section):
@@ -94,7 +59,7 @@ class ServerSection(Section):
     @field_validator("url")
     @classmethod
     def _plain_url(cls, url: str) -> str:
-        return _http_url(url)
+        return http_url(url)
 
     def contradictions(self) -> Iterator[Contradiction]:
         if self.ca_file is not None and self.url.startswith("http:"):
@@ -230,7 +195,7 @@ class StorageSection(Section):
     @classmethod
     def _address(cls, url: str) -> str:
         if not url.startswith("fdfs://"):
-            return _http_url(url)
+            return http_url(url)
         if not _TRACKERS.fullmatch(url):
             raise misfit("no list of trackers", '"fdfs://10.0.0.5:22122,10.0.0.6:22122"')
         return url
@@ -344,11 +309,12 @@ class StandaloneSection(Section):
     numbers_as_strings: bool = False
     storage_addr: str = ""
     frame_ancestors: str = "*"
+    storage: str = Field(default="", repr=False)
 
     @field_validator("public_url", "storage_addr")
     @classmethod
     def _plain_url(cls, url: str) -> str:
-        return _http_url(url)
+        return http_url(url)
 
     @field_validator("frame_ancestors")
     @classmethod
@@ -365,6 +331,13 @@ class StandaloneSection(Section):
             raise misfit(
                 "not a database URL", '"postgresql://user:password@host/database" or "" for SQLite in the folder'
             )
+        return url
+
+    @field_validator("storage")
+    @classmethod
+    def _bucket_url(cls, url: str) -> str:
+        if url and not _BUCKET.match(url):
+            raise misfit("not the address of a bucket", '"s3+https://key:secret@host/bucket" or "" for the folder')
         return url
 
 
@@ -429,21 +402,3 @@ def _passwords(text: str) -> list[str]:
     userinfo = text.partition("://")[2].partition("/")[0].rpartition("@")[0]
     password = userinfo.partition(":")[2]
     return [password, unquote(password)]
-
-
-def _http_url(url: str) -> str:
-    if not url:
-        return url
-    example = '"https://recorder.example.org" or "http://192.168.1.70:8480"'
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise misfit("not a URL", example) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise misfit("the URL must begin with http:// or https:// and name a host", example)
-    if parts.username is not None or parts.password is not None:
-        raise misfit("the URL carries a user or password, which would be shown and logged", example)
-    if parts.query or parts.fragment:
-        raise misfit("the URL must end before any ? or #", example)
-    return url.rstrip("/")

@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from agent.config.model import Config, Section
+from agent.config.model import Config
+from agent.config.section import Section
 
 
 @dataclass(frozen=True, slots=True)

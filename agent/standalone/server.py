@@ -11,6 +11,7 @@ from aiohttp import web
 
 from agent.standalone import elsewhere, storage
 from agent.standalone.api.dispatch import PREFIX, api_v1
+from agent.standalone.bucket import BucketShelf, parse_bucket
 from agent.standalone.console import accounts, routes
 from agent.standalone.console.door import DOOR
 from agent.standalone.console.pages import PAGES
@@ -23,6 +24,7 @@ from agent.standalone.live import player
 from agent.standalone.live.channels import LIVE, LiveChannels
 from agent.standalone.services import SERVICES, Clock, Services
 from agent.standalone.settings import ServerSettings, SettingsError
+from agent.standalone.shelf import FolderShelf
 from agent.standalone.store.database import Database
 from agent.standalone.store.sealed import Vault
 from agent.standalone.store.trash import Sweeper
@@ -41,8 +43,9 @@ class EmbeddedServer:
         keys = Keys(settings.data_dir / "secrets.json", clock)
         database = Database(settings.database, Vault(keys.sealing_key))
         files = FileStore(settings.data_dir, zone)
-        sweeper = Sweeper(database, files.remove)
-        self._services = Services(settings, zone, clock, keys, database, Hub(database), files, sweeper)
+        shelf = BucketShelf(parse_bucket(settings.storage)) if settings.storage else FolderShelf(files)
+        sweeper = Sweeper(database, shelf.remove, files.claimed)
+        self._services = Services(settings, zone, clock, keys, database, Hub(database), files, shelf, sweeper)
         self._runner: web.AppRunner | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._set_up_code = ""
@@ -103,6 +106,7 @@ class EmbeddedServer:
         services = self._services
         await asyncio.to_thread(self._make_folder)
         await services.database.open(services.clock())
+        await services.shelf.open()
         app = self._application()
         if await services.database.run(accounts.is_empty):
             self._set_up_code = app[DOOR].set_up_code
@@ -121,6 +125,7 @@ class EmbeddedServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        await self._services.shelf.close()
         await self._services.database.close()
 
     def _make_folder(self) -> None:

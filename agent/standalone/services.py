@@ -18,6 +18,7 @@ from agent.standalone.store.trash import Sweeper
 if TYPE_CHECKING:
     from agent.standalone.gather.files import FileStore
     from agent.standalone.gather.hub import Hub
+    from agent.standalone.shelf import Shelf
 
 _LAST_MOMENT = 253_370_000_000.0  # in the year 9998
 
@@ -36,6 +37,7 @@ class Services:
     database: Database
     hub: Hub
     files: FileStore
+    shelf: Shelf
     sweeper: Sweeper
     url: str = ""
 

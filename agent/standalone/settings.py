@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -23,7 +23,8 @@ class ServerSettings:
     an IANA name, by default that of the system: lessons, dates of folders and times in answers are in this zone.
     `frame_ancestors` is the list of who may frame the player pages, as in a Content-Security-Policy.
     `numbers_as_strings` prints the numbers of rows as strings, as old clients of API v1 expect.  `storage_addr` is the
-    web server before the storage that agents use instead of this one's.
+    web server before the storage that agents use instead of this one's.  `storage` is a bucket for what is uploaded
+    here (`bucket.EXAMPLE`), by default the folder `data_dir`.
     """
 
     data_dir: Path
@@ -36,6 +37,7 @@ class ServerSettings:
     numbers_as_strings: bool = False
     frame_ancestors: str = "*"
     storage_addr: str = ""
+    storage: str = field(default="", repr=False)
 
     @property
     def everywhere(self) -> bool:

@@ -10,7 +10,6 @@ from agent.standalone.downloads import attachment
 from agent.standalone.gather.files import STORAGE_PREFIX
 from agent.standalone.services import SERVICES
 
-_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 _DAY = r"{day:\d\d\d\d-\d\d-\d\d}"
 _STEM = r"{stem:[0-9a-f]{32}(?:_\d+){6}\.(?:mp4|jpg)}"
 _KEY = r"{key:[0-9a-f]{32}\.jpg}"
@@ -26,11 +25,11 @@ def routes() -> list[web.RouteDef]:
 
 async def _recording(request: web.Request) -> web.StreamResponse:
     relative = f"recordings/{request.match_info['day']}/{request.match_info['stem']}"
-    return _file(request, relative, {"Cache-Control": "private, max-age=31536000, immutable"})
+    return await _file(request, relative, {"Cache-Control": "private, max-age=31536000, immutable"})
 
 
 async def _snapshot(request: web.Request) -> web.StreamResponse:
-    return _file(request, f"snapshots/{request.match_info['key']}", {"Cache-Control": "private, no-cache"})
+    return await _file(request, f"snapshots/{request.match_info['key']}", {"Cache-Control": "private, no-cache"})
 
 
 async def download(request: web.Request, address: str, name: str) -> web.StreamResponse:
@@ -38,12 +37,10 @@ async def download(request: web.Request, address: str, name: str) -> web.StreamR
     headers = {"Content-Disposition": attachment(name), "Cache-Control": "private, no-store"}
     if not address.startswith(STORAGE_PREFIX):
         raise web.HTTPFound(address)
-    return _file(request, address.removeprefix(STORAGE_PREFIX), headers)
+    return await _file(request, address.removeprefix(STORAGE_PREFIX), headers)
 
 
-def _file(request: web.Request, relative: str, headers: dict[str, str]) -> web.StreamResponse:
-    path = request.app[SERVICES].files.path(relative)
-    if not path.is_file():
-        raise web.HTTPNotFound
-    headers = {**headers, "Content-Type": _TYPES[path.suffix], "X-Content-Type-Options": "nosniff"}
-    return web.FileResponse(path, chunk_size=256 << 10, headers=headers)
+async def _file(request: web.Request, relative: str, headers: dict[str, str]) -> web.StreamResponse:
+    return await request.app[SERVICES].shelf.response(
+        request, relative, {**headers, "X-Content-Type-Options": "nosniff"}
+    )

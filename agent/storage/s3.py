@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -127,14 +127,14 @@ class S3Storage:
     async def _put_whole(self, key: str, body: FileBody) -> None:
         data = await body.read(body.size)
         body.still_the_same()
-        answer = await self._ask("PUT", key, body, headers=_about(body), data=data)
+        answer = await self._ask("PUT", key, body, headers=_about(key, body), data=data)
         self._good(key, answer)
         _undamaged(key, answer, await asyncio.to_thread(_md5, data))
 
     async def _put_parts(self, key: str, body: FileBody) -> None:
         upload_id, there = await self._unfinished(key, body)
         if not upload_id:
-            answer = await self._ask("POST", key, body, {"uploads": ""}, headers=_about(body))
+            answer = await self._ask("POST", key, body, {"uploads": ""}, headers=_about(key, body))
             upload_id = _text(self._good(key, answer), "UploadId")
             if not upload_id:
                 raise StorageError(f"{key}: the storage begins a multipart upload without an id")
@@ -284,8 +284,8 @@ def _md5_of(path: Path) -> str:
         return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
-def _about(body: FileBody) -> dict[str, str]:
-    return {"Content-Type": _TYPES[body.path.suffix], "x-amz-meta-sha256": body.sha256}
+def _about(key: str, body: FileBody) -> dict[str, str]:
+    return {"Content-Type": _TYPES[PurePosixPath(key).suffix], "x-amz-meta-sha256": body.sha256}
 
 
 async def _pieces(data: bytes, body: FileBody) -> AsyncIterator[memoryview]:

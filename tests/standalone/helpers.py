@@ -156,10 +156,14 @@ class ScriptedAgent:
         async with self.http.post(f"{self.server.url}/gather/v1/{what}", data=data, headers=headers) as response:
             return response.status, await response.json()
 
+    @staticmethod
+    def digest(data: bytes) -> str:
+        """A content's checksum as its header has it (RFC 9530)."""
+        return f"sha-256=:{base64.b64encode(hashlib.sha256(data).digest()).decode()}:"
+
     async def put(self, name: str, data: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
         """Upload a file; HTTP status and answer."""
-        checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
-        sent = self.auth | {"Content-Digest": f"sha-256=:{checksum}:"} | headers
+        sent = self.auth | {"Content-Digest": self.digest(data)} | headers
         address = URL(f"{self.server.url}/gather/v1/files/{name}", encoded=True)
         async with self.http.put(address, data=io.BytesIO(data), headers=sent) as response:
             return response.status, await response.json()

@@ -117,6 +117,19 @@ class FileStore:
             if not keep:
                 path.unlink(missing_ok=True)
 
+    @contextmanager
+    def claimed(self, relative: str) -> Iterator[bool]:
+        """Nobody uploads to this path meanwhile; False where somebody does already."""
+        name = PurePosixPath(relative).name
+        if name in self._arriving:
+            yield False
+            return
+        self._arriving.add(name)
+        try:
+            yield True
+        finally:
+            self._arriving.discard(name)
+
     def busy(self, name: str) -> bool:
         """Whether an upload of this name is on."""
         return name in self._arriving

@@ -27,6 +27,7 @@ from agent.standalone.gather.files import (
 )
 from agent.standalone.gather.http import Caller, Refused, answer, caller
 from agent.standalone.services import SERVICES
+from agent.standalone.shelf import ShelfError
 from agent.standalone.store.schema import Camera, Record
 from agent.standalone.store.schema import StoredFile as StoredRow
 from agent.standalone.store.trash import keep_after_all, throw_away
@@ -74,7 +75,7 @@ async def _take(request: web.Request, digest: bytes, offset: int, total: int | N
         raise Refused(411, "a Content-Length header is needed")
     place = await services.database.run(_find_place, who, name, services.files, for_writing=True)
     known = not name.live and (place.size, place.sha256) == (total, digest.hex())
-    if known and services.files.path(place.relative).is_file():
+    if known and await services.shelf.size(place.relative) >= 0:
         await _drain(request)
         return _stored(place.relative, place.size, place.sha256)
     if place.size >= 0 and not name.live and not known:
@@ -89,7 +90,10 @@ async def _take(request: web.Request, digest: bytes, offset: int, total: int | N
             file.truncate(offset)
             file.seek(offset)
             size = await _receive(request, file, arrived, digest, total)
-            await asyncio.to_thread(services.files.keep, arrived, place.relative)
+            try:
+                await services.shelf.keep(arrived, place.relative, digest.hex())
+            except ShelfError as error:
+                raise BrokenOff(503, f"the storage behind this server: {error}") from error
     except NameBusy as error:
         raise Refused(503, "this name is being uploaded by another request") from error
     except BrokenOff as error:
@@ -113,8 +117,7 @@ async def head_file(request: web.Request) -> web.Response:
     who = await caller(request)
     name = _name(request)
     place = await services.database.run(_find_place, who, name, services.files)
-    path = services.files.path(place.relative)
-    if place.size < 0 or not path.is_file() or path.stat().st_size != place.size:
+    if place.size < 0 or await services.shelf.size(place.relative) != place.size:
         held = 0
         if "Repr-Digest" in request.headers:
             held = services.files.held(part_of(who.gather_id, name, _digest_in(request, "Repr-Digest")))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 
 from sqlalchemy import ColumnElement, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,12 +32,16 @@ def keep_after_all(session: Session, path: str) -> None:
     session.execute(delete(Trash).where(Trash.path == path))
 
 
-class Sweeper:
-    """Deletes what is in the trash whenever it is woken."""
+Remove = Callable[[str], Awaitable[None]]
+Claim = Callable[[str], AbstractContextManager[bool]]
 
-    def __init__(self, database: Database, remove: Callable[[str], None]) -> None:
+
+class Sweeper:
+    """Deletes what is in the trash whenever it is woken. A path is claimed first: a file that arrives there stays."""
+
+    def __init__(self, database: Database, remove: Remove, claim: Claim) -> None:
         self._database = database
-        self._remove = remove
+        self._remove, self._claim = remove, claim
         self._woken = asyncio.Event()
         self._woken.set()
         self._idle = asyncio.Event()
@@ -68,20 +73,31 @@ class Sweeper:
     async def _sweep(self) -> bool:
         """Delete what can be deleted; whether that was everything."""
         stuck: set[str] = set()
-        while await self._database.run(_delete_some, self._remove, stuck):
-            pass
+        while paths := await self._database.run(_some, stuck):
+            for path in paths:
+                if not await self._delete(path):
+                    stuck.add(path)
         return not stuck
 
+    async def _delete(self, path: str) -> bool:
+        with self._claim(path) as free:
+            if not free:
+                return False
+            if not await self._database.run(_is_there, path):
+                return True  # `keep_after_all` came before the claim
+            try:
+                await self._remove(path)
+            except OSError as error:
+                log.warning("%s could not be deleted: %s", path, error)
+                return False
+            await self._database.run(keep_after_all, path)
+            return True
 
-def _delete_some(session: Session, remove: Callable[[str], None], stuck: set[str]) -> bool:
-    """Delete a few files; whether there may be more. In one transaction, so that no `keep_after_all` comes between."""
-    rows = select(Trash).order_by(Trash.path).limit(BATCH + len(stuck)).with_for_update()
-    todo = [row for row in session.scalars(rows) if row.path not in stuck]
-    for row in todo:
-        try:
-            remove(row.path)
-            session.delete(row)
-        except OSError as error:
-            log.warning("%s could not be deleted: %s", row.path, error)
-            stuck.add(row.path)
-    return bool(todo)
+
+def _some(session: Session, stuck: set[str]) -> list[str]:
+    query = select(Trash.path).order_by(Trash.path).limit(BATCH + len(stuck))
+    return [path for path in session.scalars(query) if path not in stuck]
+
+
+def _is_there(session: Session, path: str) -> bool:
+    return session.get(Trash, path) is not None
