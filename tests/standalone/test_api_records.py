@@ -143,9 +143,9 @@ async def test_a_recording_is_downloaded_under_a_name_that_tells_what_it_is(api:
         assert disposition is not None
         assert (disposition.type, disposition.filename) == (
             "attachment",
-            "2026-11-24 10-00 数学 高一(3)班 -阶梯-教室-.mp4",
+            "高一(3)班 阶梯 教室 数学 2026-11-24 10-00.mp4",
         )
-        assert 'filename="2026-11-24 10-00 __ __(3)_ -__-__-.mp4"; filename*=' in str(response.headers)
+        assert 'filename="_(3)_ _ _ _ 2026-11-24 10-00.mp4"; filename*=' in response.headers["Content-Disposition"]
     async with api.http.get((await api.ok("play_record", record_id=1))["play_url"]) as response:
         assert url.split("?")[0].removeprefix(api.server.url) in await response.text()
 
