@@ -136,7 +136,7 @@ class Tab:
     async def until(self, expression: str) -> None:
         """Wait until an expression is true."""
         async with asyncio.timeout(_LIMIT_SEC):
-            while not await self.evaluate(expression):  # noqa: ASYNC110 - the page has no event
+            while not await self.evaluate(f"Boolean({expression})"):  # noqa: ASYNC110 - the page has no event
                 await asyncio.sleep(0.05)
 
     async def picture(self, path: Path) -> None:

@@ -93,6 +93,23 @@ async def test_no_secret_opens_the_console_but_a_password(server: EmbeddedServer
     assert await sign_in(server, http, name=" oWNer") == 303
 
 
+async def test_after_a_wrong_password_the_right_one_leads_where_one_wanted(
+    server: EmbeddedServer, http: aiohttp.ClientSession
+) -> None:
+    await set_up(server, http)
+    http.cookie_jar.clear()
+    for path in ("/", "/console/users"):
+        page = await shown(server, http, path)
+        for password, status in (("wrong", 403), (OWNER["password"], 303)):
+            (wanted,) = re.findall(r'name="next" value="([^"]*)"', page)
+            data = {**OWNER, "password": password, "next": wanted}
+            async with http.post(f"{server.url}/console/sign-in", data=data, allow_redirects=False) as response:
+                assert response.status == status
+                page = await response.text()
+        assert response.headers["Location"] == path
+        http.cookie_jar.clear()
+
+
 async def test_the_cookie(server: EmbeddedServer, http: aiohttp.ClientSession) -> None:
     await set_up(server, http)
     async with http.post(f"{server.url}/console/sign-in", data=OWNER, allow_redirects=False) as response:

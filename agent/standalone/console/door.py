@@ -200,7 +200,7 @@ def _set_up_page(request: web.Request, message: str, typed: dict[str, str]) -> M
 
 def _sign_in_page(request: web.Request, message: str, typed: dict[str, str]) -> Markup:
     words = words_of(request)
-    wanted = typed.get("next") or request.path_qs
+    wanted = typed.get("next", "") if request.method == "POST" else request.path_qs
     return _page(
         request,
         "sign_in.html",

@@ -65,9 +65,11 @@ def hidden(**values: object) -> Markup:
 def form(
     do: str, fields: Iterable[Markup], go: str, *, after: str = "", sure: str = "", is_danger: bool = False
 ) -> Markup:
-    """A form of labelled fields; `do` is the change, `go` the button, `after` and `sure` as in `site`."""
+    """A form of labelled fields. Sent before the page's script is there, it must not put what was typed into the
+    address: hence `method`. `do` is the change, `go` the button, `after` and `sure` as in `site`.
+    """
     return html(
-        '<form class="fields" data-do="{do}"{about}>{fields}'
+        '<form class="fields" method="post" action="/console/do/{do}" data-do="{do}"{about}>{fields}'
         '<p class="buttons"><button class="{kind}">{go}</button></p></form>',
         do=do,
         about=_about(after, sure),
@@ -80,7 +82,8 @@ def form(
 def press(do: str, go: str, *, after: str = "", sure: str = "", is_danger: bool = False, **values: object) -> Markup:
     """A single button that asks for a change with these values."""
     return html(
-        '<form data-do="{do}"{about}>{values}<button{kind}>{go}</button></form>',
+        '<form method="post" action="/console/do/{do}" data-do="{do}"{about}>{values}'
+        "<button{kind}>{go}</button></form>",
         do=do,
         about=_about(after, sure),
         values=hidden(**values),

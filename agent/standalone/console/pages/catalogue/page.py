@@ -129,7 +129,7 @@ def _entry(visit: Visit, family: _Family, row: Any) -> Markup:
 
 def _new(visit: Visit, family: _Family) -> Markup:
     return html(
-        '<li class="entry new"><form data-do="add_{name}" aria-label="{label}">{inputs}'
+        '<li class="entry new"><form method="post" data-do="add_{name}" aria-label="{label}">{inputs}'
         '<button class="strong">{add}</button></form></li>',
         name=family.name,
         label=f"{visit.words['new']}: {visit.words[family.title]}",
