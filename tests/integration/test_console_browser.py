@@ -123,7 +123,7 @@ async def test_forms_keep_what_was_typed_and_name_the_field(tmp_path: Path) -> N
         await set_up(owner)
         await owner.go("/console/catalogue")
         await owner.fill(".school .new form", name="南湖小学")
-        await owner.says("Address *: An address is missing.")
+        await owner.says("Address: An address is missing.")
         await owner.says("1009 没有地址，请确认参数")
         new = "document.querySelector('.school .new form').elements"
         assert await page.evaluate(f"{new}.addr.getAttribute('aria-invalid')") == "true"

@@ -33,7 +33,7 @@ function showError(form, answer) {
     else form.append(place);
   }
   const input = answer.field ? form.elements.namedItem(answer.field) : null;
-  const label = input?.closest?.("label")?.querySelector(".label")?.textContent;
+  const label = input?.closest?.("label")?.querySelector(".label")?.textContent.replace(/ \*$/, "");
   place.textContent = (label ? `${label}: ` : "") + answer.sentence;
   if (document.documentElement.lang === "en" && answer.err_msg !== answer.sentence) {
     const document_ = document.createElement("span");
