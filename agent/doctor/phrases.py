@@ -267,8 +267,8 @@ _SERVICE: dict[str, Phrase] = {
     "unit_none": (
         "gather-agent is not installed as a service",
         "采集端未安装为系统服务",
-        "docs/operations.md, Install as a service",
-        "参见 docs/operations.md 的安装说明",
+        "docs/installation.md",
+        "参见 docs/installation.md",
     ),
     "unit_failed": (
         "the service has failed: {why}",
