@@ -10,7 +10,7 @@ PYTHON ?= python3
 ENV := .venv
 BIN := $(ENV)/bin
 SERVERS := ffmpeg chromium faketime nginx libnginx-mod-rtmp python3-gst-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
-	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-rtsp systemd mosquitto mosquitto-clients openssl postgresql
+	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-rtsp systemd mosquitto mosquitto-clients openssl postgresql debhelper debootstrap iproute2
 
 .PHONY: help env run test test-all again bench soak conformance deb servers clean
 
@@ -56,6 +56,7 @@ soak: env
 	GATHER_COLUMNS=all $(BIN)/pytest -s -n 2 tests/integration/test_matrix.py
 	GATHER_API_EXAMPLES=500 $(BIN)/pytest -s tests/standalone/conformance/test_openapi.py
 	GATHER_RTSP_MINUTES=30 $(BIN)/pytest -s -n 2 tests/integration/test_rtsp_recording.py
+	GATHER_PACKAGE=1 $(BIN)/pytest -s -n 0 tests/integration/test_package.py
 
 conformance: env
 	$(BIN)/python -m tests.standalone.conformance

@@ -1,0 +1,1 @@
+"""The package on a Debian of its own: `booted` starts one, `school` is the server in it."""
