@@ -13,6 +13,7 @@ from agent.journal import Journal, JournalThread
 from agent.ledger import Span, account
 from agent.reconciler import Due
 from agent.status import Happening
+from agent.wire.models import SOUND_LOST
 from recorder.protocol import (
     Event,
     GapFound,
@@ -139,7 +140,8 @@ class Intake:
             return
         span = f"{_clock_time(event.since)} to {_clock_time(event.until)}"
         why = f"{event.cause}: {event.detail}" if event.detail else event.cause
-        text = f"{event.until - event.since:.1f} s could not be recorded ({span}), {why}"
+        what = "s of the sound" if event.cause == SOUND_LOST else "s"
+        text = f"{event.until - event.since:.1f} {what} could not be recorded ({span}), {why}"
         data: News = {"slice_id": event.slice_id, "since": event.since, "until": event.until, "cause": event.cause}
         self._news("gap", camera_id, text, data)
         self._on_report()

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from agent.wire.models import SOUND_LOST
+
 TOLERANCE_SEC = 0.25
 """A hole between two slices, or at the rims, shorter than this is the two clocks' disagreement and no gap.
 
@@ -55,7 +57,7 @@ def account(due: Span, slices: Iterable[Span], named: Sequence[Span], default_ca
         for gap in named
         if gap.since < due.until and gap.until > due.since and not any(_overlap(gap, hole) > 0 for hole in holes)
     ]
-    inside = [gap for gap in inside if gap.cause in {"overflow", "packet_loss", "disk"}]
+    inside = [gap for gap in inside if gap.cause in {"overflow", "packet_loss", "disk", SOUND_LOST}]
     everything = tuple(sorted((*gaps, *inside), key=lambda gap: gap.since))
     coverage = 1.0 if due.length <= 0 else max(0.0, 1.0 - missing_sec(everything) / due.length)
     return Account(coverage, everything)
@@ -69,8 +71,8 @@ def account_so_far(begin: float, slices: Sequence[Span], named: Sequence[Span]) 
 
 
 def missing_sec(gaps: Iterable[Span]) -> float:
-    """Seconds that are missing; what two gaps share counts once."""
-    return sum(gap.length for gap in _merged(gaps))
+    """Seconds of which there is no picture; what two gaps share counts once."""
+    return sum(gap.length for gap in _merged(gap for gap in gaps if gap.cause != SOUND_LOST))
 
 
 def _holes(due: Span, slices: Iterable[Span]) -> list[Span]:
@@ -101,6 +103,7 @@ def _overlap(a: Span, b: Span) -> float:
 
 def _with_cause(hole: Span, named: Sequence[Span], otherwise: str) -> Span:
     # "late" is a recorder that was not there and does not know why: whoever knows better has the word.
+    named = [gap for gap in named if gap.cause != SOUND_LOST]
     known = [gap for gap in named if gap.cause != "late"]
     for gaps, at_least in ((known, hole.length / 2), (named, 0.0)):
         best = max(gaps, key=lambda gap: _overlap(gap, hole), default=None)

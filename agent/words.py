@@ -69,6 +69,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "cause_disk": ("the disk did not take it", "磁盘写入失败"),
     "cause_overflow": ("the disk was too slow", "磁盘太慢"),
     "cause_packet_loss": ("the network lost it", "网络丢包"),
+    "cause_sound_lost": ("the network lost some sound; the picture is there", "网络丢失部分声音，画面完整"),
     "cause_restart": ("the recorder was down", "录像进程未运行"),
     "cause_late": ("the recorder came later than the lesson", "录像晚于课程开始"),
     "cause_clock": ("this machine's clock was set forward", "本机时钟被调快"),

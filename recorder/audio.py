@@ -66,12 +66,14 @@ class AacTranscoder:
         self._source_rate = track.sample_rate or rate
         self._heard = 0  # samples decoded, in the camera's rate
         self._fed = 0  # samples given to the encoder, in its rate
+        self._lost = 0  # packets in front of the next one that is made
         self._offset: int | None = None  # the camera's clock minus the count of samples, in samples
 
     def feed(self, packet: Packet) -> list[Packet]:
         """The AAC packets that are ready now; none while samples for a whole one are missing."""
         raw = av.Packet(packet.data)
         raw.pts = raw.dts = None
+        self._lost += packet.lost
         out: list[Packet] = []
         try:
             frames = self._decoder.decode(raw)
@@ -94,12 +96,13 @@ class AacTranscoder:
         if packet.pts is None or not samples:
             return
         offset = round(packet.pts * self._source.time_base * rate) - position
-        if self._offset is None or abs(offset - self._offset) > RESYNC_SEC * rate:
+        if self._offset is None or packet.lost or abs(offset - self._offset) > RESYNC_SEC * rate:
             self._offset = offset
 
     def _packet(self, made: av.Packet[AudioStream], arrival: float) -> Packet:
         pts = (made.pts or 0) + (self._offset or 0)
-        return Packet(self.track, bytes(made), pts, pts, self._encoder.frame_size, True, arrival)
+        lost, self._lost = self._lost, 0
+        return Packet(self.track, bytes(made), pts, pts, self._encoder.frame_size, True, arrival, lost)
 
 
 def _decoder(track: Track) -> AudioCodecContext:

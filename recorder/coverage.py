@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from recorder.specs import Cause
+
+_NETWORK: tuple[Cause, ...] = ("packet_loss", "sound_lost")
 
 TOLERANCE_FRAMES = 1.5
 """A distance between frames below this many frame durations is no gap."""
@@ -78,19 +81,6 @@ class Coverage:
             self.end = end
         return gap
 
-    def joined(self, held: Gap, gap: Gap) -> Gap | None:
-        """One gap for two where they are one to a viewer: of lost packets, or of a disk that fails again and again."""
-        if held.cause != gap.cause:
-            return None
-        if gap.cause == "packet_loss":
-            near = gap.since - held.until < STORM_SEC and gap.until - held.since < STORM_MAX_SEC
-            return Gap(held.since, gap.until, gap.cause) if near else None
-        return Gap(held.since, gap.until, gap.cause) if gap.cause == "disk" else None
-
-    def settled(self, gap: Gap, at: float) -> bool:
-        """Whether nothing that comes at media time `at` or later can join this gap."""
-        return gap.cause != "packet_loss" or at - gap.until >= STORM_SEC
-
     def finish(self, until: float, cause: Cause, tolerance: float = UNNAMED_SEC) -> Gap | None:
         """The recording was due until `until`; the gap at its end, if more than `tolerance` seconds are missing."""
         if until - self.end <= tolerance:
@@ -103,3 +93,59 @@ class Coverage:
         gap = Gap(self.end, until, self._cause or ("packet_loss" if self._began else "late"))
         self.end = until
         return gap
+
+
+class SoundCoverage:
+    """Sound that the network lost beside a picture that came. It is named, and takes nothing from the coverage."""
+
+    def __init__(self) -> None:
+        self._end: float | None = None
+
+    def broke(self) -> None:
+        """What comes next does not follow on what came: the hole between is the recording's."""
+        self._end = None
+
+    def took(self, at: float, end: float, lost: int) -> Gap | None:
+        """A packet of sound was recorded; the gap in front of it, where packets are known to have been lost there."""
+        before, self._end = self._end, end if self._end is None else max(end, self._end)
+        if before is None or not lost or at - before <= LOST_FRAMES * (end - at):
+            return None
+        return Gap(before, at, "sound_lost")
+
+
+class HeldGap:
+    """A gap that was found and is told, with `tell`, when no other can join it any more."""
+
+    def __init__(self, tell: Callable[[Gap], None]) -> None:
+        self._tell = tell
+        self._gap: Gap | None = None
+
+    def hold(self, gap: Gap) -> None:
+        """The next gap: part of the one that is held, where the two are one to a viewer, or another."""
+        if self._gap is not None:
+            joined = _joined(self._gap, gap)
+            if joined is None:
+                self.tell()
+            gap = joined or gap
+        self._gap = gap
+
+    def settle(self, at: float) -> None:
+        """Something was recorded at media time `at`."""
+        if self._gap is not None and (self._gap.cause not in _NETWORK or at - self._gap.until >= STORM_SEC):
+            self.tell()
+
+    def tell(self) -> None:
+        """Nothing more will join it."""
+        gap, self._gap = self._gap, None
+        if gap is not None:
+            self._tell(gap)
+
+
+def _joined(held: Gap, gap: Gap) -> Gap | None:
+    """One gap for two: of lost packets, or of a disk that fails again and again."""
+    if held.cause != gap.cause:
+        return None
+    if gap.cause in _NETWORK:
+        near = gap.since - held.until < STORM_SEC and gap.until - held.since < STORM_MAX_SEC
+        return Gap(held.since, gap.until, gap.cause) if near else None
+    return Gap(held.since, gap.until, gap.cause) if gap.cause == "disk" else None

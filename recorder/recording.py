@@ -9,7 +9,7 @@ from pathlib import Path
 
 from recorder import disk_calls
 from recorder.channel_clock import ChannelClock
-from recorder.coverage import Coverage, Gap
+from recorder.coverage import Coverage, Gap, HeldGap, SoundCoverage
 from recorder.errors import FileError
 from recorder.finisher import Finisher
 from recorder.names import SliceName, new_uid
@@ -65,7 +65,9 @@ class Recording:
         self._lost_at: float | None = None  # what came after this media time is not on disk
         self._failures = 0
         self._retry_at = self._told_at = 0.0
-        self._gap: Gap | None = None  # found, not yet told
+        self._gap = HeldGap(self._tell_gap)
+        self._sound = SoundCoverage()
+        self._sound_gap = HeldGap(self._tell_gap)
 
     # -- what the writer says ----------------------------------------------------------------------------------------
 
@@ -103,6 +105,7 @@ class Recording:
         """The source is lost: what came is made a finished slice."""
         self._close_slice("lost")
         self.broke(cause)
+        self._sound.broke()
 
     def restart(self) -> None:
         """After an error that nobody foresaw: a new file, from the ring."""
@@ -153,8 +156,9 @@ class Recording:
             self._resume()  # the index did not reach the disk; once more from the ring, into another file
             self._close_slice(reason)
         self.finished = True
+        self._sound_gap.tell()
         if reason == "close":
-            self._tell_held_gap()
+            self._gap.tell()
         else:
             self._tell_end(cause)
 
@@ -250,10 +254,13 @@ class Recording:
         if timed.leads:
             self._last = timed
             if gap := self._coverage.took(timed.at, timed.end, timed.packet.lost):
-                self._hold_gap(gap)
-            if self._gap is not None and not self._file.empty and self._coverage.settled(self._gap, timed.at):
-                self._tell_held_gap()
+                self._gap.hold(gap)
+            if not self._file.empty:  # a disk that fails again and again makes one gap
+                self._gap.settle(timed.at)
+                self._sound_gap.settle(timed.at)
             self.media_sec = self._coverage.recorded
+        elif timed.packet.track.kind == "audio" and (gap := self._sound.took(timed.at, timed.end, timed.packet.lost)):
+            self._sound_gap.hold(gap)
 
     # -- slices ------------------------------------------------------------------------------------------------------
 
@@ -321,20 +328,9 @@ class Recording:
             coverage.broke("restart")  # it goes on after another process, and was not late
         return coverage
 
-    def _hold_gap(self, gap: Gap) -> None:
-        """A gap is told when a fragment behind it is written: a disk that fails again and again makes one gap."""
-        if self._gap is not None and self._coverage is not None:
-            joined = self._coverage.joined(self._gap, gap)
-            if joined is None:
-                self._tell_held_gap()
-            gap = joined or gap
-        self._gap = gap
-
-    def _tell_held_gap(self) -> None:
-        gap, self._gap = self._gap, None
-        if gap is not None:
-            wall_of = self._around.clock.wall_of
-            self._around.emit(GapFound(self.spec.slice_id, wall_of(gap.since), wall_of(gap.until), gap.cause))
+    def _tell_gap(self, gap: Gap) -> None:
+        wall_of = self._around.clock.wall_of
+        self._around.emit(GapFound(self.spec.slice_id, wall_of(gap.since), wall_of(gap.until), gap.cause))
 
     def _tell_end(self, cause: Cause) -> None:
         around = self._around
@@ -342,8 +338,8 @@ class Recording:
         if around.clock.known:
             self._coverage = self._coverage or self._new_coverage()
             if gap := self._coverage.finish(around.clock.media_of(until), cause):
-                self._hold_gap(gap)
-            self._tell_held_gap()
+                self._gap.hold(gap)
+            self._gap.tell()
         elif until > self.begin_at:
             around.emit(GapFound(self.spec.slice_id, self.begin_at, until, self._cause or cause))
         last_at = None if self._last is None else around.clock.wall_of(self._last.end)

@@ -20,6 +20,7 @@ Cause = Literal[
     "disk",  # the disk did not take what was received
     "overflow",  # the disk was too slow and the queue ran over
     "packet_loss",  # the network lost packets
+    "sound_lost",  # the network lost packets of the sound; the picture is there
     "restart",  # the recorder process was down
     "late",  # recording began after the lesson did
     "clock",  # the machine's clock was set forward over it

@@ -65,6 +65,7 @@ COMMON: Table = {
     "cause_disk": ("磁盘写入失败", "disk failed"),
     "cause_overflow": ("磁盘过慢", "disk too slow"),
     "cause_packet_loss": ("网络丢包", "packets lost"),
+    "cause_sound_lost": ("声音丢包，画面完整", "sound lost, the picture is there"),
     "cause_restart": ("录制进程重启", "recorder restarted"),
     "cause_late": ("开始晚了", "began late"),
     "cause_clock": ("本机时钟被调快", "this machine's clock was set forward"),

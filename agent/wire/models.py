@@ -191,6 +191,10 @@ class EventFrame(WireModel):
     data: dict[str, Any] = Field(default_factory=dict)
 
 
+SOUND_LOST = "sound_lost"
+"""The cause of a gap in the sound alone: it is listed with the others, and nothing of the picture is missing there."""
+
+
 class GapReport(WireModel):
     """What a recording misses: wall clock, Unix seconds, and a word why."""
 

@@ -47,6 +47,17 @@ def test_lost_packets_inside_a_slice_count_although_the_file_goes_on() -> None:
     assert outcome.coverage == pytest.approx(1 - 6 / 2700)
 
 
+def test_lost_sound_is_listed_and_takes_nothing_from_the_coverage() -> None:
+    named = [Span(1500, 1502, "sound_lost"), Span(1999, 2011, "sound_lost"), Span(2500, 2503, "packet_loss")]
+    outcome = account(LESSON, [Span(1000, 2000), Span(2010, 3700)], named)
+    assert [(gap.since, gap.cause) for gap in outcome.gaps] == [
+        (1500, "sound_lost"),
+        (2000, "restart"),
+        (2500, "packet_loss"),
+    ]
+    assert outcome.coverage == pytest.approx(1 - 13 / 2700)
+
+
 def test_a_named_break_that_the_slices_cover_after_all_is_none() -> None:
     assert account(LESSON, [Span(1000, 3700)], [Span(1500, 1502, "restart")]).gaps == ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -73,6 +74,20 @@ def test_the_stamps_rule_again_after_a_loss() -> None:
     assert made[-1].pts == pytest.approx(300 * PACKET, abs=4 * 1024)
     steps = [(after.pts or 0) - (before.pts or 0) for before, after in pairwise(made)]
     assert sorted(set(steps)) == [1024, 1024 + 50 * PACKET]
+
+
+def test_a_loss_is_told_with_the_packet_behind_it_and_leaves_a_hole_however_short() -> None:
+    transcoder = AacTranscoder(G711)
+    made = [
+        one
+        for packet in tone(300, skip=range(100, 103))
+        for one in transcoder.feed(replace(packet, lost=3 if packet.dts == 103 * PACKET else 0))
+    ]
+    (behind,) = [n for n, packet in enumerate(made) if packet.lost]
+    steps = [(after.pts or 0) - (before.pts or 0) for before, after in pairwise(made)]
+    assert made[behind].lost == 3
+    assert steps[behind - 1] == 1024 + 3 * PACKET
+    assert set(steps[: behind - 1] + steps[behind:]) == {1024}
 
 
 def test_what_cannot_be_decoded_is_an_audio_error() -> None:

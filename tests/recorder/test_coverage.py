@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.coverage import STORM_SEC, UNNAMED_SEC, Coverage, Gap
+from recorder.coverage import STORM_SEC, UNNAMED_SEC, Coverage, Gap, HeldGap, SoundCoverage
 from recorder.specs import Cause
 
 FRAME = 0.04
@@ -105,16 +105,29 @@ def test_the_cause_of_a_break_outranks_what_was_lost_then() -> None:
 
 def test_losses_close_together_are_one_gap_which_does_not_grow_for_ever() -> None:
     ledger = Coverage(0.0)
-    held: Gap | None = None
     whole: list[Gap] = []
+    held = HeldGap(whole.append)
     for n in range(0, 750, 3):
         gap = ledger.took(n * FRAME, (n + 1) * FRAME, lost=1)
         if gap is not None:
-            joined = ledger.joined(held, gap) if held else None
-            if held and joined is None:
-                whole.append(held)
-            held = joined or gap
+            held.hold(gap)
+            last = gap
+        held.settle((n + 1) * FRAME)
     assert [round(gap.until - gap.since) for gap in whole] == [10, 10]
-    assert held is not None
-    assert not ledger.settled(held, held.until + STORM_SEC / 2)
-    assert ledger.settled(held, held.until + STORM_SEC)
+    held.settle(last.until + STORM_SEC / 2)
+    assert len(whole) == 2
+    held.settle(last.until + STORM_SEC)
+    assert len(whole) == 3
+
+
+def test_lost_sound_has_its_times() -> None:
+    sound = SoundCoverage()
+    assert sound.took(0.0, 0.02, lost=5) is None, "what came before the recording is not its loss"
+    assert sound.took(0.02, 0.04, lost=0) is None
+    assert told(sound.took(0.1, 0.12, lost=3)) == (0.04, 0.1, "sound_lost")
+    assert sound.took(0.12, 0.14, lost=1) is None, "lost, but nothing is missing"
+    assert sound.took(0.5, 0.52, lost=0) is None, "a camera may send no sound"
+    assert sound.took(0.1, 0.12, lost=3) is None, "the overlap of the next slice"
+    assert told(sound.took(0.56, 0.58, lost=1)) == (0.52, 0.56, "sound_lost")
+    sound.broke()
+    assert sound.took(9.0, 9.02, lost=1) is None, "another connection"

@@ -32,3 +32,26 @@ def test_lost_packets_are_a_gap_of_exactly_the_missing_frames(sample: MakeSample
     assert [gap.cause for gap in gaps] == ["packet_loss", "packet_loss"]
     assert [gap.since for gap in gaps] == pytest.approx([at[0], at[2]], abs=0.03)
     assert [gap.until - gap.since for gap in gaps] == pytest.approx([0.12, 0.04], abs=0.002)
+
+
+@pytest.mark.parametrize("slice_sec", [0.0, 4.0])
+def test_lost_sound_is_named_and_costs_the_picture_nothing(
+    sample: MakeSample, tmp_path: Path, slice_sec: float
+) -> None:
+    packets = camera_packets(sample(seconds=16, gop_sec=1), 16.0)
+    packets = packets[next(n for n, one in enumerate(packets) if one.track.kind == "video") :]
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    recording = stage.begin(Tuning(slice_sec, 1), 0.0)
+    sound = [packet for packet in packets if packet.track.kind == "audio"]
+    missing = (*sound[100:110], sound[112], sound[400])
+    behind = (sound[110], sound[113], sound[401])
+    stage.play([replace(one, lost=int(one in behind)) for one in packets if one not in missing])
+    recording.finish("end")
+    stage.finish()
+    gaps = [event for event in stage.events if isinstance(event, GapFound)]
+    frame = 1024 / 48_000
+    assert [gap.cause for gap in gaps] == ["sound_lost", "sound_lost"]
+    assert [gap.until - gap.since for gap in gaps] == pytest.approx([13 * frame, frame], abs=0.002)
+    assert gaps[1].since - gaps[0].since == pytest.approx(300 * frame, abs=0.01)
+    assert recording.media_sec == pytest.approx(16.0, abs=0.1)

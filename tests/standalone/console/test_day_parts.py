@@ -67,6 +67,15 @@ def kinds(found: tuple[Part, ...]) -> list[tuple[float, float, str, str]]:
     return [(part.since, part.until, part.kind, part.cause) for part in found]
 
 
+def test_where_only_sound_is_missing_the_picture_is_there() -> None:
+    lesson = replace(LESSON, gaps=(GapView(1010, 1030, "sound_lost"), GapView(1020, 1025, "packet_loss")))
+    assert kinds(parts(lesson, (), 1100)) == [
+        (1000, 1020, "recorded", ""),
+        (1020, 1025, "missing", "packet_loss"),
+        (1025, 1100, "recorded", ""),
+    ]
+
+
 def test_who_should_record_and_does_not_has_only_what_is_here() -> None:
     silent = replace(LESSON, state="silent")
     assert kinds(parts(silent, [Span(990, 1020)], 1060)) == [

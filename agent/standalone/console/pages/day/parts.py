@@ -9,6 +9,7 @@ from typing import Literal
 
 from agent.standalone.console.lessons import LessonView
 from agent.standalone.console.spans import Span, clipped, merged, total, without
+from agent.wire.models import SOUND_LOST
 
 PartKind = Literal["recorded", "missing", "unknown", "coming"]
 HOUR_SEC = 3600
@@ -57,10 +58,11 @@ def parts(lesson: LessonView, stored: Sequence[Span], now: float) -> tuple[Part,
 
 
 def _gaps(lesson: LessonView, over: Span) -> list[Part]:
-    """The gaps in order; where two overlap the earlier one has the time."""
+    """The gaps of the picture in order; where two overlap the earlier one has the time."""
     found: list[Part] = []
     reached = over.since
-    for gap in sorted(lesson.gaps, key=lambda gap: (gap.since, gap.until)):
+    of_picture = (gap for gap in lesson.gaps if gap.cause != SOUND_LOST)
+    for gap in sorted(of_picture, key=lambda gap: (gap.since, gap.until)):
         for span in clipped([Span(max(gap.since, reached), gap.until)], over):
             found.append(Part(span.since, span.until, "missing", gap.cause))
             reached = span.until

@@ -21,6 +21,7 @@ from agent.web.markup import Markup, asset, html, joined
 from agent.web.parts import LessonLine, length, lesson_line, listed, percent
 from agent.web.serving import HEADERS
 from agent.web.words import Table
+from agent.wire.models import SOUND_LOST
 
 PATH = "/console/ledger"
 PER_PAGE = 100
@@ -91,10 +92,10 @@ def _counted(visit: Visit, found: Sequence[LessonView]) -> str:
 
 
 def _missing(lesson: LessonView) -> float:
-    """Seconds that are known to be missing; all of it where its agent knows nothing of it."""
+    """Seconds of which the picture is known to be missing; all of it where its agent knows nothing of it."""
     if lesson.state == "unreported" and lesson.end is not None:
         return lesson.end - lesson.begin
-    return total(Span(gap.since, gap.until) for gap in lesson.gaps)
+    return total(Span(gap.since, gap.until) for gap in lesson.gaps if gap.cause != SOUND_LOST)
 
 
 def _days(visit: Visit, shown: Sequence[LessonView]) -> Iterator[Markup]:
