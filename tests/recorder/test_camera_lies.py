@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import pytest
 
@@ -287,16 +287,23 @@ def test_packets_that_are_lost_doubled_and_overtaken(
 
 
 def check_named(act: Act) -> str:
-    """Every picture from the first recorded to the last is recorded, or lies in a gap; in words, how many."""
-    sent = [one for one in act.camera.sent if one.kind == "video"]
-    places = matched(sent, act.recorded.packets("video"))
-    missing = [sent[index] for index in range(places[0], places[-1]) if index not in set(places)]
-    missing = [one for one in missing if one.at > act.recorded.due_at]  # the ring's are not of the recording
-    for one in missing:
-        named = [gap for gap in act.recorded.gaps if gap.since - CLOCK_SEC < one.at < gap.until + CLOCK_SEC]
-        assert named, f"a picture sent at {one.at} is neither recorded nor named: {act.recorded.gaps}"
-    assert len(missing) <= (places[-1] - places[0]) / 3
+    """Every picture, and all sound, from the first recorded to the last is recorded, or lies in a gap; in words, how
+    many.
+    """
+    gaps = act.recorded.gaps
     # A recording that begins while a key frame is lost begins with the next one, which is said, too.
-    assert {gap.cause for gap in act.recorded.gaps} <= {"packet_loss", "no_key_frame"}
-    assert missing or not any(gap.cause == "packet_loss" for gap in act.recorded.gaps), "nothing was lost"
-    return f"{len(places)} pictures recorded, {len(missing)} lost, {len(act.recorded.gaps)} gaps"
+    assert {gap.cause for gap in gaps} <= {"packet_loss", "sound_lost", "no_key_frame"}
+    words = []
+    for kind, of_kind, name in (("video", "packet_loss", "pictures"), ("audio", "sound_lost", "packets of sound")):
+        sent = [one for one in act.camera.sent if one.kind == kind]
+        places = matched(sent, act.recorded.packets(cast(TrackKind, kind)))
+        missing = [sent[index] for index in range(places[0], places[-1]) if index not in set(places)]
+        missing = [one for one in missing if one.at > act.recorded.due_at]  # the ring's are not of the recording
+        its_own = [gap for gap in gaps if gap.cause in (of_kind, "no_key_frame")]
+        for one in missing:
+            named = [gap for gap in its_own if gap.since - CLOCK_SEC < one.at < gap.until + CLOCK_SEC]
+            assert named, f"{kind} sent at {one.at} is neither recorded nor named: {gaps}"
+        assert len(missing) <= (places[-1] - places[0]) / 3
+        assert missing or not any(gap.cause == of_kind for gap in gaps), "nothing was lost"
+        words.append(f"{len(places)} {name} recorded, {len(missing)} lost")
+    return f"{'; '.join(words)}; {len(gaps)} gaps"
