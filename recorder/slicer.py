@@ -80,6 +80,9 @@ class Slicer:
 
     def feed(self, timed: Timed) -> Fate | Cut:
         """What becomes of the next packet."""
+        if timed.lineup is self._lineup and not timed.opens:
+            self._remember(timed)
+            return Fate.WRITE
         cut = self._cut(timed)
         if cut is None:
             if self._lineup is None:
@@ -132,7 +135,7 @@ class Slicer:
         else:
             return  # of a group that was too large to be held
         self.held_bytes += len(timed.packet.data)
-        while len(self._groups) > max(1, self._inter_val) or self.held_bytes > self._overlap_bytes:
+        while (timed.opens and len(self._groups) > max(1, self._inter_val)) or self.held_bytes > self._overlap_bytes:
             self.held_bytes -= sum(len(old.packet.data) for old in self._groups.popleft())
 
     def _forget(self) -> None:

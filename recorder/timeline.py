@@ -162,6 +162,7 @@ class Timeline:
         self._lineup = Lineup(0, ())
         self._leader = -1
         self._clocks: dict[int, _Clock] = {}
+        self._in_force: dict[Track, _Clock] = {}  # those of the lineup's tracks that were asked for
         self._seq = 0
         self._end = 0.0
         self._shift: float | None = None  # media time minus the camera's time, of this session
@@ -206,8 +207,7 @@ class Timeline:
 
     def repair(self, packet: Packet) -> Timed:
         """The packet with repaired stamps, counted from the channel's media zero in the time base of its track."""
-        track = packet.track
-        clock = self._clock_of(track)
+        clock = self._in_force.get(packet.track) or self._clock_of(packet.track)
         dts, pts, arrival, tick = packet.dts, packet.pts, packet.arrival, clock.tick
         if dts is None or pts is None:
             dts, pts = self._complete(clock, packet)
@@ -233,7 +233,7 @@ class Timeline:
         duration = packet.duration if packet.duration > 0 else clock.step
         end = at + duration * clock.tick
         track, is_key, arrival, seq = packet.track, packet.is_key, packet.arrival, self._seq
-        self._anchor(at, arrival).update(arrival, at)
+        (self._anchors[-1][1] if self._anchored else self._new_anchor(at, arrival)).update(arrival, at)
         self._end = max(self._end, end)
         leads = track.index == self._leader
         opens = leads and (is_key or track.kind == "audio")
@@ -241,15 +241,14 @@ class Timeline:
         self._seq = seq + 1
         return Timed(repaired, at, end, seq, self._lineup, opens, leads)
 
-    def _anchor(self, at: float, arrival: float) -> Anchor:
-        """That of this connection, new with its first packet; the other track may begin a little before it."""
-        if not self._anchored:
-            anchor = Anchor()
-            anchor.update(arrival, at)
-            since = max(self._end, at - _APART_SEC)
-            self._anchors = (*self._anchors[1 - _REMEMBERED :], (since, anchor))
-            self._anchored = True
-        return self._anchors[-1][1]
+    def _new_anchor(self, at: float, arrival: float) -> Anchor:
+        """That of this connection, with its first packet; the other track may begin a little before it."""
+        anchor = Anchor()
+        anchor.update(arrival, at)
+        since = max(self._end, at - _APART_SEC)
+        self._anchors = (*self._anchors[1 - _REMEMBERED :], (since, anchor))
+        self._anchored = True
+        return anchor
 
     def _clock_of(self, track: Track) -> _Clock:
         if track not in self._lineup.tracks:
@@ -260,10 +259,12 @@ class Timeline:
             clock = self._clocks[track.index] = _Clock(track.time_base)
         elif clock.time_base is not track.time_base and clock.time_base != track.time_base:
             clock.rescale(track.time_base)
+        self._in_force[track] = clock
         return clock
 
     def _set_tracks(self, session: int, tracks: tuple[Track, ...]) -> None:
         self._lineup = Lineup(session, tracks)
+        self._in_force = {}
         leader = self._lineup.video or (tracks[0] if tracks else None)
         self._leader = leader.index if leader else -1
 
