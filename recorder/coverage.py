@@ -77,7 +77,7 @@ class Coverage:
                 self.recorded += at - self.end
         self._cause, self._began = None, True
         if end > self.end:
-            self.recorded += end - max(at, self.end)
+            self.recorded += end - (at if at > self.end else self.end)
             self.end = end
         return gap
 

@@ -82,7 +82,10 @@ class Recording:
         if timed.seq <= self._taken or self.finished:
             return
         self._taken = timed.seq
-        self._place(timed)
+        if self.end_at is None and self._lost_at is None:
+            self._feed(timed)
+        else:
+            self._place(timed)
 
     def move_end(self, end_at: float | None) -> None:
         """Another end: packets behind the old one may belong to the recording after all."""
@@ -185,13 +188,12 @@ class Recording:
 
     def _feed(self, timed: Timed) -> None:
         fate = self._slicer.feed(timed)
-        if fate is Fate.SKIP:
-            if timed.leads:
-                self.broke("no_key_frame")
+        if fate is Fate.WRITE:
+            self._write(timed)
         elif isinstance(fate, Cut):
             self._cut(fate, timed)
-        else:
-            self._write(timed)
+        elif timed.leads:
+            self.broke("no_key_frame")
 
     def _cut(self, cut: Cut, timed: Timed) -> None:
         if not self._seal(cut.reason):

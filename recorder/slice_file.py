@@ -52,7 +52,7 @@ class SliceFile:
         self.pictures = Candidates()
         self._begin = self._end = self._last_at = 0.0
         self._fragment_sec = fragment_sec
-        self._fragment_at = 0.0
+        self._fragment_at = self._fragment_arrival = 0.0
         self._durable_at: float | None = None
         self._written: deque[tuple[int, float]] = deque()  # where fragments end, and what is surely in front of there
         self._file = SyncedFile(folder / (temporary or name.filename), sync_sec, monotonic)
@@ -100,15 +100,17 @@ class SliceFile:
         at, packet = timed.at, timed.packet
         if self.packets == 0:
             self._begin = self._end = self._fragment_at = at
+            self._fragment_arrival = packet.arrival
         elif at < self._begin:
             self._begin = at
         self._end = max(self._end, timed.end)
         if timed.opens and packet.track.kind == "video":
             self.pictures.offer(timed)
-        waited = at - self._fragment_at
+        # By real time too: a camera whose clock stands has its packets a tick apart.
+        waited = max(at - self._fragment_at, packet.arrival - self._fragment_arrival)
         if waited >= self._fragment_sec and (self._mp4.all_began or waited > START_WINDOW_SEC):
             self._flush()
-            self._fragment_at = at
+            self._fragment_at, self._fragment_arrival = at, packet.arrival
         self._mp4.add(packet)
         self.packets += 1
         self._last_at = at

@@ -106,8 +106,13 @@ class Writer:
             self._guarded(self._tick)
 
     def _packet(self, timed: Timed) -> None:
-        for recording in list(self._running.values()):
-            self._attempt(recording, recording.take, timed)
+        for recording in tuple(self._running.values()):
+            try:
+                recording.take(timed)
+            except Exception as error:  # noqa: BLE001 - as in `_attempt`, which is too long a way for each packet
+                self._broken(recording, error)
+            if recording.finished:
+                self._forget(recording)
         self._feed.done(timed)
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -120,10 +125,13 @@ class Writer:
         try:
             work(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 - a defect in one recording must not end the others
-            self._around.emit(Trouble("internal", f"recording {recording.spec.slice_id}: {error!r}"))
-            recording.restart()
+            self._broken(recording, error)
         if recording.finished:
             self._forget(recording)
+
+    def _broken(self, recording: Recording, error: Exception) -> None:
+        self._around.emit(Trouble("internal", f"recording {recording.spec.slice_id}: {error!r}"))
+        recording.restart()
 
     def _finish(self, recording: Recording, reason: str, cause: Cause = "stopped") -> None:
         self._attempt(recording, recording.finish, reason, cause)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -93,6 +94,19 @@ def test_closed_it_is_an_ordinary_file_that_says_what_it_is(tmp_path: Path, samp
     assert json.loads(comment)["title"] == META.title
     assert read_comment(comment, NAME) == META
     assert (facts.started_at, facts.overlap_sec, facts.thumbnail) == (META.started_at, 1.25, "/somewhere.jpg")
+
+
+def test_a_camera_whose_clock_stands_loses_no_more_than_a_second(tmp_path: Path, sample: MakeSample) -> None:
+    packets = [one for one in camera_packets(sample(seconds=8, audio=False), 8.0) if one.track.kind == "video"]
+    file, timeline = opened(tmp_path, packets)
+    for number, packet in enumerate(packets):
+        file.write(timeline.repair(replace(packet, dts=0, pts=0)))
+        if packet.arrival > 1.5:
+            with av.open(str(file.path)) as container:
+                found = sum(1 for one in container.demux(video=0) if one.size)
+            assert number - found <= 26
+    file.seal()
+    assert frame_numbers(file.finish(None).path) == list(range(200))
 
 
 def test_silent_sound_does_not_hold_the_picture_back(tmp_path: Path, sample: MakeSample) -> None:
