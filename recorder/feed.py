@@ -30,7 +30,8 @@ class Feed:
     def __init__(self, ring: Ring, queue_bytes: int) -> None:
         self._ring = ring
         self._queue_bytes = queue_bytes
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._items: list[Item] = []
         self._open = False
         self._dropping = False
@@ -44,7 +45,7 @@ class Feed:
         When the queue is full, the rest of the key-frame group goes, and whole groups until half the queue is free.
         """
         size = len(timed.packet.data)
-        with self._changed:
+        with self._lock:  # `_changed` is the same, through two calls more
             self._ring.append(timed)
             for tap in self._taps:
                 tap(timed)
@@ -78,7 +79,7 @@ class Feed:
 
     def done(self, timed: Timed) -> None:
         """A taken packet needs no memory any more."""
-        with self._changed:
+        with self._lock:
             self.queued_bytes -= len(timed.packet.data)
 
     def since(self, at: float) -> list[Timed]:

@@ -80,8 +80,12 @@ class Slicer:
 
     def feed(self, timed: Timed) -> Fate | Cut:
         """What becomes of the next packet."""
-        if timed.lineup is self._lineup and not timed.opens:
-            self._remember(timed)
+        if timed.lineup is self._lineup and not timed.opens and self._groups:
+            self._last = timed.at
+            self._groups[-1].append(timed)
+            self.held_bytes += len(timed.packet.data)
+            if self.held_bytes > self._overlap_bytes:
+                self._hold_less()
             return Fate.WRITE
         cut = self._cut(timed)
         if cut is None:
@@ -135,7 +139,10 @@ class Slicer:
         else:
             return  # of a group that was too large to be held
         self.held_bytes += len(timed.packet.data)
-        while (timed.opens and len(self._groups) > max(1, self._inter_val)) or self.held_bytes > self._overlap_bytes:
+        self._hold_less()
+
+    def _hold_less(self) -> None:
+        while len(self._groups) > max(1, self._inter_val) or self.held_bytes > self._overlap_bytes:
             self.held_bytes -= sum(len(old.packet.data) for old in self._groups.popleft())
 
     def _forget(self) -> None:

@@ -237,7 +237,9 @@ class Timeline:
         self._end = max(self._end, end)
         leads = track.index == self._leader
         opens = leads and (is_key or track.kind == "audio")
-        repaired = Packet(track, packet.data, pts, dts, duration, is_key, arrival, packet.lost)
+        repaired = packet
+        if dts != packet.dts or pts != packet.pts or duration != packet.duration:
+            repaired = Packet(track, packet.data, pts, dts, duration, is_key, arrival, packet.lost)
         self._seq = seq + 1
         return Timed(repaired, at, end, seq, self._lineup, opens, leads)
 

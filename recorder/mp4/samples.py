@@ -136,10 +136,9 @@ class Samples:
         if self.kind == "video":
             keys = [packet.is_key for packet in packets]
             self._keys.extend([number for number, key in enumerate(keys, self.count + 1) if key])
-            flags = [_SYNC if key else _NO_SYNC for key in keys]
-            fields = [field for four in zip(durations, sizes, flags, offsets, strict=True) for field in four]
+            fields = _in_turns(durations, sizes, [_SYNC if key else _NO_SYNC for key in keys], offsets)
         else:
-            fields = [field for two in zip(durations, sizes, strict=True) for field in two]
+            fields = _in_turns(durations, sizes)
         self.count += len(packets)
         self._per_chunk.append(len(packets))
         return Run(self.number, self.kind, stamps[0] - self.start, fields, data, sum(sizes))
@@ -232,6 +231,15 @@ def _conversion(time_base: Fraction, timescale: int) -> Callable[[int], int] | N
     if factor == 1:
         return None
     return lambda stamp: (2 * stamp * numerator + denominator) // (2 * denominator)
+
+
+def _in_turns(*columns: list[int]) -> list[int]:
+    """The first of each, the second of each, and so on."""
+    width = len(columns)
+    fields = [0] * (width * len(columns[0]))
+    for n, column in enumerate(columns):
+        fields[n::width] = column
+    return fields
 
 
 def _big_endian(numbers: array[int]) -> bytes:

@@ -30,17 +30,13 @@ class Stored:
     dts: Sequence[int]
     pts: Sequence[int]
     durations: Sequence[int]
-    keys: frozenset[int] | None
-    """Numbers of the key frames, counted from 0; None where all are."""
+    keys: Sequence[int]
+    """1 for each key frame, 0 for every other."""
 
     @property
     def ticks(self) -> int:
         """From the first decode stamp to the end of the last sample."""
         return self.dts[-1] + self.durations[-1] - self.dts[0]
-
-    def is_key(self, number: int) -> bool:
-        """Whether the sample of this number, counted from 0, is a key frame."""
-        return self.keys is None or number in self.keys
 
 
 def stored_tracks(read_at: ReadAt, size: int) -> list[Stored | None] | None:
@@ -93,8 +89,12 @@ def _samples(
         return None
     dts = array("q", (stamp + shift for stamp in raw[:count]))
     pts = dts if b"ctts" not in tables else array("q", map(add, dts, offsets))
-    keys = frozenset(number - 1 for number in _numbers(tables[b"stss"])) if b"stss" in tables else None
-    return Stored(timescale, places, sizes, dts, pts, durations, keys)
+    keys = bytearray(b"\1" * count)
+    if b"stss" in tables:
+        keys = bytearray(count)
+        for number in _numbers(tables[b"stss"]):
+            keys[number - 1] = 1
+    return Stored(timescale, places, sizes, dts, pts, durations, bytes(keys))
 
 
 def _shift(edits: bytes | None, timescale: int, movie: int, last_shown: int) -> int | None:

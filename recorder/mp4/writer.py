@@ -14,9 +14,9 @@ A fragment is the packets themselves, one track behind the other, handed to the 
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 
+from recorder.mp4 import sums
 from recorder.mp4.boxes import box, full_box
 from recorder.mp4.description import Description, describe
 from recorder.mp4.index import closed_index, open_header
@@ -73,9 +73,9 @@ class Mp4Writer:
         parts.insert(0, box(b"moof", sequence, *trafs) + struct.pack(">I4s", 8 + data_bytes, b"mdat"))
         crc = 0
         for part in parts:
-            crc = zlib.crc32(part, crc)
+            crc = sums.checksum(part, crc)
         head.append(sum_box(crc, position))
-        self._file.append((*head, *parts), (*((len(one), zlib.crc32(one)) for one in head), (position, crc)))
+        self._file.append((*head, *parts), (*((len(one), sums.checksum(one)) for one in head), (position, crc)))
         self.fragments += 1
 
     def close(self) -> None:
@@ -85,7 +85,7 @@ class Mp4Writer:
             return
         index = closed_index(self._described, list(self._lanes.values()), self._created)
         size = self._file.end - len(self._described.file_type)
-        self._file.append((index,), ((len(index), zlib.crc32(index)),))
+        self._file.append((index,), ((len(index), sums.checksum(index)),))
         self._file.rewrite_head(self._described.file_type + struct.pack(">I4sQ", 1, b"mdat", size))
         self._file.sync()
 

@@ -21,7 +21,7 @@ Raw = tuple[Track, bytes, int | None, int | None, int, bool]
 """A packet's fields but its arrival."""
 Due = tuple[float, Raw]
 """With the media time at which it is to be decoded, in seconds."""
-_Sample = tuple[float, int, int, int, int, int, int, bool]
+_Row = tuple[int, int, int, int, int, int]
 
 _COMPARED_PACKETS = 64
 
@@ -44,12 +44,14 @@ class StoredFilm:
     def turn(self, shift: Fraction) -> Iterator[Due]:
         """All packets in the order of their decode times, moved by so many seconds; `OSError` where one is gone."""
         tracks, descriptor, pread = tuple(self._tracks), self._descriptor, os.pread
-        lanes = [_lane(n, track, self._tracks[track], shift) for n, track in enumerate(tracks)]
-        for due, n, place, size, pts, dts, duration, is_key in merge(*lanes):
+        ticks = [round(shift / track.time_base) for track in tracks]
+        lanes = [_lane(n, track, self._tracks[track], float(shift)) for n, track in enumerate(tracks)]
+        for due, n, (place, size, pts, dts, duration, key) in merge(*lanes):
             data = pread(descriptor, size, place)
             if len(data) != size:
                 raise OSError(errno.EIO, "shorter than its index")
-            yield due, (tracks[n], data, pts, dts, duration, is_key)
+            moved = ticks[n]
+            yield due, (tracks[n], data, pts + moved, dts + moved, duration, key == 1)
 
 
 def stored_film(descriptor: int, tracks: Mapping[int, Track], container: InputContainer) -> StoredFilm | None:
@@ -79,17 +81,16 @@ def _told(descriptor: int, stored: Stored, n: int) -> tuple[bytes, int, int, int
     if n >= len(stored.sizes):
         return None
     data = os.pread(descriptor, stored.sizes[n], stored.places[n])
-    return data, stored.pts[n], stored.dts[n], stored.durations[n], stored.is_key(n)
+    return data, stored.pts[n], stored.dts[n], stored.durations[n], stored.keys[n] == 1
 
 
-def _lane(lane: int, track: Track, stored: Stored, shift: Fraction) -> Iterator[_Sample]:
-    """`(due, lane, place, size, pts, dts, duration, is_key)` of each sample of a track."""
-    tick, seconds, ticks, keys = float(track.time_base), float(shift), round(shift / track.time_base), stored.keys
-    rows = zip(stored.places, stored.sizes, stored.pts, stored.dts, stored.durations, strict=True)
-    for n, (place, size, pts, dts, duration) in enumerate(rows):
-        if size:
-            is_key = keys is None or n in keys
-            yield dts * tick + seconds, lane, place, size, pts + ticks, dts + ticks, duration, is_key
+def _lane(lane: int, track: Track, stored: Stored, seconds: float) -> Iterator[tuple[float, int, _Row]]:
+    """When each sample of a track is due, the lane, and `(place, size, pts, dts, duration, key)`."""
+    tick = float(track.time_base)
+    rows = zip(stored.places, stored.sizes, stored.pts, stored.dts, stored.durations, stored.keys, strict=True)
+    for row in rows:
+        if row[1]:
+            yield row[3] * tick + seconds, lane, row
 
 
 def _state(descriptor: int) -> tuple[int, int]:

@@ -25,9 +25,9 @@ def by_index(data: bytes) -> list[list[Facts] | None] | None:
         None
         if track is None
         else [
-            (data[place : place + size], pts, dts, duration, track.is_key(n))
-            for n, (place, size, pts, dts, duration) in enumerate(
-                zip(track.places, track.sizes, track.pts, track.dts, track.durations, strict=True)
+            (data[place : place + size], pts, dts, duration, key == 1)
+            for place, size, pts, dts, duration, key in (
+                zip(track.places, track.sizes, track.pts, track.dts, track.durations, track.keys, strict=True)
             )
         ]
         for track in found
