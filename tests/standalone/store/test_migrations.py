@@ -198,6 +198,12 @@ async def test_passwords_of_before_are_sealed(database_url: str) -> None:
 def test_sqlite_keeps_nothing_of_what_they_were(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'server.sqlite'}"
     make_first(url)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for number in range(2, 100):
+            more = CAMERA.replace("(1, 1, 1,", f"({number}, 1, 1,").replace("'key'", f"'key {number}'")
+            connection.execute(text(more))
+    engine.dispose()
     asyncio.run(opened(url))
     for file in tmp_path.glob("server.sqlite*"):
         left = b"cGxhaW4tcGFzc3dvcmQ=" in file.read_bytes() or b"plain-in-url" in file.read_bytes()
