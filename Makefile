@@ -54,6 +54,7 @@ soak: env
 		GATHER_DAEMON_KILLS=200 GATHER_SCHOOL_WEEKS=52 GATHER_SCHOOL_SEEDS=3 GATHER_NOISE=200 GATHER_READERS="own libav" $(BIN)/pytest -s -m faults
 	GATHER_LINE_MB=1000 GATHER_LINE_SLICES=200 $(BIN)/pytest -s tests/agent/link/test_faulty_line.py
 	GATHER_COLUMNS=all $(BIN)/pytest -s -n 2 tests/integration/test_matrix.py
+	GATHER_LIVE_OPENINGS=20 $(BIN)/pytest -s tests/integration/test_live_browser.py
 	GATHER_API_EXAMPLES=500 $(BIN)/pytest -s tests/standalone/conformance/test_openapi.py
 	GATHER_RTSP_MINUTES=30 $(BIN)/pytest -s -n 2 tests/integration/test_rtsp_recording.py
 	GATHER_PACKAGE=1 $(BIN)/pytest -s -n 0 tests/integration/test_package.py

@@ -12,8 +12,11 @@
   const BEAT_MS = 12000;
   const ASK_MS = 2000; // while there is no picture
   const STUCK_MS = 6000;
+  const NOT_SUPPORTED = 9; // of DOMException
   const HIDDEN_MS = 60000;
   const RETRY_MS = [300, 1000, 2000, 5000];
+  const OTHER_CODEC_MS = 60000; // a camera that was set to another codec meanwhile is found so late
+  const CODEC_NAMES = { hvc1: "H.265", hev1: "H.265", av01: "AV1", avc1: "H.264" };
 
   let player = null;
   let failures = 0;
@@ -21,7 +24,7 @@
   let hiddenAt = null;
   let asking = 0;
   let retry = 0;
-  let unplayable = ""; // why the picture that comes cannot be shown
+  let unplayable = false; // what comes is in a codec that this browser has not got
 
   function say(text) {
     state.textContent = text;
@@ -59,12 +62,12 @@
       },
     );
     const mine = player;
-    player.on(mpegts.Events.ERROR, (kind, detail) => {
+    player.on(mpegts.Events.ERROR, (kind, detail, info) => {
       if (mine !== player) return;
-      if (kind === mpegts.ErrorTypes.MEDIA_ERROR && detail === mpegts.ErrorDetails.MEDIA_CODEC_UNSUPPORTED) {
-        unplayable = words.codec;
-      }
-      again();
+      const unknown = detail === mpegts.ErrorDetails.MEDIA_CODEC_UNSUPPORTED;
+      const refused = detail === mpegts.ErrorDetails.MEDIA_MSE_ERROR && info && info.code === NOT_SUPPORTED;
+      if (unknown || refused) giveUp((info && info.msg) || "");
+      else again();
     });
     player.on(mpegts.Events.LOADING_COMPLETE, () => {
       if (mine === player) again();
@@ -83,6 +86,21 @@
     ask();
   }
 
+  // The browser cannot play what comes: no more of it is asked for, and the agent is not kept pushing for nobody.
+  function giveUp(message) {
+    const codec = (/codecs="?(\w{4})/.exec(message) || ["", "?"])[1];
+    unplayable = true;
+    stop();
+    clearTimeout(asking);
+    sound.hidden = true;
+    say(words.codec.replace("{codec}", CODEC_NAMES[codec] || codec));
+    retry = setTimeout(() => {
+      unplayable = false;
+      start();
+      ask();
+    }, OTHER_CODEC_MS);
+  }
+
   async function ask() {
     clearTimeout(asking);
     if (hiddenAt === null || performance.now() - hiddenAt < HIDDEN_MS) {
@@ -94,11 +112,12 @@
           return;
         }
         const said = await answer.json();
-        if (!playing()) say(said.text || unplayable);
+        if (!playing() && !unplayable) say(said.text);
       } catch {
-        if (!playing()) say(words.unreachable);
+        if (!playing() && !unplayable) say(words.unreachable);
       }
     }
+    if (unplayable) return;
     asking = setTimeout(ask, playing() ? BEAT_MS : ASK_MS);
   }
 
@@ -110,7 +129,6 @@
     progressedAt = performance.now();
     if (player && video.currentTime > 0) {
       failures = 0;
-      unplayable = "";
       say("");
       sound.hidden = !video.muted;
       root.dataset.playing = "yes";
@@ -124,7 +142,7 @@
 
   document.addEventListener("visibilitychange", () => {
     hiddenAt = document.hidden ? performance.now() : null;
-    if (!document.hidden) {
+    if (!document.hidden && !unplayable) {
       ask();
       if (!player) start();
     }

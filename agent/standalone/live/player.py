@@ -25,7 +25,10 @@ _WEEK_SEC = 7 * 86_400
 _WORDS: Table = {
     "connecting": ("正在连接…", "Connecting…"),
     "sound": ("打开声音", "Sound on"),
-    "codec": ("此浏览器无法播放该通道的编码。", "This browser cannot play the channel's codec."),
+    "codec": (
+        "此浏览器无法播放该通道的 {codec} 编码。请换用能播放它的浏览器，或将摄像头改为 H.264。",
+        "This browser cannot play the channel's codec ({codec}). Take one that can, or set the camera to H.264.",
+    ),
     "browser": ("此浏览器不支持直播播放。", "This browser cannot play live streams."),
     "unreachable": ("无法连接服务器，正在重试…", "The server cannot be reached; trying again…"),
     "over": ("此播放地址已失效。", "This address is no longer good."),
