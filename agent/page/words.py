@@ -28,8 +28,6 @@ _WORDS: Table = {
     "due_silent": ("应录未录", "should be recording"),
     "sub_stream": ("子码流", "sub stream"),
     "restarts": ("录像进程重启 {count} 次", "restarts of the recorder: {count}"),
-    "state_partly": ("不完整", "incomplete"),
-    "state_missed": ("没有录到", "missed"),
     "state_not_due": ("无需录制", "not due"),
     "open_end": ("直到停止", "until stopped"),
     "queue": ("上传", "Uploads"),

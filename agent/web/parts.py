@@ -111,6 +111,11 @@ def length(seconds: float) -> str:
     return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
 
 
+def span(seconds: float, words: Words) -> str:
+    """A length as `12.5 s`, from a minute on `4:05`."""
+    return length(seconds) if seconds >= 60 else f"{max(seconds, 0.0):.1f} {words['seconds']}"
+
+
 def picture(address: str, name: str, words: Words) -> Markup:
     """A channel's picture, or that there is none yet."""
     if not address:
@@ -172,12 +177,12 @@ def _gaps(lesson: LessonLine, words: Words, clock: Callable[[float], str]) -> Ma
     rest = sum(gap.until - gap.since for gap in lesson.gaps) - sum(gap.until - gap.since for gap in shown)
     items = [html("<li>{text}</li>", text=gap_text(gap, words, clock)) for gap in shown]
     if len(lesson.gaps) > len(shown):
-        text = f"{words['more_gaps']}: {len(lesson.gaps) - len(shown)} × , {rest:.1f} {words['seconds']}"
+        text = f"{words['more_gaps']}: {len(lesson.gaps) - len(shown)} × , {span(rest, words)}"
         items.append(html("<li>{text}</li>", text=text))
     return html('<ul class="gaps" aria-label="{label}">{items}</ul>', label=words["gaps"], items=joined(items))
 
 
 def gap_text(gap: GapView, words: Words, clock: Callable[[float], str]) -> str:
     """What is missing, from when to when, how long, and why."""
-    length = f"{max(gap.until - gap.since, 0):.1f} {words['seconds']}"
-    return f"{clock(gap.since)} – {clock(gap.until)} · {length} · {words.cause(gap.cause)}"
+    time = span(gap.until - gap.since, words)
+    return f"{clock(gap.since)} – {clock(gap.until)} · {time} · {words.cause(gap.cause)}"

@@ -94,6 +94,11 @@ class Tab:
             await self.mouse("Moved", *at, **more)
         await self.mouse("Released", *end, **more)
 
+    async def touch(self, kind: str, *points: tuple[float, float]) -> None:
+        """A touch event ("Start", "Move", "End", "Cancel") with the points that are touched."""
+        touched = [{"x": x, "y": y} for x, y in points]
+        await self.call("Input.dispatchTouchEvent", type=f"touch{kind}", touchPoints=touched)
+
     async def click(self, selector: str) -> None:
         """Click at the middle of an element, which is brought into view."""
         await self.evaluate(f"document.querySelector({selector!r}).scrollIntoView({{block: 'center'}})")

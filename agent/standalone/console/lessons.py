@@ -42,8 +42,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class LessonView:
-    """A lesson, or a recording by hand (`course_id` 0, `title` empty). `slice_id` is 0 where no agent told of it; then
-    `coverage` is None and there are no gaps. Unix seconds.
+    """A lesson, or a recording by hand (`course_id` 0, `title` empty). `slice_id` is 0 where no agent told of it: once
+    it is over, such a one is a gap as a whole. Unix seconds.
     """
 
     gather_id: int
@@ -61,11 +61,18 @@ class LessonView:
     gaps: tuple[GapView, ...] = ()
 
     @property
+    def kind(self) -> str:
+        """The state as it is shown: what is done is told apart by its outcome."""
+        if self.state != "done" or not self.gaps:
+            return self.state
+        return "partly" if self.coverage else "missed"
+
+    @property
     def fate(self) -> Fate:
         """What became of it in one word: a gap is a loss also while it is on."""
         if self.state == "upcoming":
             return "coming"
-        if self.gaps or self.state in ("silent", "unreported"):
+        if self.gaps or self.state == "silent":
             return "incomplete"
         if self.state == "unheard":
             return "unknown"
@@ -136,11 +143,13 @@ class _Reader:
 
     def _of_timetable(self, told: Mapping[tuple[int, int], list[Lesson]]) -> Iterator[LessonView]:
         courses = defaultdict(list)
-        for course in self._session.scalars(select(Course)):
+        weekdays = {week_id(datetime.combine(day, time())) for day in days(self._wanted.first, self._wanted.last)}
+        query = select(Course).where(Course.week_id.in_(weekdays))
+        if self._wanted.camera_id:
+            query = query.where(Course.camera_id == self._wanted.camera_id)
+        for course in self._session.scalars(query):
             camera = self._cameras[course.camera_id]
-            if self._wanted.camera_id in (0, course.camera_id) and self._is_wanted(
-                camera.gather_id, course.subject_id, course.teacher_id
-            ):
+            if self._is_wanted(camera.gather_id, course.subject_id, course.teacher_id):
                 courses[course.week_id].append(course)
         for day in days(self._wanted.first, self._wanted.last):
             for course in courses[week_id(datetime.combine(day, time()))]:
@@ -153,6 +162,7 @@ class _Reader:
 
     def _untold(self, course: Course, starts: float, ends: float) -> LessonView:
         camera = self._cameras[course.camera_id]
+        state = self._untold_state(camera.gather_id, starts, ends)
         return LessonView(
             gather_id=camera.gather_id,
             camera_id=course.camera_id,
@@ -164,7 +174,9 @@ class _Reader:
             camera=camera.camera_name,
             title=self._subjects.get(course.subject_id, ""),
             teacher=self._teachers.get(course.teacher_id, ""),
-            state=self._untold_state(camera.gather_id, starts, ends),
+            state=state,
+            coverage=0.0 if state == "unreported" else None,
+            gaps=(GapView(starts, ends, state),) if state == "unreported" else (),
         )
 
     def _untold_state(self, gather_id: int, starts: float, ends: float) -> LessonState:

@@ -181,6 +181,37 @@ async def test_all_rooms_of_a_day_and_a_move_to_another_room(
     assert course not in await courses(api, school.rooms["301"])
 
 
+async def test_a_finger_that_rests_drags_and_one_that_moves_scrolls(
+    browser: Tab, api: Api, server: EmbeddedServer, school: School
+) -> None:
+    room, course = school.rooms["301"], school.courses["301", 2, 15]
+    url = f"{server.url}/console/week?channel={room}&day=2"
+    await browser.open(url, width=390, height=844, language="en", mobile=True)
+    await browser.until(READY)
+    await browser.call("Emulation.setTouchEmulationEnabled", enabled=True)
+    left, top, width, height = await browser.box(block(course))
+    x, y = left + width / 2, top + height / 2
+    hour = (await pixels(browser))[1]
+    grid = "document.querySelector('.weekgrid')"
+    await browser.evaluate(f"{grid}.addEventListener('scrollend', () => {{ window.rested = true; }})")
+    await browser.touch("Start", (x, y))
+    for step in range(1, 6):
+        await browser.touch("Move", (x, y - 30 * step))
+    await browser.touch("End")
+    await browser.until(f"window.rested && {grid}.scrollTop > 450")
+    assert (await courses(api, room))[course] == (2, "15:00:00", LESSON_SEC)
+
+    left, top, width, height = await browser.box(block(course))
+    x, y = left + width / 2, top + height / 2
+    await browser.touch("Start", (x, y))
+    await browser.until("document.documentElement.classList.contains('pulling')")
+    for step in range(1, 5):
+        await browser.touch("Move", (x, y + hour * step / 4))
+    await browser.touch("End")
+    await browser.until(f"{SAID}.startsWith('Changed')")
+    assert (await courses(api, room))[course] == (2, "16:00:00", LESSON_SEC)
+
+
 async def test_the_pages_arithmetic_is_the_servers(browser: Tab, server: EmbeddedServer, school: School) -> None:
     """Random moves, stretches and lessons, judged by the functions with which API v1 judges them."""
     await open_week(browser, server)

@@ -12,11 +12,13 @@ from agent.standalone.console.site import Page
 from agent.standalone.console.spans import Span
 from agent.standalone.console.visit import Visit
 from agent.web.markup import Markup, asset, html, joined
-from agent.web.parts import answer_panel, length, percent
+from agent.web.parts import answer_panel, percent, span
 from agent.web.words import Table
 
-BAR_TOP, BAR_HEIGHT = 20, 24
+BAR_TOP, BAR_HEIGHT = 22, 22
 """Pixels: the names of the lessons stand above the bar."""
+MISSING_RIM = 3
+"""What is missing stands out of the bar by so much, for those who do not see red from green."""
 
 _WORDS: Table = {
     **FORM_WORDS,
@@ -37,10 +39,6 @@ _WORDS: Table = {
     "day": ("日期", "Day"),
     "now": ("现在", "now"),
     "no_lesson": ("无课程", "no lesson"),
-    "cause_silent": ("应录未录", "should be recording and is not"),
-    "cause_unreported": ("采集端没有这节课的记录", "the recorder knows nothing of it"),
-    "cause_agent_offline": ("采集端离线，结果未知", "recorder offline, not known yet"),
-    "open_recording": ("打开录像", "open the recording"),
 }
 
 
@@ -109,7 +107,7 @@ class _Drawing:
         unknown = [one for one in drawn if any(part.kind == "unknown" for part in one.parts)]
         reasons = [words.of("some_unknown", count=len(unknown))] if unknown else []
         if bad:
-            text = words.of("some_missing", count=len(due), bad=len(bad), time=self._time(found.missing_sec))
+            text = words.of("some_missing", count=len(due), bad=len(bad), time=span(found.missing_sec, words))
             return answer_panel("bad", text, question=words["was_all_recorded"], reasons=reasons)
         if due:
             text = words.of("all_recorded", count=len(due))
@@ -117,9 +115,6 @@ class _Drawing:
                 "warn" if unknown else "good", text, question=words["was_all_recorded"], reasons=reasons
             )
         return answer_panel("warn" if unknown else "calm", words["nothing_due"], reasons=reasons)
-
-    def _time(self, seconds: float) -> str:
-        return f"{seconds:.1f} {self._words['seconds']}" if seconds < 60 else length(seconds)
 
     def _axis(self) -> Markup:
         marks = hours(self._found.drawn)
@@ -163,7 +158,7 @@ class _Drawing:
         title = lesson.title or words["by_hand"]
         share = coverage(drawn.parts)
         times = f"{self._visit.clock(lesson.begin)[:5]} – {self._visit.clock(end)[:5]}"
-        facts = [times, title, lesson.teacher, words[f"state_{lesson.state}"]]
+        facts = [times, title, lesson.teacher, words[f"state_{lesson.kind}"]]
         if share is not None:
             facts.append(f"{words['coverage']} {percent(share)}")
         head = html(
@@ -207,30 +202,27 @@ class _Drawing:
         return drawn.parts[-1].until if drawn.parts else drawn.lesson.begin
 
     def _part(self, part: Part, title: str) -> Markup:
+        rim = MISSING_RIM if part.kind == "missing" else 0
         rect = html(
             '<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{height}"/>',
             kind=part.kind,
             x=self._x(part.since),
-            y=BAR_TOP,
+            y=BAR_TOP - rim,
             width=self._width(part.span),
-            height=BAR_HEIGHT,
+            height=BAR_HEIGHT + 2 * rim,
         )
         if part.kind not in ("missing", "unknown"):
             return rect
         words = self._words
         times = f"{self._visit.clock(part.since)} – {self._visit.clock(part.until)}"
-        cause = self._cause(part.cause)
-        label = " · ".join((title, times, self._time(part.until - part.since), cause))
+        cause = words.cause(part.cause)
+        label = " · ".join((title, times, span(part.until - part.since, words), cause))
         return html(
             '<g class="piece hole" tabindex="0" role="img" aria-label="{word}: {label}" data-tip="{label}">{rect}</g>',
             word=words["missing" if part.kind == "missing" else "not_known"],
             label=label,
             rect=rect,
         )
-
-    def _cause(self, cause: str) -> str:
-        key = f"cause_{cause}"
-        return self._words[key] if key in _WORDS else self._words.cause(cause)
 
     def _x(self, unix: float) -> str:
         drawn = self._found.drawn

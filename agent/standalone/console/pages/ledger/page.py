@@ -92,9 +92,7 @@ def _counted(visit: Visit, found: Sequence[LessonView]) -> str:
 
 
 def _missing(lesson: LessonView) -> float:
-    """Seconds of which the picture is known to be missing; all of it where its agent knows nothing of it."""
-    if lesson.state == "unreported" and lesson.end is not None:
-        return lesson.end - lesson.begin
+    """Seconds of which the picture is known to be missing."""
     return total(Span(gap.since, gap.until) for gap in lesson.gaps if gap.cause != SOUND_LOST)
 
 
@@ -117,7 +115,7 @@ def ledger_line(visit: Visit, lesson: LessonView) -> Markup:
         title=lesson.title,
         camera=lesson.camera,
         teacher=lesson.teacher,
-        kind=lesson.state,
+        kind=lesson.kind,
         coverage=lesson.coverage,
         gaps=lesson.gaps,
         is_over_drawn=lesson.state in ("on", "done", "closing"),
@@ -155,7 +153,7 @@ def _row(visit: Visit, lesson: LessonView) -> Sequence[str | int | float]:
         lesson.camera,
         lesson.title or words["by_hand"],
         lesson.teacher,
-        words[f"state_{lesson.state}"],
+        words[f"state_{lesson.kind}"],
         "" if lesson.coverage is None else percent(lesson.coverage).removesuffix(" %"),
         len(lesson.gaps),
         round(_missing(lesson), 1),

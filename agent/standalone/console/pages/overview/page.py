@@ -34,6 +34,7 @@ _WORDS: Table = {
     "more_channels": ("等 {count} 间", "and {count} more"),
 }
 SHOWN_NAMES = 3
+_LOST = "not_recording"
 
 
 async def view(visit: Visit) -> Markup:
@@ -57,7 +58,7 @@ class _Rendered:
             asset("overview.html", __package__),
             lost=self._lost(),
             answer=self._answer(),
-            alarms=alarm_list(map(self._alarm_line, found.alarms), words),
+            alarms=alarm_list((self._alarm_line(one) for one in found.alarms if one.kind != _LOST), words),
             channels=section("channels", "channels", (channel_card(self._visit, one) for one in found.channels), words),
             lessons=section(
                 "lessons", "lessons", (ledger_line(self._visit, lesson) for lesson in found.lessons), words
@@ -70,11 +71,11 @@ class _Rendered:
 
     def _lost(self) -> Markup:
         """What is being lost at this moment: above everything else."""
-        silent = [alarm for alarm in self._found.alarms if alarm.kind == "not_recording"]
+        silent = [alarm for alarm in self._found.alarms if alarm.kind == _LOST]
         if not silent:
             return Markup()
         text = self._words.of("answer_lost", channel=self._some([alarm.channel for alarm in silent]))
-        return answer_panel("bad", text, reasons=[alarm.detail for alarm in silent if alarm.detail], is_alert=True)
+        return answer_panel("bad", text, reasons=map(self._alarm_line, silent), is_alert=True)
 
     def _answer(self) -> Markup:
         words, found = self._words, self._found

@@ -30,7 +30,7 @@ _KEY = re.compile(r"(\d{1,18})-(\d{1,18})")
 _WORDS: Table = {
     **FORM_WORDS,
     "no_recordings": ("没有符合条件的录像。", "There is no such recording."),
-    "parts": ("{count} 个片段", "{count} parts"),
+    "parts": ("{count} 个片段", "parts: {count}"),
     "part": ("片段 {number}", "Part {number}"),
     "still_on": ("录制中", "still being recorded"),
     "repaired": ("断电或崩溃后修复", "repaired after a crash"),

@@ -34,7 +34,7 @@ function update() {
   of(".at").textContent = text(time);
   wall.textContent = clock(time);
   const on = film.isPlaying;
-  play.textContent = on ? "⏸" : "▶";
+  play.textContent = on ? "❚❚" : "▶";
   play.setAttribute("aria-label", on ? play.dataset.pause : play.dataset.play);
 }
 
@@ -117,7 +117,6 @@ of(".speed").addEventListener("change", (event) => (film.rate = Number(event.tar
 of(".mute").addEventListener("click", (event) => {
   const muted = !film.video.muted;
   film.muted = muted;
-  event.target.textContent = muted ? "🔇" : "🔊";
   event.target.setAttribute("aria-pressed", String(muted));
 });
 of(".full").addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : dialog.requestFullscreen?.()));

@@ -24,7 +24,6 @@ export class Pull {
     addEventListener("pointerup", (event) => this.#up(event));
     addEventListener("pointercancel", (event) => event.pointerId === this.#pull?.pointer && this.#cancel());
     addEventListener("keydown", (event) => event.key === "Escape" && this.#cancel());
-    grid.addEventListener("touchmove", (event) => this.isOn && event.preventDefault(), { passive: false });
     grid.addEventListener("contextmenu", (event) => this.#pull && event.preventDefault());
   }
 
@@ -61,6 +60,8 @@ export class Pull {
     };
     if (event.pointerType === "touch") {
       this.#pull.rest = setTimeout(() => this.#begin(at), REST_MS);
+      // A touch stays with the element where it began, also when that has been drawn anew and is in no page any more.
+      event.target.addEventListener("touchmove", (move) => this.isOn && move.cancelable && move.preventDefault(), { passive: false });
     } else if (!lesson) {
       event.preventDefault(); // no text is selected
     }
@@ -78,7 +79,6 @@ export class Pull {
     pull.rest = 0;
     pull.isOn = true;
     document.documentElement.classList.add("pulling");
-    navigator.vibrate?.(15);
     this.#show(at);
   }
 
