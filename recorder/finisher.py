@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from recorder.errors import FileError
@@ -63,7 +63,7 @@ class Finisher:
     def _finish_slice(self, file: SliceFile, reason: str) -> None:
         thumbnail: str | None = None
         try:
-            thumbnail = make_thumbnail(file.pictures.best_first(), file.closed_path)
+            thumbnail = make_thumbnail(file.key_frames(), file.closed_path)
         except Exception as error:  # noqa: BLE001 - whatever a decoder meets, a picture never costs a slice
             self._emit(Trouble("internal", f"thumbnail of {file.name.stem}: {error!r}"))
         try:
@@ -90,7 +90,7 @@ class Finisher:
             self._emit(SnapshotTaken(str(path), picture.width, picture.height, time.time(), request))
 
 
-def make_thumbnail(candidates: Sequence[Packet], slice_path: Path) -> str | None:
+def make_thumbnail(candidates: Iterable[Packet], slice_path: Path) -> str | None:
     """Write `<stem>.jpg` beside the slice: the first candidate that is not black, or the brightest; None without."""
     best: Picture | None = None
     for packet in candidates:

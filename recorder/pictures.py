@@ -26,6 +26,8 @@ from recorder.synced_file import sync_folder
 _QUALITY = 3
 _QP_TO_LAMBDA = 118  # libavutil's FF_QP2LAMBDA
 _JPEG_END = b"\xff\xd9"
+_DECODERS = {"av1": "libdav1d"}
+"""Where FFmpeg's own of that name needs a graphics card."""
 _LUMA_SAMPLE_STEP = 7  # every 7th pixel tells the mean as well as all of them
 
 
@@ -83,7 +85,7 @@ def good_frames(track: Track, packets: Sequence[Packet], *, quick: bool = False)
 
     Raises `AV_ERRORS`.
     """
-    decoder = av.CodecContext.create(track.codec, "r")
+    decoder = av.CodecContext.create(_DECODERS.get(track.codec, track.codec), "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.thread_count = 1  # no threads for one picture
     decoder.extradata = track.extradata or None

@@ -151,7 +151,7 @@ def _remux(path: Path, name: SliceName, torn: BinaryIO, usable: int) -> SliceFac
             if not file.packets:
                 raise NotRepairable("no packet in whole fragments")
             file.seal()
-            thumbnail = make_thumbnail(file.pictures.best_first(), file.closed_path)
+            thumbnail = make_thumbnail(file.key_frames(), file.closed_path)
             return file.finish(thumbnail, repaired=True)
         except (FileError, OSError):
             file.abandon()
@@ -162,14 +162,14 @@ def _remux(path: Path, name: SliceName, torn: BinaryIO, usable: int) -> SliceFac
 
 def _describe(path: Path, file: BinaryIO, name: SliceName) -> SliceFacts:
     """The facts of a whole file, and its thumbnail; `path` of the facts is its final one."""
-    pictures, packets, begin, end = Candidates(), 0, 0.0, 0.0
+    pictures, packets, begin, end = Candidates[Packet](), 0, 0.0, 0.0
     with _Demuxed(_Prefix(file, os.fstat(file.fileno()).st_size), name) as source:
         for timed in source:
             begin = timed.at if not packets else min(begin, timed.at)
             end = max(end, timed.end)
             packets += 1
             if timed.opens and timed.packet.track.kind == "video":
-                pictures.offer(timed)
+                pictures.offer(timed.packet)
         meta, tracks = source.meta, source.tracks
     if not packets:
         raise NotRepairable("no packet")

@@ -8,12 +8,14 @@ tracks' first stamps are known; it says how far apart they are.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from recorder import clocks, disk_calls
 from recorder.av_errors import AV_ERRORS
 from recorder.errors import FileError
+from recorder.mp4.payload import as_sent
 from recorder.mp4.writer import Mp4Writer
 from recorder.names import SliceName
 from recorder.packets import Packet, Track
@@ -25,6 +27,7 @@ from recorder.timeline import Timed
 START_WINDOW_SEC = 0.5
 """So much media is waited for until every track has shown where it begins; tracks are no farther apart, as a rule."""
 _CANDIDATES = 4
+T = TypeVar("T")
 
 
 class SliceFile:
@@ -49,7 +52,7 @@ class SliceFile:
         self.meta = meta
         self.tracks = tuple(tracks)
         self.packets = 0
-        self.pictures = Candidates()
+        self._pictures = Candidates[int]()
         self._begin = self._end = self._last_at = 0.0
         self._fragment_sec = fragment_sec
         self._fragment_at = self._fragment_arrival = 0.0
@@ -105,7 +108,7 @@ class SliceFile:
             self._begin = at
         self._end = max(self._end, timed.end)
         if timed.opens and packet.track.kind == "video":
-            self.pictures.offer(timed)
+            self._pictures.offer(self._mp4.number_of_next(packet.track))
         # By real time too: a camera whose clock stands has its packets a tick apart.
         waited = max(at - self._fragment_at, packet.arrival - self._fragment_arrival)
         if waited >= self._fragment_sec and (self._mp4.all_began or waited > START_WINDOW_SEC):
@@ -122,6 +125,15 @@ class SliceFile:
     def seal(self) -> None:
         """Write the index and make the file durable. It stays locked and `.part` until `finish`."""
         self._attempt(self._mp4.close)
+
+    def key_frames(self) -> Iterator[Packet]:
+        """A few from all over the sealed file, the best for a thumbnail first, read from the disk: while a slice grows,
+        they would be half a megabyte of memory.
+        """
+        for track in self.tracks:
+            for number in self._pictures.best_first() if track.kind == "video" else ():
+                place, size = self._mp4.place_of(track, number)
+                yield Packet(track, as_sent(track, self._file.read(place, size)), 0, 0, 0, True, 0.0)
 
     def finish(self, thumbnail: str | None, *, repaired: bool = False) -> SliceFacts:
         """Check what is on disk against what was written, give the file its final name."""
@@ -166,24 +178,24 @@ class SliceFile:
             raise FileError(f"cannot write {self.name.filename}: {error}") from error
 
 
-class Candidates:
+class Candidates(Generic[T]):
     """A few key frames from all over a slice, for its thumbnail; memory does not grow with its length."""
 
     def __init__(self) -> None:
-        self._kept: list[Packet] = []
+        self._kept: list[T] = []
         self._every = 1
         self._count = 0
 
-    def offer(self, timed: Timed) -> None:
-        """A key frame of the slice."""
+    def offer(self, key_frame: T) -> None:
+        """The next one."""
         if self._count % self._every == 0:
-            self._kept.append(timed.packet)
+            self._kept.append(key_frame)
             if len(self._kept) > _CANDIDATES:
                 self._kept = self._kept[::2]
                 self._every *= 2
         self._count += 1
 
-    def best_first(self) -> list[Packet]:
+    def best_first(self) -> list[T]:
         """The middle one first: the first frames of a lesson are often black or empty."""
         middle = len(self._kept) // 2
         return self._kept[middle:] + self._kept[:middle][::-1]

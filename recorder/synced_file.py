@@ -144,6 +144,13 @@ class SyncedFile:
             raise FileError(f"{self.path.name}: the disk returned other bytes than were written")
         return sha.hexdigest()
 
+    def read(self, start: int, length: int) -> bytes:
+        """Bytes that were written; `FileError` where they cannot be read."""
+        try:
+            return disk_calls.pread(self._fd, length, start)
+        except OSError as error:
+            raise FileError(f"cannot read {self.path.name} back: {error.strerror}") from error
+
     def close(self) -> None:
         """Close and unlock, as it is."""
         if self._fd >= 0:

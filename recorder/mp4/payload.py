@@ -30,6 +30,13 @@ def length_prefixed(data: bytes) -> bytes:
     return b"".join(parts)
 
 
+def as_sent(track: Track, sample: bytes) -> bytes:
+    """A sample's bytes as a decoder of this track takes them."""
+    if storing(track) is not length_prefixed:
+        return sample
+    return b"".join(b"\0\0\0\1" + unit for unit in parameter_sets.nal_units(sample, 4))
+
+
 def stored_obus(data: bytes) -> bytes:
     """A temporal unit without the OBUs that a file leaves out; one that cannot be taken apart stays as it is."""
     found = list(_obus(data))

@@ -147,6 +147,14 @@ class Samples:
         """Where in the file the run that was taken last begins."""
         self._chunks.append(offset)
 
+    def place_of(self, number: int) -> tuple[int, int]:
+        """Where in the file a sample that was placed lies, counted from 0, and its size."""
+        first = chunk = 0
+        while first + self._per_chunk[chunk] <= number:
+            first += self._per_chunk[chunk]
+            chunk += 1
+        return self._chunks[chunk] + sum(self._sizes[first:number]), self._sizes[number]
+
     @property
     def media_ticks(self) -> int:
         """From the first sample to the end of the last, in decode time."""

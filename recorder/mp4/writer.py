@@ -47,6 +47,15 @@ class Mp4Writer:
         """The next packet, in the order of decoding within its track; it waits for `flush`."""
         self._lanes[packet.track].waiting.append(packet)
 
+    def number_of_next(self, track: Track) -> int:
+        """How many packets of this track were added."""
+        lane = self._lanes[track]
+        return lane.count + len(lane.waiting)
+
+    def place_of(self, track: Track, number: int) -> tuple[int, int]:
+        """Where a flushed packet lies in the file, by its number from 0, and its size there."""
+        return self._lanes[track].place_of(number)
+
     @property
     def all_began(self) -> bool:
         """Whether it is known where every track begins, or too late to tell."""

@@ -132,10 +132,10 @@ def test_candidates_are_few_and_from_all_over(sample: MakeSample) -> None:
     packets = camera_packets(sample(seconds=16, gop_sec=1, audio=False), 64.0)
     timeline = Timeline()
     timeline.begin_session(tracks_of(packets))
-    candidates = Candidates()
+    candidates = Candidates[Packet]()
     keys = [timed for timed in map(timeline.repair, packets) if timed.opens]
     for timed in keys:
-        candidates.offer(timed)
+        candidates.offer(timed.packet)
     kept = candidates.best_first()
     assert 2 <= len(kept) <= 5
     assert 0.2 < (kept[0].dts or 0) / (keys[-1].packet.dts or 1) < 0.8

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorder.finisher import make_thumbnail
 from recorder.mp4.payload import length_prefixed, stored_obus, storing
 from recorder.names import SliceName
 from recorder.packets import Packet, Track
@@ -22,7 +23,7 @@ from recorder.source.parameter_sets import SetCodec
 from recorder.source.templates import with_parameter_sets
 from recorder.timeline import Timeline
 from tests.camera.film import FilmSpec, VideoName, make_film
-from tests.media import MakeSample, assert_plays, camera_packets, write_mp4
+from tests.media import MakeSample, assert_plays, camera_packets, digest, write_mp4
 
 TEMPORAL_DELIMITER = b"\x12\x00"
 
@@ -54,6 +55,9 @@ def test_the_bytes_are_those_that_libavformat_writes(tmp_path: Path, codec: Vide
     for packet in packets:
         file.write(timeline.repair(packet))
     file.seal()
+    keys = [digest(one) for one in packets if one.is_key]
+    assert 1 < len({digest(one) for one in file.key_frames()} & set(keys)) == len(list(file.key_frames()))
+    assert make_thumbnail(file.key_frames(), file.closed_path) is not None
     ours = file.finish(None).path
     assert_plays(ours)
     assert stored(ours) == stored(write_mp4(tmp_path / "libav.mp4", packets))
