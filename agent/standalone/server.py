@@ -138,6 +138,7 @@ class EmbeddedServer:
         app = web.Application(middlewares=[refusals], client_max_size=MAX_BODY)
         app[SERVICES] = self._services
         app[LIVE] = LiveChannels(self._services.database, self._services.hub)
+        app.on_response_prepare.append(_as_it_is)
         app.on_shutdown.append(_end_live)
         app.on_shutdown.append(_end_relays)
         app.add_routes(
@@ -176,6 +177,12 @@ class EmbeddedServer:
         port = runner.addresses[0][1]
         host = "127.0.0.1" if settings.everywhere else settings.host
         self._services.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _as_it_is(_request: web.Request, response: web.StreamResponse) -> None:
+    """Nothing is taken for another kind than it says, and no address of this server is told to another."""
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
 
 
 async def _end_live(app: web.Application) -> None:

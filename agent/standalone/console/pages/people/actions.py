@@ -19,6 +19,7 @@ _TAKEN = ("用户名已存在。", "Somebody is called so already.")
 _GONE = ("没有这个用户。", "There is no such user (any more).")
 _NO_ROLE = ("角色无效。", "This is no role.")
 _WRONG = ("当前密码不正确。", "This is not your present password.")
+_OWN = ("请在“我的帐号”中修改自己的密码。", "Change your own password on the page of your account.")
 _NO_SESSION = ("该会话已结束。", "This session has ended already.")
 
 
@@ -38,6 +39,8 @@ async def add_user(visit: Visit, params: Params) -> dict[str, Any]:
 
 async def mod_user(visit: Visit, params: Params) -> dict[str, Any]:
     """Change role, password, or whether the account is disabled: what is given. Its sessions end, but the own one."""
+    if params.given("password") and params.number("account_id") == visit.person.account_id:
+        raise Refused(_OWN)  # there the present one is asked for: a browser left open is not a new password
     name = await visit.read(_name_of, params.number("account_id"))
     password_hash = await _hash_of_new(params, name) if params.given("password") else ""
     await visit.read(_mod_user, visit, params, password_hash)

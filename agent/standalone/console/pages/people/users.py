@@ -109,12 +109,20 @@ def _user(visit: Visit, account: Account, sessions: int) -> Markup:
                 ),
             ]
         ),
-        new_password=words["new_password"],
-        form=fields.form(
-            "mod_user",
-            [fields.hidden(account_id=account_id), of_whom(account.name), *password_fields(visit)],
-            words["save"],
-        ),
+        password=_password(visit, account),
+    )
+
+
+def _password(visit: Visit, account: Account) -> Markup:
+    """Where a new password is set: the own one on a page of its own, which asks for the present one."""
+    words = visit.words
+    if account.account_id == visit.person.account_id:
+        return html('<p><a href="/console/account">{text}</a></p>', text=words["new_password"])
+    inputs = [fields.hidden(account_id=account.account_id), of_whom(account.name), *password_fields(visit)]
+    return html(
+        "<details><summary>{title}</summary>{form}</details>",
+        title=words["new_password"],
+        form=fields.form("mod_user", inputs, words["save"]),
     )
 
 

@@ -13,8 +13,8 @@ from agent.standalone.console.pages import PAGES
 from agent.standalone.console.site import Page
 from agent.standalone.server import EmbeddedServer
 from agent.web.words import COMMON
+from tests.standalone.console.test_do import CHANNEL, as_viewer
 from tests.standalone.helpers import Api, ScriptedAgent, do, set_up
-from tests.standalone.test_console_do import CHANNEL, as_viewer
 
 QUERIES = {"/console/recorder": "?gather_id=1", "/console/channel": "?camera_id=1"}
 SECRETS = ("c2VjcmV0", "secret", "camera-password")
@@ -39,30 +39,36 @@ async def shown(server: EmbeddedServer, http: aiohttp.ClientSession, page: Page,
         return response.status, await response.text()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
-async def test_a_page_in_both_languages(api: Api, agent: ScriptedAgent, page: Page) -> None:
+async def test_pages_in_both_languages(api: Api, agent: ScriptedAgent) -> None:
     await furnished(api, agent)
     await set_up(api.server, api.http)
-    for language, title in zip(("zh", "en"), page.title, strict=True):
-        status, text = await shown(api.server, api.http, page, language)
-        assert status == 200
-        assert f"<h1>{escape(title)}</h1>" in text
-        assert not re.search(r"<script(?![^>]* src=)|\son\w+=|\sstyle=", text), "the policy forbids it"
-        for asset in re.findall(r'(?:src|href)="(/console/assets/[^"]+)"', text):
-            async with api.http.get(api.server.url + asset) as response:
-                assert response.status == 200, asset
+    assets: set[str] = set()
+    for page in PAGES:
+        for language, title in zip(("zh", "en"), page.title, strict=True):
+            status, text = await shown(api.server, api.http, page, language)
+            assert status == 200, page.path
+            assert f"<h1>{escape(title)}</h1>" in text
+            assert not re.search(r"<script(?![^>]* src=)|\son\w+=|\sstyle=", text), (
+                f"{page.path}: the policy forbids it"
+            )
+            for form in re.findall(r"<form[^>]*data-do[^>]*>", text):
+                assert 'method="post"' in form, "what is typed must not come into an address"
+            assets.update(re.findall(r'(?:src|href)="(/console/assets/[^"]+)"', text))
+    for asset in assets:
+        async with api.http.get(api.server.url + asset) as response:
+            assert response.status == 200, asset
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
-async def test_viewers_see_no_secret(api: Api, agent: ScriptedAgent, page: Page) -> None:
+async def test_viewers_see_no_secret(api: Api, agent: ScriptedAgent) -> None:
     await furnished(api, agent)
     await as_viewer(api.server, api.http)
-    status, text = await shown(api.server, api.http, page, "en")
-    assert status == (403 if page.administrators_only else 200)
-    for secret in (*SECRETS, api.server.credential, api.server.enrol_key):
-        assert secret not in text
-    offered = re.findall(r'data-do="(\w+)"', text)
-    assert set(offered) <= {"change_password", "end_session"}, "nothing is offered that would be refused"
+    for page in PAGES:
+        status, text = await shown(api.server, api.http, page, "en")
+        assert status == (403 if page.administrators_only else 200), page.path
+        for secret in (*SECRETS, api.server.credential, api.server.enrol_key):
+            assert secret not in text, page.path
+        offered = re.findall(r'data-do="(\w+)"', text)
+        assert set(offered) <= {"change_password", "end_session"}, "nothing is offered that would be refused"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)

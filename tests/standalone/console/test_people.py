@@ -95,6 +95,13 @@ async def test_the_own_password_needs_the_present_one_and_ends_the_other_session
     assert await sign_in(server, other, password=NEW["password"]) == 303
 
 
+async def test_the_own_password_cannot_be_set_as_somebody_elses(
+    server: EmbeddedServer, http: aiohttp.ClientSession, owner: int
+) -> None:
+    assert (await do(server, http, "mod_user", account_id=owner, **NEW))["err_code"] == 20001
+    assert await sign_in(server, http) == 303
+
+
 async def test_own_sessions_can_be_ended_and_nobody_elses(
     server: EmbeddedServer, http: aiohttp.ClientSession, other: aiohttp.ClientSession, owner: int
 ) -> None:

@@ -36,6 +36,15 @@ async def test_only_player_pages_are_framed_and_only_where_allowed(
             assert response.headers["Content-Security-Policy"].endswith("; frame-ancestors 'none'")
 
 
+@pytest.mark.parametrize("path", ["/", "/api/v1/version", "/gather/v1/register", "/nothing", "/live/x.flv"])
+async def test_every_answer_is_taken_for_what_it_says(
+    server: EmbeddedServer, http: aiohttp.ClientSession, path: str
+) -> None:
+    async with http.get(server.url + path) as response:
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+
+
 @pytest.mark.parametrize(
     ("sources", "good"),
     [
