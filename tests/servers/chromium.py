@@ -144,9 +144,9 @@ class Tab:
             while not await self.evaluate(f"Boolean({expression})"):  # noqa: ASYNC110 - the page has no event
                 await asyncio.sleep(0.05)
 
-    async def picture(self, path: Path) -> None:
-        """The whole page as PNG."""
-        shot = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+    async def picture(self, path: Path, *, whole: bool = True) -> None:
+        """The whole page as PNG, or what a screen of its size shows."""
+        shot = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         await asyncio.to_thread(path.write_bytes, base64.b64decode(shot["data"]))
 
 
