@@ -25,10 +25,11 @@ class Postgres:
     user: str
     _numbers: Iterator[int] = field(default_factory=count)
 
-    def database(self) -> str:
-        """The SQLAlchemy URL of a new database."""
+    def database(self, like: str = "") -> str:
+        """The SQLAlchemy URL of a new database, empty or a copy of the one with this URL."""
         name = f"school_{next(self._numbers)}"
-        run(self.user, "createdb", "-h", str(self.folder), "-U", self.user, "-T", "template0", "-E", "UTF8", name)
+        template = like.partition("?")[0].rpartition("/")[2] or "template0"
+        run(self.user, "createdb", "-h", str(self.folder), "-U", self.user, "-T", template, "-E", "UTF8", name)
         return self.url(name)
 
     def start(self) -> None:

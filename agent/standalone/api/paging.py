@@ -1,7 +1,7 @@
 """Pages of lists: `cur` and `per` clamped to what exists.
 
 A page costs the same wherever it is: ids are counted off an index that has the list's order, from the end that is
-nearer, and only the rows of the page are read with what belongs to them.
+nearer, and only the rows of the page are read with what belongs to them. The total is remembered.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sqlalchemy.sql.operators import desc_op
 
 from agent.standalone.api.envelope import done
 from agent.standalone.api.params import Params
+from agent.standalone.store.totals import total
 
 DEFAULT_PER = 10
 MAX_PER = 1000
@@ -49,20 +50,28 @@ def page(
     **extra: Any,
 ) -> dict[str, Any]:
     """One page of a list, in the envelope of lists. `extra` stands in front, as `storage_addr` does."""
-    total = session.scalar(select(func.count()).select_from(listed.key.class_).where(*listed.where)) or 0
+    number = _total(session, listed)
     per = min(max(params.number("per", DEFAULT_PER), 1), MAX_PER)
-    last = max(1, -(-total // per))
+    last = max(1, -(-number // per))
     cur = min(max(params.number("cur", 1), 1), last)
-    ids = _ids(session, listed, (cur - 1) * per, min(per, total - (cur - 1) * per), total)
+    ids = _ids(session, listed, (cur - 1) * per, min(per, number - (cur - 1) * per), number)
     rows = session.execute(listed.shown.where(listed.key.in_(ids)).order_by(*listed.order)) if ids else ()
     return done(
         **extra,
-        total_num=total,
-        max_page=-(-total // per),
+        total_num=number,
+        max_page=-(-number // per),
         cur_page=cur,
         per_page=per,
         data=[show(row) for row in rows],
     )
+
+
+def _total(session: Session, listed: Listed) -> int:
+    query = select(func.count()).select_from(listed.key.class_).where(*listed.where)
+    compiled = query.compile()
+    key = (str(compiled), tuple(sorted(compiled.params.items())))
+    table = listed.key.class_.__tablename__
+    return total(session, table, key, lambda: session.scalar(query) or 0)
 
 
 def _ids(session: Session, listed: Listed, first: int, number: int, total: int) -> list[int]:

@@ -19,6 +19,7 @@ from agent.standalone.store.migrations import VERSION, check_version, keep_copy,
 from agent.standalone.store.schema import Base, Meta
 from agent.standalone.store.sealed import Vault, entrust
 from agent.standalone.store.seed import first_rows
+from agent.standalone.store.totals import Totals, watch
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -48,6 +49,7 @@ class Database:
             event.listen(self._engine, "connect", _tune_sqlite)
         entrust(self._engine.dialect, vault)
         self._closed = False
+        self._totals = Totals()
         self._threads = ThreadPoolExecutor(1 if single else _THREADS, thread_name_prefix="database")
 
     async def open(self, now: float) -> None:
@@ -73,8 +75,10 @@ class Database:
         self._engine.dispose()
 
     def _transaction(self, work: Callable[..., _T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _T:
-        with Session(self._engine, autoflush=False, expire_on_commit=False) as session, session.begin():
-            return work(session, *args, **kwargs)
+        with Session(self._engine, autoflush=False, expire_on_commit=False) as session:
+            watch(session, self._totals)
+            with session.begin():
+                return work(session, *args, **kwargs)
 
     def _prepare(self, now: float) -> None:
         try:

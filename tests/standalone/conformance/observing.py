@@ -32,14 +32,19 @@ class Observed:
 
 async def observe(endpoint: Endpoint | Change, template: Template, folder: Path) -> list[Observed]:
     """The same calls in both forms; they must be answered alike, and as `cases` says."""
-    found = {form: await _observe(endpoint, template, folder / form, form) for form in FORMS}
+    found = {}
+    for form in FORMS:
+        settings = ServerSettings(folder / form, timezone="Asia/Shanghai")
+        found[form] = await observe_form(endpoint, template, settings, form)
     assert found["query"] == found["path"]
     return found["query"]
 
 
-async def _observe(endpoint: Endpoint | Change, template: Template, folder: Path, form: Form) -> list[Observed]:
+async def observe_form(
+    endpoint: Endpoint | Change, template: Template, settings: ServerSettings, form: Form
+) -> list[Observed]:
+    """The calls in one form, on a server with these settings."""
     valid = validator(endpoint)
-    settings = ServerSettings(folder, timezone="Asia/Shanghai")
     async with world(template, settings, form) as here:
         found = [await _methods(endpoint, here)]
         for case in cases_of(endpoint):

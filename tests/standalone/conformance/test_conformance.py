@@ -8,8 +8,10 @@ import pytest
 
 from agent.standalone.api.call import Change, Endpoint
 from agent.standalone.api.dispatch import ENDPOINTS
+from agent.standalone.settings import ServerSettings
+from tests.standalone.conformance.conftest import OnPostgres
 from tests.standalone.conformance.document import DEVIATIONS, DOCUMENT, Written
-from tests.standalone.conformance.observing import observe
+from tests.standalone.conformance.observing import observe, observe_form
 from tests.standalone.conformance.table import FILE, ORDER, row, section
 from tests.standalone.conformance.world import Template
 
@@ -31,6 +33,18 @@ async def test_endpoint(endpoint: Endpoint | Change, template: Template, tmp_pat
     published = FILE.read_text(encoding="utf-8")
     assert row(endpoint.name, found) in published, "make conformance"
     assert section(endpoint.name, found) in published + "\n", "make conformance"
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("endpoint", ORDER, ids=lambda endpoint: endpoint.name)
+async def test_endpoint_on_postgresql(
+    endpoint: Endpoint | Change, on_postgres: OnPostgres, template: Template, tmp_path: Path
+) -> None:
+    copy = on_postgres.server.database(on_postgres.database)
+    settings = ServerSettings(tmp_path / "copy", timezone="Asia/Shanghai", database_url=copy)
+    here = ServerSettings(tmp_path / "sqlite", timezone="Asia/Shanghai")
+    found = await observe_form(endpoint, on_postgres.template, settings, "query")
+    assert found == await observe_form(endpoint, template, here, "query")
 
 
 @pytest.mark.parametrize("endpoint", ORDER, ids=lambda endpoint: endpoint.name)

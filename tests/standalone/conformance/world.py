@@ -61,9 +61,9 @@ class World:
         return {"token": {"empty": "", "rubbish": "x", "forged": forged}.get(wanted, good)}
 
 
-async def make_template(folder: Path) -> Template:
+async def make_template(folder: Path, database_url: str = "") -> Template:
     """Fill a server of its own through its API, like an integrator and an agent would."""
-    settings = ServerSettings(data_dir=folder, timezone="Asia/Shanghai")
+    settings = ServerSettings(data_dir=folder, timezone="Asia/Shanghai", database_url=database_url)
     async with aiohttp.ClientSession() as http:
         server = EmbeddedServer(settings, FakeClock())
         await server.start()
@@ -91,7 +91,7 @@ async def make_template(folder: Path) -> Template:
 
 @asynccontextmanager
 async def world(template: Template, settings: ServerSettings, form: Form) -> AsyncIterator[World]:
-    """A copy of the template that runs, its agent connected."""
+    """A copy of the template's folder that runs, its agent connected; a database elsewhere is a copy already."""
     shutil.copytree(template.folder, settings.data_dir)
     clock = FakeClock()
     async with aiohttp.ClientSession() as http:
