@@ -7,6 +7,7 @@ demand.  `GATHER_FREEZE_SEC` sets how long a disk is frozen (default 8; design, 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import socket
 import subprocess
@@ -78,7 +79,8 @@ TRIALS = (
     ),
     Trial("every write fails for 5 s", disks.WritesFail),
     Trial("no file can be made or renamed for 5 s", disks.RenamesFail),
-    Trial("the folder is deleted, made again after 5 s", disks.FolderGone, slice_sec=0.0),
+    # What was durable is in memory for three seconds more.
+    Trial("the folder is deleted, made again after 5 s", disks.FolderGone, slice_sec=0.0, bound_sec=4.0, loses=True),
     Trial("full for 5 s (tmpfs)", disks.Small),
     Trial("full for 9 s, memory for 4 s (tmpfs)", disks.Small, 9, SMALL_RING, 3.0, 9 + RING_LOSS_SEC, loses=True),
     Trial("read-only, mounted again after 5 s (ext4)", disks.ReadOnly),
@@ -121,6 +123,7 @@ class Outcome:
 
     trial: Trial
     victim: Victim
+    due_at: float = 0.0
     began_at: float = 0.0
     status: int = 0
     found: list[SliceFacts] = field(default_factory=list)
@@ -143,7 +146,8 @@ def run(trial: Trial, place: Path, film: Path) -> Outcome:
         while victim.until(LinkChanged).state != "online":
             pass
         victim.until(Pulse)  # the ring holds its first pictures
-        victim.order(BeginRecording(RecordingSpec(11, 5), time.time()))
+        outcome.due_at = time.time()
+        victim.order(BeginRecording(RecordingSpec(11, 5), outcome.due_at))
         outcome.began_at = victim.until(RecordingBegan).first_at
         victim.grow_by(4.0)
         disk.strike()
@@ -170,7 +174,7 @@ def run(trial: Trial, place: Path, film: Path) -> Outcome:
 
 
 def missing(outcome: Outcome) -> list[tuple[float, float]]:
-    """Which frames are in no slice: `[since, until)` in wall clock, told by the numbers in the pictures."""
+    """Which due frames are in no slice: `[since, until)` in wall clock, told by the numbers in the pictures."""
     saved: set[int] = set()
     zero: int | None = None
     for facts in sorted(outcome.found, key=lambda one: one.started_at):
@@ -181,14 +185,16 @@ def missing(outcome: Outcome) -> list[tuple[float, float]]:
         pictures = zip(frame_numbers(path), sorted(packet.pts for packet in packets_in(path, "video")), strict=True)
         for number, pts in pictures:
             assert number is not None
-            zero = number if zero is None else zero
             near = (facts.started_at + float(pts) - outcome.began_at) * FPS
+            zero = number - round(near) if zero is None else zero
             turn = round((near - (number - zero)) / FILM_FRAMES)
             index = number - zero + turn * FILM_FRAMES
             assert abs(index - near) < SLACK_SEC * FPS, f"{path.name}: frame {number} stands at {near / FPS:.2f} s"
             saved.add(index)
     holes: list[tuple[float, float]] = []
-    for index in sorted(set(range(max(saved) + 1)) - saved):
+    for index in sorted(
+        set(range(max(0, math.ceil((outcome.due_at - outcome.began_at) * FPS)), max(saved) + 1)) - saved
+    ):
         at = outcome.began_at + index / FPS
         if holes and abs(holes[-1][1] - at) < 0.5 / FPS:
             holes[-1] = holes[-1][0], at + 1 / FPS
