@@ -14,7 +14,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from agent.alarms import NOT_RECORDING
-from agent.status import ChannelView, DaemonView
+from agent.status import ChannelView, DaemonView, LiveView
 from agent.tally import Tally
 from agent.vitals import Consumption, LoopLag
 from recorder.specs import AlarmKind, Cause
@@ -81,9 +81,23 @@ class Exposition(Collector):
         for channel in channels:
             restarts.add_metric([str(channel.camera_id)], channel.restarts)
         yield restarts
+        yield from self._live()
         if self._view.next_lessons:
             start = min(lesson.start for lesson in self._view.next_lessons)
             yield _gauge("gather_next_lesson_start_timestamp_seconds", "Unix time of the next lesson.", start)
+
+    def _live(self) -> Iterator[Metric]:
+        pushes = {channel.camera_id: channel.live for channel in self._view.channels if channel.live is not None}
+        state = GaugeMetricFamily("gather_live_state", "1 for the state of a push.", labels=["camera_id", "state"])
+        for camera_id, push in pushes.items():
+            for name in get_args(LiveView.model_fields["state"].annotation):
+                state.add_metric([str(camera_id), name], float(push.state == name))
+        yield state
+        now = self._view.now
+        lasted = {camera_id: max(0.0, now - push.since) for camera_id, push in pushes.items()}
+        yield _by_camera("gather_live_seconds", "How long it has been in that state.", lasted)
+        skipped = {camera_id: push.skipped for camera_id, push in pushes.items()}
+        yield _by_camera("gather_live_skipped_packets", "Not sent: the line is slow.", skipped)
 
     def _active(self, channel: ChannelView) -> int:
         begun = sum(recording.began_at is not None for recording in channel.recordings)

@@ -81,6 +81,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "live_connecting": ("connecting to {target} for live", "正在连接直播服务器 {target}"),
     "live_waiting": ("live at {target} waits: {cause}", "直播到 {target} 等待中：{cause}"),
     "live_ended": ("live at {target} is over", "直播到 {target} 已结束"),
+    "live_since": ("since {time} ({elapsed})", "自 {time} 起（{elapsed}）"),
     "live_skipped": ("{count} packets skipped, the line is slow", "线路较慢，已跳过 {count} 个数据包"),
     "push_": ("nothing sent yet", "尚未发送"),
     "push_no_picture": ("the channel has no picture now", "通道暂无画面"),

@@ -62,7 +62,8 @@ def channel_lines(channel: ChannelView, now: float, say: Words) -> Iterator[str]
         yield f"    {state}: {what_is(recording, say)}, {until(recording, say)}"
     if channel.live is not None:
         skipped = say("live_skipped", count=channel.live.skipped) if channel.live.skipped else ""
-        yield "    " + ", ".join(filter(None, (live_state(channel.live.model_dump(), say), skipped)))
+        since = say("live_since", time=say.time(channel.live.since), elapsed=clock(now - channel.live.since))
+        yield "    " + ", ".join(filter(None, (live_state(channel.live.model_dump(), say), since, skipped)))
 
 
 def queue_line(view: DaemonView, say: Words) -> str:

@@ -82,6 +82,10 @@ def _channel(view: DaemonView, channel: ChannelView) -> dict[str, Any]:
         "recording": _switch(_is_on(view, channel)),
         "not_recording": _switch(missing),
         "by_hand": _switch(any(not one.course_id for one in channel.recordings)),
+        "live": _switch(channel.live is not None and channel.live.state == "live"),
+        "live_target": channel.live.target if channel.live else "",
+        "live_since": _moment(channel.live.since) if channel.live else None,
+        "live_cause": channel.live.cause if channel.live else "",
         "title": lesson.title if lesson else "",
         "until": _until(lesson),
         "video": channel.video,
@@ -188,6 +192,7 @@ _AGENT_ENTITIES: tuple[_Entity, ...] = (
 _CHANNEL_ENTITIES: tuple[_Entity, ...] = (
     ("binary_sensor", "online", "Camera", {"device_class": "connectivity"}),
     ("binary_sensor", "recording", "Recording", {"device_class": "running"}),
+    ("binary_sensor", "live", "Watched live", {"device_class": "running"}),
     ("binary_sensor", "not_recording", "Not recorded though due", {"device_class": "problem"}),
 )
 

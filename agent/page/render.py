@@ -176,6 +176,9 @@ class _Live:
         notes = [words.of("restarts", count=channel.restarts)] if channel.restarts else []
         if channel.sub_state:
             notes.append(f"{words['sub_stream']}: {words[channel.sub_state]}")
+        if (push := channel.live) is not None:
+            since, why = self._clock(push.since), push.detail or push.cause
+            notes.append(words.of(f"live_{push.state}", target=push.target, time=since, detail=why))
         rate = f"{channel.bit_rate / 1e6:.1f} Mbit/s" if channel.bit_rate else ""
         return html(
             asset("channel.html"),

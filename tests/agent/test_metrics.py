@@ -15,7 +15,7 @@ from agent.status import QueueView
 from agent.tally import Tally
 from agent.vitals import LoopLag, consumption
 from tests.agent.test_tally import gap
-from tests.agent.views import NOW, alarm, channel, recording, view
+from tests.agent.views import NOW, alarm, channel, push, recording, view
 
 ROOT = Path(__file__).parents[2]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -73,13 +73,20 @@ def test_losses_queue_disk_and_link(accept: str) -> None:
     assert found["gather_process_cpu_seconds_total", ""] > 0
 
 
+def test_who_watches() -> None:
+    found = scrape(channels=(channel(live=push(skipped=7)), channel(camera_id=2)))
+    assert (found["gather_live_state", "1,live"], found["gather_live_state", "1,waiting"]) == (1, 0)
+    assert (found["gather_live_seconds", "1"], found["gather_live_skipped_packets", "1"]) == (90, 7)
+    assert ("gather_live_seconds", "2") not in found
+
+
 def test_documentation_lists_all_of_them_and_no_other() -> None:
     tally = Tally()
     tally.take(gap(1001.0))
     text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"^\| `(gather_\w+)` \|", text, re.MULTILINE))
     alerting = set(re.findall(r"\bgather_\w+", text.split("## Alerts")[1]))
-    shown = {name for name, _ in scrape(channels=(channel(),))} | {"gather_alarms_raised_total"}
+    shown = {name for name, _ in scrape(channels=(channel(live=push()),))} | {"gather_alarms_raised_total"}
     assert listed == shown
     assert alerting <= listed
 

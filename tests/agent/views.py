@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.status import AlarmView, ChannelView, DaemonView, Happening, LessonView, QueueView, RecordingView
+from agent.status import (
+    AlarmView,
+    ChannelView,
+    DaemonView,
+    Happening,
+    LessonView,
+    LiveView,
+    QueueView,
+    RecordingView,
+)
 
 NOW = 1_800_000_000.0
 STEM = "0" * 32 + "_1_1800000000_7_42_3_60"
@@ -26,6 +35,12 @@ def channel(**changes: Any) -> ChannelView:
         "video": "h264 640x360",
     }
     return ChannelView(**{**about, "recordings": (recording(),), "packet_age_sec": 0.1, **changes})
+
+
+def push(**changes: Any) -> LiveView:
+    """Somebody has been watching for a minute and a half."""
+    about = {"state": "live", "target": "rtmp://school/live/***", "since": NOW - 90, "until": NOW + 30}
+    return LiveView(**{**about, **changes})
 
 
 def alarm(**changes: Any) -> AlarmView:

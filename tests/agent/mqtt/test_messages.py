@@ -8,7 +8,7 @@ from typing import Any
 from agent.mqtt.messages import Discovery, discovery_messages, state_messages, topics_of_channel
 from agent.mqtt.topics import Topics
 from agent.status import DaemonView
-from tests.agent.views import NOW, alarm, channel, recording, view
+from tests.agent.views import NOW, alarm, channel, push, recording, view
 
 TOPICS = Topics.of("gather", "0123456789abcdef0123456789abcdef")
 BASE = "gather/0123456789ab"
@@ -46,16 +46,31 @@ def test_a_recording_by_hand() -> None:
     assert (one["by_hand"], one["recording"], one["title"], one["until"]) == ("ON", "ON", "", None)
 
 
+def test_somebody_watches() -> None:
+    found = states(view(channels=(channel(live=push()), channel(camera_id=2, live=push(state="waiting", cause="tls")))))
+    one, two = found["/channel/1/state"], found["/channel/2/state"]
+    assert (one["live"], one["live_target"], one["live_since"]) == (
+        "ON",
+        "rtmp://school/live/***",
+        "2027-01-15T07:58:30+00:00",
+    )
+    assert (two["live"], two["live_cause"]) == ("OFF", "tls")
+
+
 def test_a_quiet_second_changes_nothing() -> None:
-    before = view(channels=(channel(bit_rate=4e6),), disk_free=10**10)
-    after = view(now=NOW + 1, channels=(channel(bit_rate=4.1e6, packet_age_sec=0.7),), disk_free=10**10 - 4 * 10**6)
+    before = view(channels=(channel(bit_rate=4e6, live=push()),), disk_free=10**10)
+    after = view(
+        now=NOW + 1,
+        channels=(channel(bit_rate=4.1e6, packet_age_sec=0.7, live=push(sent_bytes=9**9, until=NOW + 60)),),
+        disk_free=10**10 - 4 * 10**6,
+    )
     assert state_messages(before, TOPICS) == state_messages(after, TOPICS)
 
 
 def test_home_assistant_is_told_of_what_is_there() -> None:
     shown = view(channels=(channel(), channel(camera_id=2, name="")))
     found = told(shown)
-    assert len({config["unique_id"] for config in found.values()}) == len(found) == 7 + 2 * 3
+    assert len({config["unique_id"] for config in found.values()}) == len(found) == 7 + 2 * 4
     for topic, config in found.items():
         kind, unique = topic.split("/")[1:3]
         assert config["unique_id"] == unique and config["availability_topic"] == f"{BASE}/status"

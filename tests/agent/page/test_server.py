@@ -33,7 +33,7 @@ from agent.tally import Tally
 from agent.watch import Watch
 from tests.agent.rooms import rooms_in
 from tests.agent.simulated import SimulatedClock
-from tests.agent.views import NOW, STEM, alarm, channel, view
+from tests.agent.views import NOW, STEM, alarm, channel, push, view
 from tests.servers.ports import free_port
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
@@ -180,6 +180,15 @@ async def test_a_lesson_that_is_being_lost_stands_at_the_top(visitor: Visitor) -
     assert "15:59:30 – 16:00:00 · 30.0 s · camera refused user or password" in english
     assert "现在应录而未录：Room 101。" in chinese and "应录未录" in chinese
     Balance(english)
+
+
+async def test_who_watches(visitor: Visitor) -> None:
+    away = push(state="waiting", cause="refused", detail="403 Forbidden")
+    visitor.sights.shown = view(channels=(channel(live=push()), channel(camera_id=2, live=away)))
+    english, chinese = await visitor.page("en", "/live"), await visitor.page("zh", "/live")
+    assert "live at rtmp://school/live/*** since 15:58:30" in english
+    assert "live at rtmp://school/live/*** waits: 403 Forbidden" in english
+    assert "正在直播到 rtmp://school/live/***，自 15:58:30 起" in chinese
 
 
 async def test_every_state_has_its_words(visitor: Visitor) -> None:
