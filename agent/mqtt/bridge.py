@@ -147,7 +147,8 @@ class MqttBridge:
             wanted |= state_messages(view, self.topics)
             if self._settings.pictures:
                 wanted |= await self._pictures(view)
-            for topic in [*wanted, *(self._told.keys() - wanted.keys())]:
+            # In the order in which it was told: an entity is forgotten before its state goes.
+            for topic in [*wanted, *(topic for topic in self._told if topic not in wanted)]:
                 payload = wanted.get(topic, "")  # an empty one takes back what is retained
                 if self._told.get(topic, "") != payload:
                     await client.publish(topic, payload, qos=1, retain=True)

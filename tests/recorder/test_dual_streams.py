@@ -69,6 +69,7 @@ def test_pictures_come_from_the_sub_stream_while_it_is_there(
     recorder = forks.spawn()
     recorder.order(dual(folder, main, sub))
     assert link(recorder, "sub", "waiting").cause == "not_found"
+    until(recorder, lambda _: links(recorder, "main") == ["connecting", "online"])
     recorder.order(BeginRecording(RecordingSpec(11, 5), time.time()))
     recorder.until(RecordingBegan)
     assert picture(recorder, "without") == (320, 180)
@@ -97,7 +98,7 @@ def test_the_sub_stream_outlives_the_main_stream(
     shutil.copy(sample(seconds=2, gop_sec=1), main)
     recorder = forks.spawn()
     recorder.order(dual(folder, main, sample(seconds=2, gop_sec=1, width=160, height=96)))
-    link(recorder, "main", "online")
+    until(recorder, lambda _: links(recorder, "main")[-1:] == links(recorder, "sub")[-1:] == ["online"])
     os.truncate(main, 0)
     link(recorder, "main", "waiting")
     assert picture(recorder, "alone") == (160, 96)
