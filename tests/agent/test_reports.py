@@ -16,65 +16,36 @@ from aiohttp import web
 from agent.clock import SystemClock
 from agent.journal import Journal, JournalThread, SliceState
 from agent.link.client import ServerClient, tls_context
-from agent.reports import Reports
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
 from agent.storage.base import Storage
 from agent.storage.folder import FolderStorage
 from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace
-from agent.uploads import Uploads
 from agent.wire.models import CameraStatus, StatusReport
 from recorder.protocol import GapFound
-from tests.agent.spool import LESSON, FakeClock, News, Pauses, Spool, eventually
+from tests.agent.outward import Outward
+from tests.agent.spool import LESSON, FakeClock, Spool, eventually
 from tests.agent.storage_double import LIMIT_SEC, http_server
 from tests.standalone.helpers import Api, ScriptedAgent
 
 
-class Agent:
-    """Uploads and reports over one journal, as the daemon wires them. Another one over the same is its restart."""
+class Agent(Outward):
+    """With its own client and storage, on a clock that a test moves."""
 
     def __init__(self, spool: Spool, url: str, token: str, storage: Callable[[aiohttp.ClientSession], Storage]) -> None:
-        self.spool, self.clock, self.news = spool, FakeClock(), News()
-        self.client = ServerClient(url, lambda: token, tls_context(None), 2.0)
-        back_end = storage(self.client.http)
-        self.pauses = Pauses()
-        self.uploads = Uploads(
-            spool.journal,
-            lambda: back_end,
-            self.clock,
-            parallel=2,
-            retry_max_sec=60.0,
-            keep_trying=lambda: True,
-            on_uploaded=self._uploaded,
-            tell=self.news,
-            gave_up=self.pauses.gave_up,
-            give_up=self.pauses.give_up,
-        )
-        self.reports = Reports(
-            spool.journal,
-            self.client,
-            lambda: back_end,
-            self.clock,
-            status=lambda: StatusReport(cameras=(CameraStatus(camera_id=1, status=1),), queue_files=3),
-            on_confirmed=self.news,
-            on_lost=self.uploads.wake,
-            tell=self.news,
-        )
-
-    def _uploaded(self) -> None:
-        self.reports.wake()
+        self.clock: FakeClock = FakeClock()
+        client = ServerClient(url, lambda: token, tls_context(None), 2.0)
+        back_end = storage(client.http)
+        status = StatusReport(cameras=(CameraStatus(camera_id=1, status=1),), queue_files=3)
+        super().__init__(spool, client, lambda: back_end, self.clock, status=lambda: status)
 
     @contextlib.asynccontextmanager
     async def running(self, *, uploads: bool = True) -> AsyncIterator[None]:
-        jobs = [self.reports.run()] + ([self.uploads.run()] if uploads else [])
-        tasks = [asyncio.create_task(job) for job in jobs]
         try:
-            yield
+            async with super().running(uploads=uploads):
+                yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await self.client.close()
 
     async def confirmed(self, *stems: str) -> None:

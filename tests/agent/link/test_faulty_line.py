@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import random
@@ -18,7 +17,6 @@ from agent.clock import SystemClock
 from agent.journal import Journal, SliceState
 from agent.link import relay as relay_module
 from agent.link import server as link_module
-from agent.reports import Reports
 from agent.standalone.gather.hub import Order
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
@@ -26,10 +24,10 @@ from agent.storage.base import Storage, StorageError
 from agent.storage.choice import storage_for
 from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace
-from agent.uploads import Uploads
-from agent.wire.models import StatusReport, WireModel
+from agent.wire.models import WireModel
 from tests.agent.link.linked import Linked, Waits
-from tests.agent.spool import LESSON, News, Pauses, Spool
+from tests.agent.outward import Outward
+from tests.agent.spool import LESSON, Spool
 from tests.servers.proxy import CLEAN, Line, Proxy, target_of
 
 SEED = int(os.environ.get("GATHER_SEED", "1"))
@@ -117,57 +115,21 @@ async def test_a_relay_that_is_cut_gets_the_state_anew_and_does_nothing_twice(
     assert len(agent.done) == len(set(agent.done)) == 5
 
 
-class Outward:
-    """Uploads and reports of a spool, as the daemon has them."""
+def outward_of(spool: Spool, agent: Linked) -> Outward:
+    """What leaves this agent, to the storage that the server names."""
+    pace = Pace(0, SystemClock())
 
-    def __init__(self, spool: Spool, agent: Linked) -> None:
-        self.spool, self.agent, self.news = spool, agent, News()
-        agent.on_registered = self._registered
-        self._pace = Pace(0, SystemClock())
-        clock = SystemClock()
-        self.pauses = Pauses()
-        self.uploads = Uploads(
-            spool.journal,
-            self._storage,
-            clock,
-            parallel=3,
-            retry_max_sec=5.0,
-            keep_trying=lambda: True,
-            on_uploaded=self._uploaded,
-            tell=self.news,
-            gave_up=self.pauses.gave_up,
-            give_up=self.pauses.give_up,
-        )
-        self.reports = Reports(
-            spool.journal,
-            agent.client,
-            self._storage,
-            clock,
-            status=StatusReport,
-            on_confirmed=self.news,
-            tell=self.news,
-        )
+    def storage() -> Storage | None:
+        return storage_for(agent.state.known.storage, None, agent.client.http, lambda: agent.state.token, pace)
 
-    def _storage(self) -> Storage | None:
-        known = self.agent.state.known
-        return storage_for(known.storage, None, self.agent.client.http, lambda: self.agent.state.token, self._pace)
+    outward = Outward(spool, agent.client, storage, SystemClock(), parallel=3, retry_max_sec=5.0)
 
-    def _registered(self) -> None:
-        self.uploads.wake()
-        self.reports.status_now()
+    def registered() -> None:
+        outward.uploads.wake()
+        outward.reports.status_now()
 
-    def _uploaded(self) -> None:
-        self.reports.wake()
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(job()) for job in (self.uploads.run, self.reports.run)]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    agent.on_registered = registered
+    return outward
 
 
 def worst(random_: random.Random) -> Line:
@@ -197,7 +159,7 @@ async def test_everything_arrives_once_over_the_worst_line(
     between.proxy.plan = lambda number: worst(random_) if number <= 20 * SLICES else CLEAN
     spool = Spool(tmp_path / "spool")
     agent = Linked(tmp_path / "agent", between.proxy.url, between.server.enrol_key, timeout_sec=1.0)
-    outward = Outward(spool, agent)
+    outward = outward_of(spool, agent)
     slice_id = await spool.lesson(length=60.0 * SLICES)
     stems = [
         await spool.add(
