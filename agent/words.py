@@ -191,6 +191,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "this user may not ask the running gather-agent ({socket}): try again with sudo, or as the service's user",
         "当前用户无权访问正在运行的采集端（{socket}）：请用 sudo 或以服务用户身份重试",
     ),
+    "no_permission": (
+        "this user may not use {path}: try again with sudo, or as the service's user ({error})",
+        "当前用户无权使用 {path}：请用 sudo 或以服务用户身份重试（{error}）",
+    ),
     "no_answer": ("no answer from {socket}: {error}", "{socket} 没有应答：{error}"),
     "other_version": (
         "the daemon's answer is not understood; is it of another version? Restart the service after an update. {error}",

@@ -15,6 +15,7 @@ from agent.cli.exits import Exit, Stop
 from agent.config import ConfigError
 from agent.files import NewerFormat
 from agent.logs import redact
+from agent.words import Words
 
 log = logging.getLogger(__name__)
 
@@ -55,5 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in _FILE_TROUBLE:
             raise
         log.debug("ended by", exc_info=True)
-        print(f"gather-agent: {redact(str(error))}", file=sys.stderr)  # noqa: T201
-        return _FILE_TROUBLE[error.errno]
+        code = _FILE_TROUBLE[error.errno]
+        said = redact(str(error))
+        if code is Exit.NO_PERMISSION and os.geteuid() != 0:
+            said = Words(language_wanted(typed, os.environ))("no_permission", path=error.filename, error=said)
+        print(f"gather-agent: {said}", file=sys.stderr)  # noqa: T201
+        return code
