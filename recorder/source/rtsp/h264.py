@@ -47,21 +47,9 @@ class H264(AccessUnits):
             if len(payload) < 3:
                 return
             flags = payload[1]
-            if flags & 0x80:
-                self._start(bytes((payload[0] & 0xE0 | flags & 0x1F,)), payload[2:])
-                if flags & 0x40:  # forbidden, but some cameras send a whole NAL unit like this
-                    self._end_fragment()
-            else:
-                self._grow(payload[2:], bool(flags & 0x40))
+            self._fragmented(flags, bytes((payload[0] & 0xE0 | flags & 0x1F,)), payload[2:])
         elif kind == _STAP_A:
-            position = 1
-            while position + 2 < len(payload):
-                end = position + 2 + (payload[position] << 8 | payload[position + 1])
-                if end > len(payload):
-                    self._damaged = True
-                    return
-                self._whole(payload[position + 2 : end])
-                position = end
+            self._aggregated(payload, 1)
         elif kind in _INTERLEAVED:
             raise NotOurs("H.264 in interleaved packets (packetization-mode 2)")
         else:

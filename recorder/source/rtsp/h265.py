@@ -48,22 +48,9 @@ class H265(AccessUnits):
         kind = payload[0] >> 1 & 0x3F
         if kind == _FRAGMENTATION:
             flags = payload[2]
-            if flags & 0x80:
-                header = bytes((payload[0] & 0x81 | (flags & 0x3F) << 1, payload[1]))
-                self._start(header, payload[3:])
-                if flags & 0x40:
-                    self._end_fragment()
-            else:
-                self._grow(payload[3:], bool(flags & 0x40))
+            self._fragmented(flags, bytes((payload[0] & 0x81 | (flags & 0x3F) << 1, payload[1])), payload[3:])
         elif kind == _AGGREGATION:
-            position = 2
-            while position + 2 < len(payload):
-                end = position + 2 + (payload[position] << 8 | payload[position + 1])
-                if end > len(payload):
-                    self._damaged = True
-                    return
-                self._whole(payload[position + 2 : end])
-                position = end
+            self._aggregated(payload, 2)
         elif kind == _PACI:
             raise NotOurs("H.265 in PACI packets")
         else:

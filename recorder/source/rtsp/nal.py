@@ -162,6 +162,25 @@ class AccessUnits:
         for unit in parameter_sets.nal_units(data, 0):
             self._whole(unit)
 
+    def _aggregated(self, payload: Piece, position: int) -> None:
+        """Whole NAL units from this place on, each behind two bytes of length."""
+        while position + 2 < len(payload):
+            end = position + 2 + (payload[position] << 8 | payload[position + 1])
+            if end > len(payload):
+                self._damaged = True
+                return
+            self._whole(payload[position + 2 : end])
+            position = end
+
+    def _fragmented(self, flags: int, header: bytes, rest: Piece) -> None:
+        """A piece of the NAL unit with this header; the two highest of the flags mark its first and last one."""
+        if flags & 0x80:
+            self._start(header, rest)
+            if flags & 0x40:  # forbidden, but some cameras send a whole NAL unit like this
+                self._end_fragment()
+        else:
+            self._grow(rest, bool(flags & 0x40))
+
     def _start(self, header: bytes, rest: Piece) -> None:
         """The first fragment of a NAL unit: its header and what follows."""
         self._drop_fragment()
