@@ -36,27 +36,33 @@ def tls_front(folder: Path, behind: int, *names: str) -> Iterator[TlsFront]:
         contexts.append(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
         authority.issue_cert(name).configure_cert(contexts[-1])
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_accept, args=(listener, contexts, behind))
+        taken: list[socket.socket] = []
+        thread = threading.Thread(target=_accept, args=(listener, contexts, behind, taken))
         thread.start()
         try:
             yield TlsFront(listener.getsockname()[1], ca_file)
         finally:
-            listener.shutdown(socket.SHUT_RDWR)
+            for one in (listener, *taken):
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
             thread.join()
 
 
-def _accept(listener: socket.socket, contexts: list[ssl.SSLContext], behind: int) -> None:
+def _accept(listener: socket.socket, contexts: list[ssl.SSLContext], behind: int, taken: list[socket.socket]) -> None:
     threads: list[threading.Thread] = []
     while True:
         try:
             connection, _ = listener.accept()
         except OSError:
             break
+        taken.append(connection.dup())
         context = contexts.pop(0) if len(contexts) > 1 else contexts[0]
         threads.append(threading.Thread(target=_serve, args=(connection, context, behind)))
         threads[-1].start()
     for thread in threads:
         thread.join()
+    for one in taken:
+        one.close()
 
 
 def _serve(connection: socket.socket, context: ssl.SSLContext, behind: int) -> None:
