@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 
 from agent import logs
 from agent.cli.common import loaded, single_instance, stop_by_signal, words
@@ -71,8 +72,17 @@ def settings(config: Config) -> ServerSettings:
     )
 
 
+def allow_files(most: int = 65_536) -> None:
+    """Let this process have as many files open as it may have at all, within reason: an agent holds two connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 async def started(chosen: ServerSettings) -> EmbeddedServer:
     """A server that listens. `Stop` (69) with the reason when it cannot."""
+    allow_files()
     try:
         server = EmbeddedServer(chosen)
         await server.start()

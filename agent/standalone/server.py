@@ -32,6 +32,8 @@ from agent.standalone.store.trash import Sweeper
 MAX_URL = 64 << 10
 """Bytes of a request line: parameters of 10 kB have to fit, three times as long when they are encoded."""
 MAX_BODY = 16 << 20
+BACKLOG = 1024
+"""Connections that may wait to be taken: all agents of a school come at once when the server returns."""
 
 
 class EmbeddedServer:
@@ -163,7 +165,7 @@ class EmbeddedServer:
 
     async def _listen(self, runner: web.AppRunner) -> None:
         settings = self._services.settings
-        site = web.TCPSite(runner, settings.host, settings.port)
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG)
         try:
             await site.start()
         except OSError as error:
