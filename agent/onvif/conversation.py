@@ -13,11 +13,12 @@ import resource
 import sys
 
 from agent.onvif.device import CallFailed, Device
+from agent.onvif.library import NoOpinion, ask_again
 from agent.onvif.messages import Answer, Failure, Question
 from agent.onvif.presets import go_to, presets_of
 from agent.onvif.streams import find_streams
 
-_MOST_MEMORY = 256 << 20
+_MOST_MEMORY = 512 << 20
 _NEXT_PORT = ("unreachable", "timeout", "unusable")
 """Causes for which the next port is asked: at 8000 a Hikvision speaks its own protocol, elsewhere a page answers."""
 _FIRST_WORD_SEC = 3.0
@@ -43,7 +44,7 @@ def converse(question: Question) -> Answer:
         try:
             return _answer(device, question)
         except CallFailed as error:
-            return Answer(failure=Failure(cause=error.cause, detail=str(error)))
+            return _second_opinion(question, port, error)
     # Of several ports, the one that spoke ONVIF, however badly, says more than one that is closed.
     failures.sort(key=lambda one: ("unauthorized", "unusable", "timeout", "unreachable").index(one.cause))
     return Answer(failure=failures[0] if failures else Failure(cause="unusable", detail=f"{question.host}: no port"))
@@ -55,6 +56,17 @@ def _answer(device: Device, question: Question) -> Answer:
     if question.ask == "go_to":
         return Answer(presets=(go_to(device, question.preset),))
     return Answer(streams=find_streams(device, question))
+
+
+def _second_opinion(question: Question, port: int, failed: CallFailed) -> Answer:
+    """The library's, where a device answers and its answers cannot be used; else what went wrong with ours."""
+    failure = Answer(failure=Failure(cause=failed.cause, detail=str(failed)))
+    if failed.cause != "unusable" or question.ask not in ("streams", "look"):
+        return failure
+    try:
+        return Answer(streams=ask_again(question, port, question.limit_sec / 2))
+    except NoOpinion:
+        return failure
 
 
 def main() -> None:

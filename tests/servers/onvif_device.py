@@ -56,7 +56,8 @@ class Stream:
 @dataclass
 class Device:
     """What the device is and does. `asked` holds every call, with the service it came to; `refuses` calls that it knows
-    and will not do; `lacks` services that it does not have (trt, tr2, tptz).
+    and will not do, in every service (GetProfiles) or in one (tr2:GetProfiles); `lacks` services that it does not have
+    (trt, tr2, tptz).
 
     `address` is where it says that its services are, empty: where they are. `http_digest`: it wants HTTP's digest and
     does not look at WS-Security. `shy`: its time, too, is for users only. `most_rate`: what its encoder can do.
@@ -97,7 +98,7 @@ class Device:
             return found
         if (self.shy or name not in _OPEN) and (refusal := self._refusal(root, request)) is not None:
             return refusal
-        if name in self.refuses or prefix in self.lacks:
+        if self.refuses & {name, f"{prefix}:{name}"} or prefix in self.lacks:
             return _fault("ter:ActionNotSupported", "Optional Action Not Implemented")
         method = getattr(self, "_" + re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower())
         return _soap(f"<{prefix}:{name}Response>{method(prefix, call)}</{prefix}:{name}Response>")

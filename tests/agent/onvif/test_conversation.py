@@ -150,6 +150,16 @@ async def test_what_the_device_will_not_set_is_a_warning_and_the_streams_are_the
     assert "mirror" in mirror
 
 
+async def test_a_device_that_we_do_not_understand_gets_a_second_opinion_over_the_first_media_service() -> None:
+    async with serving(device(refuses={"tr2:GetStreamUri"}, clock_off=timedelta(hours=7))) as camera:
+        answer = await devices.converse(question(camera.port, twice=True, main_rate=2048))
+    assert answer.streams is not None, answer.failure
+    assert answer.streams.main == "rtsp://127.0.0.1:8554/main?x=1&y=2"
+    assert answer.streams.sub == "rtsp://127.0.0.1:8554/sub"
+    assert "an odd device" in answer.streams.warnings[0]
+    assert "trt:GetStreamUri" in camera.asked
+
+
 async def test_presets_are_listed_and_gone_to_by_name_or_token() -> None:
     async with serving(device()) as camera:
         listed = await converse(question(camera.port, ask="presets"))
