@@ -12,12 +12,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from agent.standalone.clocktime import week_id
 from agent.standalone.gather.reports import LEASE_SECONDS
-from agent.standalone.store.schema import Camera, Course, Gather, Lesson, Subject, Teacher
+from agent.standalone.store.schema import Camera, Course, Gap, Gather, Lesson, Subject, Teacher
 from agent.web.parts import GapView
 
 LessonState = Literal["upcoming", "on", "silent", "unheard", "closing", "done", "unreported"]
@@ -91,22 +91,31 @@ class _Reader:
         self._gathers = {gather.gather_id: gather for gather in session.scalars(select(Gather))}
         self._subjects = names(session, Subject.subject_id, Subject.subject_name)
         self._teachers = names(session, Teacher.teacher_id, Teacher.teacher_name)
+        self._gaps: Mapping[int, list[GapView]] = {}
 
     def read(self) -> Iterator[LessonView]:
         told: dict[tuple[int, int], list[Lesson]] = defaultdict(list)
-        for lesson in self._session.scalars(self._told()):
+        self._gaps = self._read_gaps()
+        for lesson in self._session.scalars(select(Lesson).where(*self._told())):
             told[lesson.camera_id, lesson.course_id].append(lesson)
             if self._is_wanted(lesson.gather_id, lesson.subject_id, lesson.teacher_id):
                 yield self._of_agent(lesson)
         yield from self._of_timetable(told)
 
-    def _told(self) -> Select[Lesson]:
+    def _told(self) -> list[ColumnElement[bool]]:
         wanted = self._wanted
         begin, end = midnight(wanted.first, self._zone), midnight(wanted.last + timedelta(days=1), self._zone)
-        query = select(Lesson).where(Lesson.planned_start >= begin, Lesson.planned_start < end)
-        if wanted.camera_id:
-            query = query.where(Lesson.camera_id == wanted.camera_id)
-        return query.options(selectinload(Lesson.gaps))
+        those = [Lesson.planned_start >= begin, Lesson.planned_start < end]
+        return [*those, Lesson.camera_id == wanted.camera_id] if wanted.camera_id else those
+
+    def _read_gaps(self) -> Mapping[int, list[GapView]]:
+        """By lesson, as columns: loading them with their lessons takes as long as everything else."""
+        found: dict[int, list[GapView]] = defaultdict(list)
+        columns = select(Gap.lesson_id, Gap.since, Gap.until, Gap.cause)
+        query = columns.join(Lesson, Lesson.lesson_id == Gap.lesson_id).where(*self._told()).order_by(Gap.since)
+        for lesson_id, since, until, cause in self._session.execute(query):
+            found[lesson_id].append(GapView(since, until, cause))
+        return found
 
     def _is_wanted(self, gather_id: int, subject_id: int, teacher_id: int) -> bool:
         wanted = self._wanted
@@ -127,7 +136,7 @@ class _Reader:
             teacher=self._teachers.get(lesson.teacher_id, ""),
             state=self._told_state(lesson),
             coverage=lesson.coverage,
-            gaps=tuple(GapView(gap.since, gap.until, gap.cause) for gap in lesson.gaps),
+            gaps=tuple(self._gaps.get(lesson.lesson_id, ())),
         )
 
     def _told_state(self, lesson: Lesson) -> LessonState:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -191,16 +191,19 @@ def _channel_state(camera: Camera, alive: bool) -> str:
 
 
 def _coming(session: Session, now: float, zone: ZoneInfo) -> list[Coming]:
-    """The next lesson of every course that has one within a week."""
+    """The lessons to come of the next day that has any, within a week."""
     subjects = names(session, Subject.subject_id, Subject.subject_name)
-    courses = list(session.scalars(select(Course)))
+    of_day: dict[int, list[tuple[int, int, int, int]]] = defaultdict(list)
+    columns = (Course.week_id, Course.camera_id, Course.subject_id, Course.start_sec, Course.elapse_sec)
+    for weekday, *about in session.execute(select(*columns)):
+        of_day[weekday].append((about[0], about[1], about[2], about[3]))
     today = datetime.fromtimestamp(now, zone).date()
-    found = []
     for day in days(today, today + timedelta(days=AHEAD_DAYS)):
-        weekday = week_id(datetime(day.year, day.month, day.day, tzinfo=zone))
-        for course in courses:
-            start = moment(day, course.start_sec, zone)
-            if course.week_id == weekday and start > now:
-                title = subjects.get(course.subject_id, "")
-                found.append(Coming(course.camera_id, title, start, start + course.elapse_sec))
-    return found
+        found = []
+        for camera_id, subject_id, start_sec, length in of_day[week_id(datetime.combine(day, time()))]:
+            start = moment(day, start_sec, zone)
+            if start > now:
+                found.append(Coming(camera_id, subjects.get(subject_id, ""), start, start + length))
+        if found:
+            return found
+    return []
