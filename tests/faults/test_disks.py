@@ -51,7 +51,7 @@ SLACK_SEC = 0.3
 """A gap is told with the clock of arrival, frames are counted by their stamps."""
 UNSURE_SEC = Limits().sync_sec + 1.0 + 0.5 + 1.0 + SLACK_SEC
 """What is not known to be durable is called missing, and may be found by the repair: a sync's cadence, a fragment,
-what waits to be interleaved, the rest of a key-frame group; and the whole of a slice of which nothing is durable yet.
+what sound may be late by, the rest of a key-frame group; and the whole of a slice of which nothing is durable yet.
 """
 # What was not yet durable, the oldest group of the ring, the pause after a second failure, one more group.
 RING_LOSS_SEC = SMALL_RING.sync_sec + 1.0 + 2.0 + 1.0 + 1.5

@@ -33,7 +33,7 @@ SEED = int(os.environ.get("GATHER_SEED", "1"))
 AT_ONCE = 4
 LAST_CALL = 75
 """With slices of a second, some five seconds."""
-MOST_LOST_SEC = 1.7 + 2.0  # as in tests/recorder/test_kills.py, with room for a busy machine
+MOST_LOST_SEC = 1.4 + 2.0  # as in tests/recorder/test_kills.py, with room for a busy machine
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ SEED = int(os.environ.get("GATHER_SEED", "1"))
 FPS, FILM_SEC = 25, 14.0
 TICK_SEC = 0.1
 LIMITS = Limits()
-# The sync's cadence, the writer's tick, the fragment that is not whole yet, what waits to be interleaved with it.
-MOST_LOST_SEC = LIMITS.sync_sec + TICK_SEC + LIMITS.fragment_sec + 0.5 + 2 / FPS
+# The sync's cadence, the writer's tick, the fragment that is not whole yet.
+MOST_LOST_SEC = LIMITS.sync_sec + TICK_SEC + LIMITS.fragment_sec + 2 / FPS
 CORNERS: tuple[Share, ...] = ("none", "all", "first", "last", "not_first")
 WALL_ZERO = 1_700_000_000.0
 

@@ -27,8 +27,8 @@ SEED = int(os.environ.get("GATHER_SEED", "1"))
 AT_ONCE = 5
 SLICE_SEC = 5
 FPS, FILM_FRAMES = 25, 200
-# A fragment of a second, what waits to be interleaved with it, and a batch of packets on its way to the writer.
-MOST_LOST_SEC = 1.0 + 0.5 + 0.1 + 0.1
+# A fragment of a second, a batch of packets on its way to the writer, and a few frames.
+MOST_LOST_SEC = 1.0 + 0.25 + 0.15
 BUSY_SEC = 2.0
 """Room for a machine that has no time for the recorder just then."""
 

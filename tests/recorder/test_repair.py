@@ -77,7 +77,7 @@ def test_a_torn_slice_is_whole_up_to_its_last_fragment(folder: Path, packets: li
     check(closed.facts)
     numbers = frame_numbers(closed.facts.path)
     assert numbers == list(range(len(numbers)))
-    # Two seconds at most: the fragment that was begun, and the one that waited to be interleaved.
+    # The fragment that was begun, and with a cut the one in front of it.
     least = 8 - 2.1 if cut < 1000 else 4
     assert len(numbers) >= least * 25
     assert closed.facts.media_sec == pytest.approx(len(numbers) / 25, abs=0.6)
