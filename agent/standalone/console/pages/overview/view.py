@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from agent.standalone.clocktime import week_id
@@ -149,10 +150,10 @@ def read_channels(session: Session, now: float) -> list[ChannelView]:
         .order_by(Camera.camera_id)
     )
     rows = session.execute(query).all()
-    busy = [camera.camera_id for camera, gather, _ in rows if gather.lease_until > now and camera.recording]
+    on = [(camera.camera_id, one) for camera, gather, _ in rows if gather.lease_until > now for one in camera.recording]
     titles = {
         (lesson.camera_id, lesson.slice_id): subjects.get(lesson.subject_id, "") if lesson.course_id else ""
-        for lesson in session.scalars(select(Lesson).where(Lesson.camera_id.in_(busy), Lesson.ended == 0))
+        for lesson in _recordings(session, on)
     }
     found = []
     for camera, gather, image in rows:
@@ -180,6 +181,13 @@ def read_channels(session: Session, now: float) -> list[ChannelView]:
             )
         )
     return found
+
+
+def _recordings(session: Session, keys: Sequence[tuple[int, int]]) -> Iterable[Lesson]:
+    """The recordings of these channels and slice ids."""
+    if not keys:
+        return ()
+    return session.scalars(select(Lesson).where(tuple_(Lesson.camera_id, Lesson.slice_id).in_(keys)))
 
 
 def _channel_state(camera: Camera, alive: bool) -> str:

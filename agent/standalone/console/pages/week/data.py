@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.standalone.clocktime import week_id
+from agent.standalone.clocktime import DAY_SECONDS, week_id
 from agent.standalone.console.pages.overview.view import read_gathers
 from agent.standalone.store.schema import Camera, Course, Lesson, Subject, Teacher
 
@@ -24,7 +24,10 @@ def read_week(session: Session, now: float, zone: ZoneInfo) -> dict[str, Any]:
     alive = {gather.gather_id for gather in gathers if gather.alive}
     cameras = list(session.scalars(select(Camera).order_by(Camera.camera_id)))
     running = {(camera.camera_id, one) for camera in cameras if camera.gather_id in alive for one in camera.recording}
-    open_lessons = session.scalars(select(Lesson).where(Lesson.ended == 0, Lesson.course_id != 0))
+    of_late = select(Lesson).where(
+        Lesson.planned_start > now - 2 * DAY_SECONDS, Lesson.ended == 0, Lesson.course_id != 0
+    )
+    open_lessons = session.scalars(of_late)
     data: dict[str, Any] = {
         "gathers": [{"id": one.gather_id, "name": one.name, "alive": one.alive} for one in gathers],
         "channels": [
