@@ -67,7 +67,9 @@ def commands() -> set[str]:
 
 @ids
 def test_every_command_exists(page: Path) -> None:
-    typed = re.findall(r"(?:`|^    (?:\S+ )??)gather-agent ([a-z][a-z-]*)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    typed = re.findall(
+        r"(?:`|^    (?:\S+ )??)gather-agent ([a-z][a-z-]*)", page.read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert set(typed) <= commands()
 
 
