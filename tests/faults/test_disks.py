@@ -262,6 +262,7 @@ def test_disks_that_fail(tmp_path: Path, sample: MakeSample) -> None:
     untouched.order(channel(tmp_path / "other" / "slices", film, tuning=Tuning(snap_sec=0)))
     while untouched.until(LinkChanged).state != "online":
         pass
+    untouched.until(Pulse)  # as below
     untouched.order(BeginRecording(RecordingSpec(12, 5), time.time()))
     with ThreadPoolExecutor(len(trials)) as pool:
         running = [pool.submit(run, trial, tmp_path / f"trial-{n}", film) for n, trial in enumerate(trials)]

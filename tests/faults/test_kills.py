@@ -17,9 +17,9 @@ from tests.media import MakeSample
 
 KILLS = int(os.environ.get("GATHER_KILLS", "8"))
 SEED = int(os.environ.get("GATHER_SEED", "1"))
-BOUND_SEC = 6.0
-"""What a kill may cost: a fragment not yet on disk (1 s), the restart (below 1 s for a recorder, a cold start for the
-daemon), the connect, and room for a busy machine.
+BOUND_SEC = 2.5
+"""What a kill may cost beyond the time until somebody records again, which a busy machine decides: a fragment not yet
+on disk (1 s), the connect, and how long it takes to be seen.
 """
 
 
@@ -43,13 +43,14 @@ def test_kills_in_a_lesson(school: School, sample: MakeSample, tmp_path: Path) -
         "everything": school.kill_everything,
         "server": school.kill_server,
     }
-    kills: list[tuple[str, float]] = []
+    kills: list[tuple[str, float, float]] = []
     for number in range(KILLS):
         time.sleep(random_.uniform(1.0, 6.0))  # the moment of the kill, drawn by the seed
         victim, kill = list(victims.items())[number % len(victims)]
-        kills.append((victim, time.time()))
+        moment = time.time()
         kill()
         until(f"the recording after the {victim} was killed", school.recording)
+        kills.append((victim, moment, time.time()))
     time.sleep(2.0)
     lesson_ended = time.time()
     school.api("del_course", course_id=course_id)
@@ -62,23 +63,24 @@ def test_kills_in_a_lesson(school: School, sample: MakeSample, tmp_path: Path) -
     listed = [Path(str(record["file_fdfs"])).stem for record in records]
     assert len(listed) == len(set(listed)), "a slice stands twice"
     assert set(listed) == on_disk, "a slice is on disk and not in the list, or the other way round"
-    assert len(records) > sum(victim != "server" for victim, _ in kills)
+    assert len(records) > sum(victim != "server" for victim, *_ in kills)
 
     pieces = sorted((piece_of(school, record, tmp_path) for record in records), key=lambda piece: piece.began)
     assert all(piece.packets > 0 for piece in pieces)
-    lost, named = [], school.gaps()
-    for victim, moment in kills:
+    lost, beyond, named = [], [], school.gaps()
+    for victim, moment, back_at in kills:
         if victim == "server":
             continue  # costs nothing, which the coverage below holds it to
         before = max((p.ended for p in pieces if p.began < moment), default=lesson_began)
         after = min((p.began for p in pieces if p.began > moment), default=lesson_ended)
         lost.append((victim, after - before))
+        beyond.append((after - before) - (back_at - moment))
         if after - before > TOLERANCE_SEC:
             holds = [gap for gap in named if abs(gap[0] - before) < 0.1 and abs(gap[1] - after) < 0.1]
             assert [gap[2] for gap in holds] == ["restart"], (victim, before, after, named)
     report = ", ".join(f"{victim} {seconds:.2f} s" for victim, seconds in lost)
     print(f"\n{len(kills)} kills, seed {SEED}; lost: {report}; a stop took {stopped_in:.1f} s")
-    assert max(seconds for _, seconds in lost) < BOUND_SEC, report
+    assert max(beyond) < BOUND_SEC, report
     covered = sum(p.ended - p.began for p in pieces)
     assert covered > (lesson_ended - lesson_began) - sum(seconds for _, seconds in lost) - 2.0
     assert stopped_in < 10.0
