@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 RESTART_SEC = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Waits before another process; the first ones keep a single crash below a second."""
+TURNED_SEC = 60.0
+"""A lesson that began longer ago is one that goes on."""
 HEALTHY_SEC = 60.0
 """A process that lived this long was healthy: the next restart is quick again."""
 
@@ -39,7 +41,8 @@ HEALTHY_SEC = 60.0
 class ChannelSetup:
     """What is the same for every channel of a daemon. `devices` finds the streams of IPC channels.
 
-    `sub_streams`: camera id → address; `main_rests`: main streams of channels with two are connected around recordings.
+    `sub_streams`: camera id → address; `presets`: camera id → where it looks in lessons; `main_rests`: main streams of
+    channels with two are connected around recordings.
     `standing` gives the alarms that stand about a channel's picture and sound, by kind, since when: what one recorder
     process raised another clears.
     """
@@ -53,6 +56,7 @@ class ChannelSetup:
     hooks: Hooks
     on_crash: Callable[[int], None]
     sub_streams: Mapping[int, str] = field(default_factory=dict)
+    presets: Mapping[int, str] = field(default_factory=dict)
     main_rests: bool = False
     devices: Devices | None = None
     watching: Watching = field(default_factory=Watching)
@@ -95,6 +99,7 @@ class Channel:
         if (desired, tuning) == (self.desired, self.tuning):
             self.desired, self.tuning = desired, tuning
             return
+        self._look_at_lesson(self.desired, desired)
         self.desired, self.tuning = desired, tuning
         self._turn.set()
         if self._session is not None and not self._renewing:
@@ -320,6 +325,19 @@ class Channel:
     @property
     def _devices(self) -> Devices | None:
         return self._setup.devices if self.camera.stream_prop == IPC else None
+
+    def _look_at_lesson(self, before: Desired, now: Desired) -> None:
+        """Half a minute before a lesson, and when it begins, the camera turns to where it is to look, if that is told.
+        One that goes on after a restart finds it as it was left: somebody may have turned it meanwhile.
+        """
+        preset = self._setup.presets.get(self.camera.camera_id) or self.camera.device_preset
+        if not preset or self._devices is None:
+            return
+        coming = now.connect and now.soon and not now.due and (not before.soon or not before.connect)
+        fresh = self._setup.clock.wall() - TURNED_SEC
+        known = {one.key for one in before.due}
+        if coming or any(one.course_id and one.key not in known and one.begin > fresh for one in now.due):
+            self._devices.turn(self.camera, preset, self._warn)
 
     def _check_device(self) -> None:
         if self._devices is not None:

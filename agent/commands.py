@@ -13,6 +13,7 @@ from agent.channel import Channel
 from agent.clock import Clock
 from agent.link.relay import answer
 from agent.live import ANSWER_SEC, Lives, PushFailed
+from agent.onvif.devices import DeviceAway, Devices
 from agent.recorders import RecorderGone
 from agent.sources import NoSource, require_source
 from agent.state import AgentState
@@ -20,7 +21,7 @@ from agent.status import DaemonView
 from agent.timetable import BadCourse, course_from_wire
 from agent.uploads import Uploads
 from agent.wire.codes import Code
-from agent.wire.commands import COMMANDS, CameraRef, SetCourse, StartLive, StartRecord
+from agent.wire.commands import COMMANDS, CameraRef, GoToPreset, SetCourse, StartLive, StartRecord
 from agent.wire.models import Answer, Command, GatherSettings, WireCamera, WireModel
 from recorder.errors import RefusedUrl
 
@@ -50,11 +51,12 @@ class Commands:
         clock: Clock,
         lives: Lives,
         *,
+        devices: Devices,
         reconcile: Callable[[], Awaitable[None]],
         view: Callable[[], DaemonView],
     ) -> None:
         self._state, self._channels, self._uploads, self._clock = state, channels, uploads, clock
-        self._lives, self._reconcile, self._view = lives, reconcile, view
+        self._lives, self._devices, self._reconcile, self._view = lives, devices, reconcile, view
         self._one_at_a_time = asyncio.Lock()
         self._methods: dict[str, Callable[[Any], Awaitable[dict[str, Any]]]] = {
             "add_camera": self._put_camera,
@@ -69,6 +71,8 @@ class Commands:
             "snapshot": self._snapshot,
             "start_live": self._start_live,
             "stop_live": self._stop_live,
+            "presets": self._presets,
+            "go_to_preset": self._go_to_preset,
             "pause_upload": self._pause_upload,
             "resume_upload": self._resume_upload,
             "status": self._status,
@@ -98,7 +102,7 @@ class Commands:
     async def _do(
         self, method: Callable[[Any], Awaitable[dict[str, Any]]], data: WireModel, command: Command
     ) -> dict[str, Any]:
-        if command.cmd in ("snapshot", "status", "start_live", "stop_live"):
+        if command.cmd in ("snapshot", "status", "start_live", "stop_live", "presets", "go_to_preset"):
             return await method(data)
         async with self._one_at_a_time:
             done = await method(data)
@@ -190,6 +194,20 @@ class Commands:
         if taken.error:
             raise Refused(Code.NO_PICTURE, taken.error)
         return {"camera_id": ref.camera_id, "width": taken.width, "height": taken.height, "taken": taken.taken_at}
+
+    async def _presets(self, ref: CameraRef) -> dict[str, Any]:
+        return {"camera_id": ref.camera_id, "presets": await self._asked(ref.camera_id, "")}
+
+    async def _go_to_preset(self, order: GoToPreset) -> dict[str, Any]:
+        (preset,) = await self._asked(order.camera_id, order.preset)
+        return {"camera_id": order.camera_id, "preset": preset}
+
+    async def _asked(self, camera_id: int, preset: str) -> list[dict[str, Any]]:
+        try:
+            found = await self._devices.presets(self._known(camera_id), preset)
+        except DeviceAway as away:
+            raise Refused(Code.DEVICE_REFUSES, str(away)) from away
+        return [one.model_dump() for one in found]
 
     async def _pause_upload(self, _: WireModel) -> dict[str, Any]:
         self._state.hold_uploads(True)

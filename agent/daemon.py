@@ -213,6 +213,7 @@ class Daemon:
             self._uploads,
             self._clock,
             self._lives,
+            devices=self._devices,
             reconcile=self._fleet.reconcile,
             view=self._overview.view,
         )

@@ -30,6 +30,8 @@ COMMANDS = {
     "/record": "start_record",
     "/stop-record": "stop_record",
     "/snapshot": "snapshot",
+    "/presets": "presets",
+    "/presets/go": "go_to_preset",
     "/uploads/pause": "pause_upload",
     "/uploads/resume": "resume_upload",
 }

@@ -60,6 +60,7 @@ class Settings:
             watching=for_recorders.watching(self.config.alarms),
             transport=record.transport,
             sub_streams={int(key): one.get_secret_value() for key, one in record.sub_streams.items()},
+            presets={int(key): one for key, one in record.presets.items()},
             main_rests=record.main_stream == "lessons",
         )
 

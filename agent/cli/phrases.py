@@ -89,6 +89,12 @@ PHRASES: dict[str, tuple[str, str]] = {
         "{channel}: new picture, {width}x{height}: {path}",
         "{channel}：新截图，{width}x{height}：{path}",
     ),
+    "col_token": ("Token", "标识"),
+    "preset_shown": ("{channel} looks at {preset}", "{channel} 已转到预置位 {preset}"),
+    "presets_none": (
+        "{channel}: no preset is stored in the camera; store some in its own pages",
+        "{channel}：摄像机中没有保存预置位，请先在摄像机网页中设置",
+    ),
     "refused_10101": ("this agent has no such channel", "采集端没有这个通道"),
     "refused_10103": ("{channel}: no recording by hand is on", "{channel}：没有正在进行的手动录像"),
     "refused_10104": ("{channel}: no picture can be had now ({why})", "{channel}：暂时无法截图（{why}）"),

@@ -101,6 +101,7 @@ class RecordSection(Section):
     preroll_sec: float = Field(default=0.0, ge=0, le=300)
     sub_streams: dict[str, SecretStr] = Field(default_factory=dict)
     main_stream: Literal["always", "lessons"] = "always"
+    presets: dict[Annotated[str, Field(pattern=r"^\d{1,18}$")], str] = Field(default_factory=dict)
 
     @field_validator("sub_streams", mode="before")
     @classmethod

@@ -149,4 +149,28 @@ CAMERA: dict[str, Phrase] = {
         "is ONVIF switched on in the camera, with a user of its own? Check device_ip, device_user and device_pass",
         "检查摄像机是否启用 ONVIF 及其用户；核对 device_ip、device_user、device_pass",
     ),
+    "camera_device": (
+        "{where}: {model}, records {encoding}; stills: {stills}",
+        "{where}：{model}，录像编码 {encoding}；截图地址：{stills}",
+        "",
+        "",
+    ),
+    "camera_clock_ahead": (
+        "{where}: the camera's clock is {seconds} s ahead; the time in its picture is wrong",
+        "{where}：摄像机时钟快 {seconds} 秒，画面时间不准",
+        "give the camera a time server (NTP) in its own settings; recordings have this machine's time",
+        "在摄像机中设置 NTP 时间服务器；录像使用本机时间",
+    ),
+    "camera_clock_behind": (
+        "{where}: the camera's clock is {seconds} s behind; the time in its picture is wrong",
+        "{where}：摄像机时钟慢 {seconds} 秒，画面时间不准",
+        "give the camera a time server (NTP) in its own settings; recordings have this machine's time",
+        "在摄像机中设置 NTP 时间服务器；录像使用本机时间",
+    ),
+    "camera_setting": (
+        "{where}: {why}",
+        "{where}：{why}",
+        "it is recorded all the same; set it in the camera's own pages where it matters",
+        "不影响录像；如有需要请在摄像机网页中设置",
+    ),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import tempfile
 import time
@@ -15,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from agent.doctor.findings import Finding, error, note, ok, warning
 from agent.doctor.network import reach
 from agent.onvif.devices import DeviceAway, Devices
+from agent.onvif.messages import Streams
 from agent.recorders import RecorderGone, RecorderHost
 from agent.sources import IPC, NoSource, sources_of
 from agent.wire.models import GatherSettings, WireCamera
@@ -30,6 +32,8 @@ SECOND_LOOK_SEC = 6.0
 """By the other transport, where the first brought nothing."""
 AT_ONCE = 4
 RARE_GOP_SEC = 5.0
+DEVICE_CLOCK_SEC = 30.0
+"""Beyond it the time in the picture is wrong; signing in works all the same."""
 _SLACK_SEC = 10.0  # for the process to come up, and an open and a stall limit that fire late
 _EXAMPLES = "/Streaming/Channels/101 (Hikvision), /cam/realmonitor?channel=1&subtype=0 (Dahua)"
 _BETTER = "a better track of this kind"
@@ -187,13 +191,15 @@ async def targets_of(
     camera: WireCamera, transport: Transport, sub_streams: dict[int, str], settings: GatherSettings
 ) -> tuple[list[Target], list[Finding]]:
     """The sources of a channel; or what keeps them from being known."""
-    label = f"{camera.camera_id} {camera.camera_name}".rstrip()
+    label = f"{camera.camera_id or ''} {camera.camera_name}".strip()
+    told: Streams | None = None
     try:
         if camera.stream_prop == IPC:
             # Remembered nowhere: what the daemon knows of its devices is its own.
             with tempfile.TemporaryDirectory() as folder:
-                devices = Devices(Path(folder), lambda: settings, time.monotonic)
+                devices = Devices(Path(folder), lambda: settings, time.monotonic, only_look=True)
                 sources = await devices.sources(camera, transport)
+                told = devices.told(camera)
         else:
             sources = sources_of(camera, transport, sub_streams)
     except NoSource as failed:
@@ -203,4 +209,28 @@ async def targets_of(
     targets = [Target(sources.main, label)]
     if sources.sub is not None:
         targets.append(Target(sources.sub, f"{label} sub"))
-    return targets, []
+    return targets, list(of_device(label, told)) if told is not None else []
+
+
+def of_device(label: str, told: Streams) -> Iterator[Finding]:
+    """What an ONVIF device says of itself."""
+    yield note("camera_device", label, model=told.model, encoding=told.encoding, stills=told.snapshot or "-")
+    if abs(told.ahead_sec) > DEVICE_CLOCK_SEC:
+        off = f"{abs(told.ahead_sec):.0f}"
+        code = "camera_clock_ahead" if told.ahead_sec > 0 else "camera_clock_behind"
+        yield warning(code, label, seconds=off)
+    for why in told.warnings:
+        yield warning("camera_setting", label, why=why)
+
+
+def device_at(address: str, user: str, password: str) -> WireCamera:
+    """A channel of the device at `onvif://host:port`, which may not be one yet."""
+    return WireCamera(
+        camera_id=0,
+        camera_name=address,
+        stream_prop=0,
+        device_ip=address.removeprefix("onvif://").rstrip("/"),
+        device_user=user,
+        device_pass=base64.b64encode(password.encode()).decode(),
+        device_twice=1,
+    )

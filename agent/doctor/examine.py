@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.config import Config, LoadedConfig, control_socket
 from agent.doctor import clock, places, service
-from agent.doctor.cameras import PATIENCE_SEC, CameraDoctor, Target, Transport, targets_of
+from agent.doctor.cameras import PATIENCE_SEC, CameraDoctor, Target, Transport, device_at, targets_of
 from agent.doctor.findings import Finding, error, note, ok, warning
 from agent.doctor.network import reach
 from agent.doctor.server import check_server
@@ -21,6 +21,7 @@ from agent.state import Known, courses_of
 from agent.status import CamerasView, DaemonView
 from agent.timetable import Timetable
 from agent.verdict import Health, judge
+from agent.wire.models import GatherSettings
 from agent.words import Words
 from recorder.specs import Limits, SourceSpec
 
@@ -78,18 +79,23 @@ def _neighbours(config: Config, daemon: Daemon) -> Iterator[Finding]:
 async def examine_addresses(
     addresses: Sequence[str], config: Config, transport: Transport, user: str = "", password: str = ""
 ) -> list[Finding]:
-    """Cameras that may not be channels yet; an address without `://` is a film."""
+    """Cameras that may not be channels yet: streams, ONVIF devices (`onvif://`); without `://` it is a film."""
     here = Path.cwd()
     doctor = CameraDoctor(_limits(config))
+    findings: list[Finding] = []
+    targets: list[Target] = []
     try:
-        return await doctor.look_at_all(
-            Target(
-                SourceSpec("stream", address, user, password, transport)
-                if "://" in address
-                else SourceSpec("file", str(here / address))
-            )
-            for address in addresses
-        )
+        for address in addresses:
+            if address.startswith("onvif://"):
+                device = device_at(address, user, password)
+                some, told = await targets_of(device, transport, {}, GatherSettings())
+                targets += some
+                findings += told
+            elif "://" in address:
+                targets.append(Target(SourceSpec("stream", address, user, password, transport)))
+            else:
+                targets.append(Target(SourceSpec("file", str(here / address))))
+        return findings + await doctor.look_at_all(targets)
     finally:
         await doctor.close()
 

@@ -16,8 +16,8 @@ from typing import Literal
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from agent.files import replace_file
-from agent.onvif.messages import Answer, DeviceCause, Failure, Question, Streams
-from agent.sources import NoSource, Sources, device_password
+from agent.onvif.messages import Answer, DeviceCause, Failure, Preset, Question, Streams
+from agent.sources import IPC, NoSource, Sources, device_password
 from agent.wire.models import GatherSettings, WireCamera
 from recorder.specs import SourceSpec
 
@@ -56,7 +56,8 @@ class _File(BaseModel):
 
 
 class Devices:
-    """One for the daemon. `settings` are the server's, with the rates; `ask` holds the conversation.
+    """One for the daemon. `settings` are the server's, with the rates; `ask` holds the conversation; with `only_look`
+    nothing is set in any device.
 
     Devices are asked some at a time, each by a process of its own.
     """
@@ -67,15 +68,23 @@ class Devices:
         settings: Callable[[], GatherSettings],
         monotonic: Callable[[], float],
         ask: Ask | None = None,
+        *,
+        only_look: bool = False,
     ) -> None:
         self._path = state / "devices.json"
         self._settings, self._monotonic = settings, monotonic
         self._ask: Ask = ask or converse
+        self._asks: Literal["streams", "look"] = "look" if only_look else "streams"
         self._some_at_a_time = asyncio.Semaphore(AT_ONCE)
         self._known = self._load()
         self._asked: dict[int, tuple[float, Question]] = {}
         self._told: dict[int, tuple[str, ...]] = {}
         self._checks: dict[int, asyncio.Task[None]] = {}
+        self._turning: set[asyncio.Task[None]] = set()
+
+    def told(self, camera: WireCamera) -> Streams | None:
+        """What the device said of itself when it was last asked."""
+        return self._remembered(camera.camera_id, self.question(camera))
 
     async def sources(self, camera: WireCamera, transport: Literal["tcp", "udp"]) -> Sources:
         """What the channel's recorder opens. Raises `DeviceAway`, or `NoSource` where the channel names no device."""
@@ -99,9 +108,37 @@ class Devices:
             self._checks[camera_id] = task
             task.add_done_callback(lambda _: self._checks.pop(camera_id, None))
 
+    async def presets(self, camera: WireCamera, wanted: str = "") -> tuple[Preset, ...]:
+        """What is stored in a channel's camera; with `wanted`, turn to that one, which is the answer.
+
+        Raises `DeviceAway`, which says why in words, and `NoSource` where the channel has no device.
+        """
+        if camera.stream_prop != IPC:
+            raise NoSource("only an IPC channel has a device that can be turned")
+        asked = self.question(camera).model_copy(update={"ask": "go_to" if wanted else "presets", "preset": wanted})
+        async with self._some_at_a_time:
+            answer = await self._ask(asked)
+        if answer.failure is not None:
+            raise DeviceAway(answer.failure)
+        return answer.presets
+
+    def turn(self, camera: WireCamera, preset: str, warn: Callable[[str], Awaitable[None]]) -> None:
+        """Turn a channel's camera to a preset beside what goes on; `warn` is called where that cannot be."""
+
+        async def go() -> None:
+            try:
+                (found,) = await self.presets(camera, preset)
+                log.info("channel %d looks at preset %s", camera.camera_id, found.name or found.token)
+            except (DeviceAway, NoSource) as error:
+                await warn(f"the camera does not look at preset {preset!r}: {error}")
+
+        task = asyncio.create_task(go(), name=f"channel {camera.camera_id} preset")
+        self._turning.add(task)
+        task.add_done_callback(self._turning.discard)
+
     async def close(self) -> None:
         """End what goes on."""
-        checks = list(self._checks.values())
+        checks = [*self._checks.values(), *self._turning]
         for check in checks:
             check.cancel()
         await asyncio.gather(*checks, return_exceptions=True)
@@ -111,6 +148,7 @@ class Devices:
         host, port = _host_and_port(camera.device_ip)
         settings = self._settings()
         return Question(
+            ask=self._asks,
             host=host,
             ports=tuple(dict.fromkeys(one for one in (port, camera.device_cmd_port, *ONVIF_PORTS) if one)),
             user=camera.device_user,

@@ -15,8 +15,8 @@ class _Message(BaseModel):
 
 
 class Question(_Message):
-    """`ask`: find the streams of this device, and set what the server wants set; or list its presets; or turn to the
-    one whose name or token `preset` is.
+    """`ask`: find the streams of this device, and set what the server wants set; `look`: set nothing; or list its
+    presets; or turn to the one whose name or token `preset` is.
 
     `ports` are tried in turn; a refused connection leads to the next.  `twice`: main and sub stream are wanted and get
     their rates, kbit/s (API v1, 3.16: the rates are those of the two-stream mode).
@@ -24,7 +24,7 @@ class Question(_Message):
 
     host: str
     ports: tuple[int, ...]
-    ask: Literal["streams", "presets", "go_to"] = "streams"
+    ask: Literal["streams", "look", "presets", "go_to"] = "streams"
     preset: str = ""
     user: str = ""
     password: SecretStr = SecretStr("")

@@ -42,14 +42,17 @@ def find_streams(device: Device, question: Question) -> Streams:
         sub = None
     elif sub is None:
         warnings.append(f"{device.shown}: the device has one stream only; it is recorded and shown")
-    settings = _Settings(device, media, warnings)
-    if question.twice:
-        settings.rate(offered[main.token], question.main_rate, "main")
-        if sub is not None:
-            settings.rate(offered[sub.token], question.sub_rate, "sub")
-    settings.osd(offered[main.token].source, question.osd)
-    if question.mirror:
-        warnings.append(f"{device.shown}: ONVIF cannot mirror the picture; switch it on in the camera's own settings")
+    if question.ask != "look":
+        settings = _Settings(device, media, warnings)
+        if question.twice:
+            settings.rate(offered[main.token], question.main_rate, "main")
+            if sub is not None:
+                settings.rate(offered[sub.token], question.sub_rate, "sub")
+        settings.osd(offered[main.token].source, question.osd)
+        if question.mirror:
+            warnings.append(
+                f"{device.shown}: ONVIF cannot mirror the picture; switch it on in the camera's own settings"
+            )
     return Streams(
         main=_uri(device, media, main, question.host),
         sub=_uri(device, media, sub, question.host) if sub is not None else "",

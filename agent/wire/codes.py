@@ -27,6 +27,7 @@ class Code(IntEnum):
     FAILED = 10106
     CAMERA_STOPPED = 10107
     CAMERA_OFFLINE = 10108
+    DEVICE_REFUSES = 10109
 
 
 MESSAGES: dict[Code, str] = {
@@ -47,4 +48,5 @@ MESSAGES: dict[Code, str] = {
     Code.FAILED: "采集端执行命令失败。",
     Code.CAMERA_STOPPED: "通道已停止。",
     Code.CAMERA_OFFLINE: "通道离线，暂无画面。",
+    Code.DEVICE_REFUSES: "摄像机没有执行。",
 }

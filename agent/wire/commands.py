@@ -42,6 +42,12 @@ class StartLive(CameraRef):
     lease_sec: Annotated[int, Field(gt=0, le=86_400)] = 30
 
 
+class GoToPreset(CameraRef):
+    """Turn an IPC channel's camera to the preset of this name, or with this token."""
+
+    preset: Annotated[str, Field(min_length=1, max_length=200)]
+
+
 class Nothing(WireModel):
     """A command without data."""
 
@@ -59,6 +65,8 @@ COMMANDS: dict[str, type[WireModel]] = {
     "snapshot": CameraRef,
     "start_live": StartLive,
     "stop_live": CameraRef,
+    "presets": CameraRef,
+    "go_to_preset": GoToPreset,
     "pause_upload": Nothing,
     "resume_upload": Nothing,
     "status": Nothing,

@@ -69,7 +69,10 @@ class WireCourse(WireModel):
 
 
 class WireCamera(WireModel):
-    """A channel as the server knows it; `stream_prop` 0 IPC, 1 MP4 file, 2 stream URL. `device_pass` is base64."""
+    """A channel as the server knows it; `stream_prop` 0 IPC, 1 MP4 file, 2 stream URL. `device_pass` is base64.
+
+    `device_preset`: where a camera that turns looks when a lesson begins, empty: wherever it does.
+    """
 
     camera_id: int
     camera_name: str = ""
@@ -84,6 +87,7 @@ class WireCamera(WireModel):
     device_osd: Switch = 1
     device_twice: Switch = 0
     device_show: Switch = 1
+    device_preset: str = ""
     courses: tuple[WireCourse, ...] = ()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from agent.commands import Commands
 from agent.live import Lives, LiveSetup
+from agent.onvif.devices import Devices
 from agent.state import AgentState
 from agent.status import DaemonView
 from agent.uploads import Uploads
@@ -21,6 +22,7 @@ from tests.agent.rooms import Rooms, rooms_in
 from tests.agent.spool import Pauses
 from tests.media import MakeSample
 from tests.servers.flv_targets import flv_target
+from tests.servers.onvif_device import Device, Stream, serving
 
 FILM: dict[str, object] = {"camera_id": 7, "stream_prop": 1, "stream_mp4": "/film.mp4"}
 
@@ -63,6 +65,7 @@ class Agent:
             self.uploads,
             rooms.clock,
             self.lives,
+            devices=Devices(folder / "state", lambda: rooms.state.known.gather, rooms.clock.monotonic),
             reconcile=rooms.fleet.reconcile,
             view=lambda: DaemonView(now=1.0, version="0", pid=1),
         )
@@ -313,3 +316,21 @@ async def test_a_failure_of_ours_is_an_answer_too(agent: Agent, monkeypatch: pyt
     answer = await agent.answer("mod_gather", name_set="R")
     assert answer.err_code == Code.FAILED
     assert "disk full" in answer.err_msg
+
+
+async def test_presets_are_asked_of_the_device(agent: Agent) -> None:
+    device = Device([Stream("main", 1920, 1080, 4096, "rtsp://10.0.0.9/main")], "admin", "secret")
+    async with serving(device):
+        where = f"127.0.0.1:{device.port}"
+        who = {"device_user": "admin", "device_pass": "secret"}
+        await agent.ok("add_camera", camera_id=7, stream_prop=0, device_ip=where, **who)  # type: ignore[arg-type]
+        await agent.ok("stop_camera", camera_id=7)
+        listed = await agent.ok("presets", camera_id=7)
+        assert [one["name"] for one in listed["presets"]] == list(device.presets.values())
+        assert (await agent.ok("go_to_preset", camera_id=7, preset="Blackboard"))["preset"]["token"] == "1"
+        assert device.looks_at == "Blackboard"
+        assert await agent.code("go_to_preset", camera_id=7, preset="Door") == Code.DEVICE_REFUSES
+    assert await agent.code("go_to_preset", camera_id=7, preset="") == Code.BAD_DATA
+    assert await agent.code("presets", camera_id=8) == Code.NO_SUCH_CAMERA
+    await agent.ok("add_camera", camera_id=9, stream_prop=1, stream_mp4="/film.mp4")
+    assert await agent.code("presets", camera_id=9) == Code.BAD_DATA

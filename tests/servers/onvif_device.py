@@ -80,6 +80,10 @@ class Device:
     looks_at: str = ""
     port: int = 0
 
+    def serve(self) -> contextlib.AbstractAsyncContextManager[Device]:
+        """`serving` it."""
+        return serving(self)
+
     @property
     def now(self) -> datetime:
         """What the device's clock shows."""

@@ -82,20 +82,25 @@ def camera_status(camera: Camera, gather: Gather | None, now: float) -> int:
 
 
 def add_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order]]:
-    """3.19: an MP4 file (1) or a stream (2). A new channel is wanted: the agent starts it."""
+    """3.19: an MP4 file (1) or a stream (2). A new channel is wanted: the agent starts it.
+
+    And an IPC device (0), which the document leaves to the agent's own window: there is none here.
+    """
     params = call.params
     prop = params.number("stream_prop")
+    if prop == 0 and not params.text("device_ip"):
+        raise ApiError(Err.NO_ID, "stream_prop 为 0 时需要 device_ip")
+    if prop == 0:
+        return add_device(session, call)
     if prop not in (1, 2):
-        raise ApiError(Err.NO_ID, "stream_prop 只能是 1 或 2")
+        raise ApiError(Err.NO_ID, "stream_prop 只能是 0、1 或 2")
     _check_source(prop, params.text("stream_mp4"), params.text("stream_url"))
     return _add(session, _new(session, call, prop))
 
 
 def add_device(session: Session, call: Call) -> tuple[dict[str, Any], list[Order]]:
     """What 3.19 cannot, for the console: a channel of an IPC device (0), with its address, user and password."""
-    camera = _new(session, call, 0)
-    _set_device(camera, call.params)
-    return _add(session, camera)
+    return _add(session, _new(session, call, 0))
 
 
 def _new(session: Session, call: Call, prop: int) -> Camera:
@@ -108,6 +113,7 @@ def _new(session: Session, call: Call, prop: int) -> Camera:
     camera.stream_prop = prop
     _set_grade(session, camera, params)
     camera.stream_url, camera.stream_mp4 = params.text("stream_url"), params.text("stream_mp4")
+    _set_device(camera, params)
     return camera
 
 
@@ -278,6 +284,7 @@ ENDPOINTS = (
             Param("stream_prop", Kind.NUMBER, missing=Err.NO_ID),
             _NAME,
             *_SOURCE,
+            *_DEVICE,
         ),
         section="3.19",
         title=("添加通道", "Add a channel: an MP4 file or a stream"),

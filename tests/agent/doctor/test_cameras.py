@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.doctor.cameras import CameraDoctor, Target, failure, seen, targets_of
+from agent.doctor.cameras import CameraDoctor, Target, device_at, failure, seen, targets_of
 from agent.doctor.findings import Finding
 from agent.wire.models import GatherSettings, WireCamera
 from recorder.protocol import SourceProbed
@@ -24,6 +25,7 @@ from tests.camera.rtp import RtpPacket
 from tests.camera.session import Session
 from tests.camera.transport import Udp
 from tests.media import MakeSample
+from tests.servers.onvif_device import Device, Stream, serving
 from tests.servers.rtsp_gst import file_stream, rtsp_server
 
 LIMITS = Limits(connect_sec=12.0, stall_sec=2.0)
@@ -190,3 +192,17 @@ async def test_what_a_channel_says_of_its_source() -> None:
     device = WireCamera(camera_id=8, camera_name="IPC", stream_prop=0, device_ip=f"127.0.0.1:{port}")
     _, (away,) = await targets_of(device, "tcp", {}, GatherSettings())
     assert away.code == "camera_onvif"
+
+
+async def test_a_device_is_explained_and_nothing_is_set_in_it() -> None:
+    streams = [
+        Stream("sub", 640, 360, 512, "rtsp://192.168.99.3:8554/sub"),
+        Stream("main", 1920, 1080, 4096, "rtsp://192.168.99.3:8554/main", "H265"),
+    ]
+    async with serving(Device(streams, "admin", "p@ss", clock_off=timedelta(days=-1))) as device:
+        known = device_at(f"onvif://127.0.0.1:{device.port}/", "admin", "p@ss")
+        targets, told = await targets_of(known, "tcp", {}, GatherSettings(main_rate=2048, sub_rate=256))
+    assert [one.spec.location for one in targets] == ["rtsp://127.0.0.1:8554/main", "rtsp://127.0.0.1:8554/sub"]
+    assert [one.code for one in told] == ["camera_device", "camera_clock_behind"]
+    assert "records H265; stills: http://127.0.0.1/still/main.jpg" in told[0].what("en")
+    assert not [call for call in device.asked if "Set" in call or "Create" in call or "Delete" in call]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.onvif.devices import AGAIN_SEC, DeviceAway, Devices
-from agent.onvif.messages import Answer, Failure, Question, Streams
-from agent.reconciler import Desired
+from agent.onvif.messages import Answer, Failure, Preset, Question, Streams
+from agent.reconciler import Desired, Due
 from agent.sources import NoSource
 from agent.wire.models import GatherSettings, WireCamera
 from recorder.protocol import LinkChanged, Trouble
@@ -45,6 +45,8 @@ class Room:
 
     async def _ask(self, question: Question) -> Answer:
         self.asked.append(question)
+        if question.ask == "go_to" and self.answer.failure is None:
+            return Answer(presets=(Preset(token="1", name=question.preset),))
         return self.answer
 
     async def check(self, camera: WireCamera = CAMERA) -> None:
@@ -138,3 +140,49 @@ async def test_a_channel_whose_device_never_answered_says_why_and_goes_online_wh
         await rooms.until(lambda: any(isinstance(one, Trouble) and one.kind == "device" for one in rooms.events))
         await rooms.until(lambda: isinstance(channel.link, LinkChanged) and channel.link.cause == "unreachable")
         await channel.close()
+
+
+def course(rooms_now: float, begin: float = 0.0) -> Due:
+    return Due(f"course:5:{begin}", 7, 5, rooms_now + begin, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "turns"),
+    [
+        (Desired(True, True, soon=False), Desired(True, True, soon=True), True),  # half a minute before
+        (Desired(True, True, soon=True), Desired(True, True, (course(0.0),)), True),  # at its start
+        (Desired(True, True, (course(0.0),)), Desired(True, True, (course(0.0), course(0.0, 1.0))), True),  # the next
+        (Desired(True, True, (course(0.0),)), Desired(False, True, (course(0.0),)), False),  # it is on already
+        (Desired(True, True, soon=False), Desired(True, True, (course(0.0, -600.0),)), False),  # it goes on
+        (Desired(True, True, soon=False), Desired(True, True, (Due("manual", 7, 0, 0.0, None),)), False),  # by hand
+    ],
+)
+async def test_the_camera_turns_to_the_preset_when_a_lesson_comes(
+    tmp_path: Path, before: Desired, after: Desired, turns: bool
+) -> None:
+    room = Room(tmp_path)
+    async with rooms_in(tmp_path) as rooms:
+        now = rooms.clock.wall()
+
+        def at(desired: Desired) -> Desired:
+            return replace(desired, due=tuple(replace(one, begin=one.begin + now) for one in desired.due))
+
+        rooms.setup = replace(rooms.setup, devices=room.devices, presets={7: "Board"})
+        channel = rooms.channel(CAMERA)
+        channel.desired = at(before)
+        channel.want(at(after), Tuning(snap_sec=0))
+        await asyncio.gather(*room.devices._turning)
+        await channel.close()
+    assert [(one.ask, one.preset) for one in room.asked if one.ask == "go_to"] == [("go_to", "Board")] * turns
+
+
+async def test_a_camera_that_does_not_turn_is_a_named_warning(tmp_path: Path) -> None:
+    room, warned = Room(tmp_path), list[str]()
+    room.answer = Answer(failure=Failure(cause="not_found", detail="10.0.0.9:80: the camera has no preset 'Board'"))
+
+    async def warn(text: str) -> None:
+        warned.append(text)
+
+    room.devices.turn(CAMERA, "Board", warn)
+    await asyncio.gather(*room.devices._turning)
+    assert warned == ["the camera does not look at preset 'Board': 10.0.0.9:80: the camera has no preset 'Board'"]

@@ -172,6 +172,7 @@ class SchoolAgent:
             reconcile=self.fleet.reconcile,
             view=lambda: pytest.fail("nobody asks for the status here"),
             lives=cast("Any", None),
+            devices=cast("Any", None),
         )
         self.wakeups.start()
         self.repairs.ask()

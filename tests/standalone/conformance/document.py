@@ -123,7 +123,8 @@ DEVIATIONS: dict[str, str] = {
     "list_gather": "added: gather_id as filter; 1010 for a malformed one",
     "mod_gather": "added: auto_fdfs, transmit",
     "list_camera": "added: camera_id, gather_id as filters; 1010 for a malformed one",
-    "add_camera": "of stream_url and stream_mp4 only the one that stream_prop names is required",
+    "add_camera": "of stream_url and stream_mp4 only the one that stream_prop names is required; added: stream_prop 0"
+    " with device_ip, and the other device fields of mod_camera",
     "mod_camera": "added: device_cmd_prot; 1008 for a missing camera_name, URL or path",
     "del_camera": "added: transmit",
     "list_record": "added: filters, course_id, slice_id, slice_inx, file_src; 1010, 1011 for a malformed filter",
