@@ -164,7 +164,8 @@ class _Device:
         unique = f"{self.node}_{key}"
         config = {
             "unique_id": unique,
-            "object_id": unique,
+            "default_entity_id": f"{kind}.{unique}",
+            "object_id": unique,  # what that was called before Home Assistant 2025.10
             "name": name,
             "device": {"identifiers": [self.node], **self.about},
             "origin": {"name": "gather-agent"},

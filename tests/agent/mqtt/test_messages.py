@@ -73,6 +73,7 @@ def test_home_assistant_is_told_of_what_is_there() -> None:
     assert len({config["unique_id"] for config in found.values()}) == len(found) == 7 + 2 * 4
     for topic, config in found.items():
         kind, unique = topic.split("/")[1:3]
+        assert config["default_entity_id"] == f"{topic.split('/')[1]}.{unique}" and config["object_id"] == unique
         assert config["unique_id"] == unique and config["availability_topic"] == f"{BASE}/status"
         assert kind in ("binary_sensor", "sensor")
         (state,) = [text for name, text in state_messages(shown, TOPICS).items() if name == config["state_topic"]]
