@@ -62,7 +62,8 @@ class Wakeups:
         # A millisecond late on purpose: clocks are read with different roundings, and a wake-up a hair before its
         # instant would find nothing changed. A recorder's ring reaches back further.
         moment = None if instant is None else datetime.fromtimestamp(instant + 0.001, UTC)
-        self._scheduler.modify_job("edge", next_run_time=moment)
+        if self._scheduler.running:
+            self._scheduler.modify_job("edge", next_run_time=moment)
 
     def stop(self) -> None:
         """No more wake-ups."""
