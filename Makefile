@@ -15,7 +15,7 @@ SERVERS := ffmpeg chromium faketime nginx libnginx-mod-rtmp python3-gst-1.0 gir1
 .PHONY: help env run test test-all again bench soak conformance deb servers clean
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '/^$$/q; s/^# //p' Makefile
 
 env: $(ENV)/.installed
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from datetime import tzinfo
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent import logs
-from agent.files import NewerFormat, replace_file
+from agent.files import NewerFormat, replace_file, sync_directory
 from agent.reconciler import ManualRecording
 from agent.sources import secrets_of
 from agent.timetable import BadCourse, ChannelTimetable, Course, Timetable, course_from_wire
@@ -25,11 +26,7 @@ from agent.wire.models import GatherSettings, RegisterReply, StorageTarget, Sync
 log = logging.getLogger(__name__)
 
 
-class StateError(Exception):
-    """The state file cannot be used; the message says what to do."""
-
-
-class NewerState(StateError, NewerFormat):
+class NewerState(NewerFormat):
     """A newer gather-agent has written it."""
 
 
@@ -101,18 +98,40 @@ class AgentState:
         self._conceal()
 
     def _load(self) -> Known:
-        if not self.path.exists():
-            return self._write(Known())
+        """The content of the file, or where that is damaged, of the copy that the last good start has kept.
+
+        Whoever waits here for a person loses the next lesson: damaged files are set aside, and the server tells again
+        what stood in them.
+        """
+        known = self._read_file(self.path)
+        if known is None:
+            known = self._read_file(self._kept_path) or self._write(Known())
         try:
-            known = Known.model_validate_json(self.path.read_bytes())
+            replace_file(self._kept_path, known.model_dump_json(indent=1).encode(), mode=0o600)
+        except OSError as error:
+            log.warning("no copy of %s is kept: %s", self.path, error)
+        return known
+
+    @property
+    def _kept_path(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.kept")
+
+    @staticmethod
+    def _read_file(path: Path) -> Known | None:
+        """None where there is none, or a damaged one, which is moved out of the way."""
+        if not path.exists():
+            return None
+        try:
+            known = Known.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise StateError(
-                f"{self.path} is damaged ({error.errors()[0]['msg']}). Move it away to start as a new agent;"
-                " recordings are not touched."
-            ) from error
+            aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
+            path.replace(aside)
+            sync_directory(path.parent)
+            log.error("%s is damaged (%s) and set aside as %s", path, error.errors()[0]["msg"], aside.name)
+            return None
         if known.version > 1:
             raise NewerState(
-                f"{self.path} was written by a newer gather-agent (state version {known.version})."
+                f"{path} was written by a newer gather-agent (state version {known.version})."
                 " Install that version again, or move the file away."
             )
         return known

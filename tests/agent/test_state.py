@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.files import replace_file
-from agent.state import AgentState, StateError
+from agent.state import AgentState, NewerState
 from agent.wire.models import GatherSettings, RegisterReply, Sync, WireCamera, WireCourse
 
 
@@ -54,16 +54,33 @@ def test_a_course_that_makes_no_sense_is_left_out_and_named(tmp_path: Path, capl
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"cameras": {"x": 1}}', b"\xff\xfe", b"\0" * 4096])
-def test_a_damaged_state_says_what_to_do(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_state_is_set_aside_and_the_kept_one_goes_on(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = AgentState(tmp_path)
+    state.put_camera(WireCamera(camera_id=7, camera_name="room 7"))
+    agent_uid = AgentState(tmp_path).known.agent_uid
     (tmp_path / "agent.json").write_bytes(content)
-    with pytest.raises(StateError, match="Move it away"):
-        AgentState(tmp_path)
-    assert (tmp_path / "agent.json").read_bytes() == content
+    state = AgentState(tmp_path)
+    assert (state.known.agent_uid, list(state.known.cameras)) == (agent_uid, [7])
+    (aside,) = tmp_path.glob("agent.json.damaged-*")
+    assert aside.read_bytes() == content
+    assert aside.name in caplog.text
+    assert AgentState(tmp_path).known == state.known
+
+
+def test_without_a_copy_that_can_be_read_a_damaged_state_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "agent.json").write_bytes(b"{")
+    (tmp_path / "agent.json.kept").write_bytes(b"[]")
+    state = AgentState(tmp_path)
+    assert state.known.cameras == {}
+    assert len(list(tmp_path.glob("*.damaged-*"))) == 2
+    assert AgentState(tmp_path).known.agent_uid == state.known.agent_uid
 
 
 def test_a_newer_state_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "agent.json").write_text('{"version": 2}')
-    with pytest.raises(StateError, match="newer"):
+    with pytest.raises(NewerState, match="newer"):
         AgentState(tmp_path)
 
 
