@@ -10,9 +10,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 from openapi_spec_validator import validate
+from sqlalchemy import func, select
 
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
+from agent.standalone.store.schema import Audit
 from tests.standalone.conformance.world import Template, world
 
 EXAMPLES = int(os.environ.get("GATHER_API_EXAMPLES", "10"))
@@ -52,5 +54,7 @@ async def test_calls_made_up_from_it(template: Template, tmp_path: Path, strings
         said, _ = await asyncio.wait_for(process.communicate(), _SECONDS_AN_EXAMPLE * max(EXAMPLES, 10))
         print(said.decode())
         assert process.returncode == 0, said.decode()
-        for name in ("list_school", "list_subject"):
-            assert int((await here.api.ok(name))["total_num"]) > 20, "calls with a good token came through"
+        changes = await here.api.server._services.database.run(
+            lambda session: session.scalar(select(func.count()).select_from(Audit))
+        )
+        assert changes is not None and changes > 50, "calls with a good token came through"
