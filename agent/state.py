@@ -101,11 +101,13 @@ class AgentState:
         """The content of the file, or where that is damaged, of the copy that the last good start has kept.
 
         Whoever waits here for a person loses the next lesson: damaged files are set aside, and the server tells again
-        what stood in them.
+        what stood in them. It is the daemon that keeps the copy.
         """
         known = self._read_file(self.path)
         if known is None:
             known = self._read_file(self._kept_path) or self._write(Known())
+        if not self._behind:
+            return known
         try:
             replace_file(self._kept_path, known.model_dump_json(indent=1).encode(), mode=0o600)
         except OSError as error:

@@ -9,6 +9,7 @@ process, which the daemon ends.
 from __future__ import annotations
 
 import contextlib
+import logging
 import resource
 import sys
 
@@ -71,6 +72,7 @@ def _second_opinion(question: Question, port: int, failed: CallFailed) -> Answer
 
 def main() -> None:
     """One question, one answer."""
+    logging.disable(logging.CRITICAL)  # the library logs as it pleases
     # A sandbox may forbid to set limits; then it sets its own.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))

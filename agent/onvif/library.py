@@ -7,7 +7,6 @@ so it is imported when it is needed. Nothing is set through it: a device that is
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable
 from typing import Any
 
@@ -24,7 +23,6 @@ def ask_again(question: Question, port: int, limit_sec: float) -> Streams:
 
     Raises `NoOpinion`.
     """
-    logging.disable(logging.CRITICAL)  # it logs as it pleases, and standard output is the answer's
     try:
         return asyncio.run(_within(question, port, limit_sec))
     except Exception as error:  # the library's boundary: odd answers raise IndexError, AttributeError, ...

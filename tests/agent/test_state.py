@@ -57,16 +57,16 @@ def test_a_course_that_makes_no_sense_is_left_out_and_named(tmp_path: Path, capl
 def test_a_damaged_state_is_set_aside_and_the_kept_one_goes_on(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    state = AgentState(tmp_path)
+    state = AgentState(tmp_path, behind=True)
     state.put_camera(WireCamera(camera_id=7, camera_name="room 7"))
-    agent_uid = AgentState(tmp_path).known.agent_uid
+    agent_uid = AgentState(tmp_path, behind=True).known.agent_uid
     (tmp_path / "agent.json").write_bytes(content)
-    state = AgentState(tmp_path)
+    state = AgentState(tmp_path, behind=True)
     assert (state.known.agent_uid, list(state.known.cameras)) == (agent_uid, [7])
     (aside,) = tmp_path.glob("agent.json.damaged-*")
     assert aside.read_bytes() == content
     assert aside.name in caplog.text
-    assert AgentState(tmp_path).known == state.known
+    assert AgentState(tmp_path, behind=True).known == state.known
 
 
 def test_without_a_copy_that_can_be_read_a_damaged_state_begins_anew(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ AGENT: Mapping[int, tuple[str, str]] = {
     Code.FAILED: ("采集端执行命令失败。", "The recorder could not do it."),
     Code.CAMERA_STOPPED: ("通道已停止。", "The channel is stopped."),
     Code.CAMERA_OFFLINE: ("通道离线，暂无画面。", "The channel is offline; there is no picture."),
+    Code.DEVICE_REFUSES: ("摄像机没有执行。", "The camera does not do it."),
 }
 _TIMES = re.compile(r"\d\d:\d\d:\d\d ~ \d\d:\d\d:\d\d")
 

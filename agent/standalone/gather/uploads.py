@@ -87,6 +87,9 @@ async def _take(request: web.Request, digest: bytes, offset: int, total: int | N
         raise Refused(409, "the upload does not go on where it stopped")
     try:
         with services.files.arriving(name.text, part) as (file, arrived):
+            # Whoever had the name until now may have stored something since the look above.
+            if not name.live and await services.database.run(_find_place, who, name, services.files) != place:
+                raise Refused(503, "this name has been stored by another request meanwhile")
             file.truncate(offset)
             file.seek(offset)
             size = await _receive(request, file, arrived, digest, total)
@@ -94,6 +97,9 @@ async def _take(request: web.Request, digest: bytes, offset: int, total: int | N
                 await services.shelf.keep(arrived, place.relative, digest.hex())
             except ShelfError as error:
                 raise BrokenOff(503, f"the storage behind this server: {error}") from error
+            row = StoredRow(name=name.text, gather_id=who.gather_id, camera_id=name.camera_id, path=place.relative)
+            row.size, row.sha256, row.created = size, digest.hex(), services.clock()
+            await services.database.run(_enter, row)
     except NameBusy as error:
         raise Refused(503, "this name is being uploaded by another request") from error
     except BrokenOff as error:
@@ -102,11 +108,7 @@ async def _take(request: web.Request, digest: bytes, offset: int, total: int | N
         if error.errno in _FULL:
             raise Refused(507, "the storage is full") from error
         raise
-    sha256 = digest.hex()
-    row = StoredRow(name=name.text, gather_id=who.gather_id, camera_id=name.camera_id, path=place.relative)
-    row.size, row.sha256, row.created = size, sha256, services.clock()
-    await services.database.run(_enter, row)
-    return _stored(place.relative, size, sha256)
+    return _stored(place.relative, size, digest.hex())
 
 
 async def head_file(request: web.Request) -> web.Response:

@@ -22,7 +22,7 @@ from tests.camera.film import FilmSpec, make_film
 
 CAMERA, SUB, DEVICE = "P@ss/w0rd-密&x=1", "Sub$tream pw;2", "Dev!ce=pw'9"
 ENROL, TOKEN, MQTT = "enrol+key/with=signs", "tok3n.of~this-agent", "m-q-t-t:pass word"
-KEPT_IN = {"agent.json", "token", "config.toml", "devices.json"}
+KEPT_IN = {"agent.json", "agent.json.kept", "token", "config.toml", "devices.json"}
 COMMANDS = (
     *("status", "lessons", "cameras", "uploads", "check", "doctor", "config check --show-origin"),
     *("snapshot 7", "record start 8", "record stop 8", "uploads pause", "uploads resume"),
