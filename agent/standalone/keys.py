@@ -106,13 +106,15 @@ class Keys:
         _save(self._path, self._secrets)
         return self.credential
 
-    def api_token(self) -> str:
-        """A fresh access token of API v1, good for `TOKEN_SECONDS`."""
-        return self._timed("api-v1").dumps(self._secrets.generation)
+    def api_token(self, token_id: int) -> str:
+        """A fresh access token of API v1 for a row of `store.tokens`, good for `TOKEN_SECONDS`."""
+        return self._timed("api-v1").dumps([self._secrets.generation, token_id])
 
-    def check_api_token(self, token: str) -> None:
-        """Raise `TokenExpired` or `TokenInvalid` unless the token opens API v1 now."""
-        self._check("api-v1", token, TOKEN_SECONDS)
+    def check_api_token(self, token: str) -> int:
+        """The row of a token that is signed and in time; whether it is still there decides. Raises `TokenExpired` or
+        `TokenInvalid`.
+        """
+        return self._check("api-v1", token, TOKEN_SECONDS)
 
     def form_token(self, session: str) -> str:
         """What a form of this session must carry, so that no other site can send it."""
@@ -128,26 +130,25 @@ class Keys:
     def admitted(self, purpose: str, text: str) -> int | None:
         """The number of an admission; None when it is not, or no longer, good."""
         try:
-            self._check(f"admission-{purpose}", text, ADMISSION_SECONDS)
-            value = self._timed(f"admission-{purpose}").loads(text)[1]
+            return self._check(f"admission-{purpose}", text, ADMISSION_SECONDS)
         except (TokenExpired, TokenInvalid):
             return None
-        return value if isinstance(value, int) else None
 
     def _timed(self, salt: str) -> URLSafeTimedSerializer:
         key = self._secrets.signing_key
         return URLSafeTimedSerializer(key, salt=salt, signer=_Signer, signer_kwargs={"clock": self._clock})
 
-    def _check(self, salt: str, text: str, max_age: int) -> None:
+    def _check(self, salt: str, text: str, max_age: int) -> int:
+        """The number that was signed."""
         try:
             payload: Any = self._timed(salt).loads(text, max_age=max_age)
         except SignatureExpired as error:
             raise TokenExpired from error
         except BadSignature as error:
             raise TokenInvalid from error
-        generation = payload[0] if isinstance(payload, list) else payload
-        if generation != self._secrets.generation:
-            raise TokenExpired
+        if not isinstance(payload, list) or payload[0] != self._secrets.generation:
+            raise TokenExpired  # a program of before put only the generation into its tokens
+        return int(payload[1])
 
 
 def looks_like_credential(text: str) -> bool:

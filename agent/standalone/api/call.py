@@ -22,7 +22,7 @@ STAMPS = ("created", "updated")
 @dataclass(frozen=True, slots=True)
 class Call:
     """What an endpoint gets: the parts of the server, the checked parameters, the address the caller uses, and the
-    time. `who` calls, and from where, is for the list of changes.
+    time. `who` calls, and from where, is for the list of changes; what `program` it says it is, for that of tokens.
     """
 
     services: Services
@@ -31,6 +31,7 @@ class Call:
     now: float
     who: str = "API v1"
     address: str = ""
+    program: str = ""
 
     def stamps(self, row: Any) -> dict[str, str]:
         """`created` and `updated` of a row as API v1 prints them."""

@@ -15,9 +15,9 @@ from agent.standalone.api.call import Call, Change, Endpoint, changes_something
 from agent.standalone.api.envelope import MESSAGES, ApiError, Err, failed, respond
 from agent.standalone.api.params import Params, from_url
 from agent.standalone.gather.hub import transmit
-from agent.standalone.keys import Keys, TokenExpired, TokenInvalid
+from agent.standalone.keys import TokenExpired, TokenInvalid
 from agent.standalone.services import SERVICES
-from agent.standalone.store import audit
+from agent.standalone.store import audit, tokens
 
 PREFIX = "/api/v1/"
 ENDPOINTS: tuple[Endpoint | Change, ...] = (
@@ -53,10 +53,11 @@ async def api_v1(request: web.Request) -> web.Response:
         services.base_url(request),
         services.clock(),
         address=request.remote or "",
+        program=request.headers.get("User-Agent", ""),
     )
     try:
         if not endpoint.open_to_all:
-            _check_token(services.keys, call.params)
+            await _check_token(call)
         body = await carry_out(endpoint, call)
     except ApiError as error:
         return respond(failed(error))
@@ -95,15 +96,18 @@ def _noted(work: Callable[[Session, Call], _T], endpoint: Endpoint | Change) -> 
     return with_note
 
 
-def _check_token(keys: Keys, params: Params) -> None:
-    if not params.given("token"):
+async def _check_token(call: Call) -> None:
+    services = call.services
+    if not call.params.given("token"):
         raise ApiError(Err.NO_TOKEN)
     try:
-        keys.check_api_token(params.text("token"))
+        token_id = services.keys.check_api_token(call.params.text("token"))
     except TokenExpired as error:
         raise ApiError(Err.TOKEN_EXPIRED) from error
     except TokenInvalid as error:
         raise ApiError(Err.BAD_TOKEN) from error
+    if not await services.database.run(tokens.use, call.now, token_id):
+        raise ApiError(Err.TOKEN_EXPIRED)
 
 
 def _old_numbers(body: dict[str, Any]) -> dict[str, Any]:

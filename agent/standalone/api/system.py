@@ -12,6 +12,7 @@ from agent.standalone.api.call import Call, Endpoint
 from agent.standalone.api.envelope import ApiError, Err, done
 from agent.standalone.api.params import Param
 from agent.standalone.keys import TOKEN_SECONDS, looks_like_credential
+from agent.standalone.store import tokens
 
 
 def version(_session: Session, call: Call) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def version(_session: Session, call: Call) -> dict[str, Any]:
     }
 
 
-def access_token(_session: Session, call: Call) -> dict[str, Any]:
+def access_token(session: Session, call: Call) -> dict[str, Any]:
     """3.2: a token for the administrator's credential. One that was replaced has no access any more (1003)."""
     unionid = call.params.text("unionid")
     if not looks_like_credential(unionid):
@@ -34,7 +35,8 @@ def access_token(_session: Session, call: Call) -> dict[str, Any]:
     keys = call.services.keys
     if not keys.is_credential(unionid):
         raise ApiError(Err.NO_PERMISSION if keys.was_credential(unionid) else Err.UNKNOWN_UNIONID)
-    return done(token=keys.api_token(), expires=TOKEN_SECONDS)
+    token_id = tokens.issue(session, call.now, call.address, call.program)
+    return done(token=keys.api_token(token_id), expires=TOKEN_SECONDS)
 
 
 ENDPOINTS = (

@@ -143,7 +143,22 @@ def _sealed(connection: Connection) -> None:
         )
 
 
-STEPS: tuple[Step, ...] = (_lists_and_people, _spools, _sealed)
+def _tokens(connection: Connection) -> None:
+    """5: access tokens of API v1, so that one of them can be revoked. Those of before are not there: 1007."""
+    token = Table(
+        "api_token",
+        MetaData(),
+        Column("token_id", _Id, primary_key=True),
+        Column("made", Float, nullable=False, index=True),
+        Column("seen", Float, nullable=False),
+        Column("address", Text, nullable=False),
+        Column("program", Text, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    token.create(connection)
+
+
+STEPS: tuple[Step, ...] = (_lists_and_people, _spools, _sealed, _tokens)
 """The first one makes version 2 of version 1."""
 
 VERSION = 1 + len(STEPS)

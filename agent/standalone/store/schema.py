@@ -302,6 +302,20 @@ class ConsoleSession(Base):
     browser: Mapped[str] = mapped_column(default="")
 
 
+class ApiToken(Base):
+    """An access token of API v1 that is good until it ends or is revoked, which deletes its row. The token itself is
+    not kept: it is signed, and names its row. `seen` is when it was last used.
+    """
+
+    __tablename__ = "api_token"
+    __table_args__ = _NEVER_AGAIN
+    token_id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    made: Mapped[float] = mapped_column(index=True)
+    seen: Mapped[float]
+    address: Mapped[str] = mapped_column(default="")
+    program: Mapped[str] = mapped_column(default="")
+
+
 class Audit(Base):
     """A change, and whose it was: a person's name or "API v1". `about` holds its parameters, without secrets."""
 

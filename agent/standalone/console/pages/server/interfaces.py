@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from agent.standalone.api.envelope import ApiError, Err
 from agent.standalone.api.openapi import NAME
-from agent.standalone.api.params import Params
+from agent.standalone.api.params import Kind, Param, Params
 from agent.standalone.console import fields
 from agent.standalone.console.site import Action, Page
 from agent.standalone.console.visit import Visit
 from agent.standalone.keys import TOKEN_SECONDS
+from agent.standalone.store import tokens
 from agent.web.markup import Markup, asset, html
 from agent.web.words import Table
 
@@ -57,6 +59,13 @@ async def view(visit: Visit) -> Markup:
 
 async def _replace(visit: Visit, _params: Params) -> dict[str, Any]:
     await asyncio.to_thread(visit.services.keys.replace_credential)
+    await visit.read(tokens.revoke_all)
+    return {}
+
+
+async def _revoke(visit: Visit, params: Params) -> dict[str, Any]:
+    if not await visit.read(tokens.revoke, params.number("token_id")):
+        raise ApiError(Err.NO_ID, "token_id 不存在")
     return {}
 
 
@@ -65,6 +74,9 @@ PAGE = Page(
     ("接口", "API"),
     view,
     words=_WORDS,
-    actions=(Action("replace_credential", _replace),),
+    actions=(
+        Action("replace_credential", _replace),
+        Action("revoke_token", _revoke, (Param("token_id", Kind.ID, missing=Err.NO_ID),)),
+    ),
     administrators_only=True,
 )
