@@ -24,20 +24,27 @@ class JournalFile:
             else:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA busy_timeout=5000")
-            version = version_of(self._db, path, read_only=read_only)
-            if not read_only:
-                for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-                    self._db.execute(f"PRAGMA {pragma}")
-                prepare(self._db, path, version)
+        except sqlite3.OperationalError as error:
+            raise JournalError(_unusable(path, error)) from error
+        try:
+            self._prepare(read_only)
         except sqlite3.DatabaseError as error:
+            self._db.close()
             # A disk that fails, is full or busy may be well again in a moment.
             kind = JournalError if isinstance(error, sqlite3.OperationalError) else DamagedJournal
-            raise kind(
-                f"{path} cannot be used as the journal: {error}. Move it away and start again: it is rebuilt from the"
-                " recordings on disk."
-            ) from error
+            raise kind(_unusable(path, error)) from error
+        except JournalError:
+            self._db.close()
+            raise
+
+    def _prepare(self, read_only: bool) -> None:
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA busy_timeout=5000")
+        version = version_of(self._db, self.path, read_only=read_only)
+        if not read_only:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                self._db.execute(f"PRAGMA {pragma}")
+            prepare(self._db, self.path, version)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -109,3 +116,10 @@ class JournalFile:
         cursor = self._db.cursor()
         cursor.row_factory = None
         return cursor.execute(f"SELECT {columns} WHERE {where}", values).fetchall()
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> str:
+    return (
+        f"{path} cannot be used as the journal: {error}. Move it away and start again: it is rebuilt from the"
+        " recordings on disk."
+    )
