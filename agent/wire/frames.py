@@ -104,12 +104,16 @@ def _without_the_damaged(body: dict[str, Any], cameras: list[Any], error: Valida
 
 def _object(text: str | bytes) -> dict[str, Any]:
     try:
-        frame = json.loads(text)
+        frame = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise FrameError("not JSON") from error
     if not isinstance(frame, dict):
         raise FrameError("not a JSON object")
     return frame
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is no number of JSON (RFC 8259, 6)")
 
 
 def _id(frame: dict[str, Any]) -> str:

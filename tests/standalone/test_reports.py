@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.standalone.server import EmbeddedServer
-from agent.standalone.store.schema import Camera, Gather, Lesson, Spool
+from agent.standalone.store.schema import Alarm, Camera, Gather, Lesson, Spool
 from tests.standalone.databases import ON_EVERY_DATABASE
-from tests.standalone.helpers import TUESDAY, Api, ScriptedAgent, record, set_up, stem
+from tests.standalone.helpers import JPEG, TUESDAY, Api, ScriptedAgent, record, set_up, stem
 from tests.standalone.test_api_cameras import add
 
 pytestmark = ON_EVERY_DATABASE
@@ -159,6 +160,59 @@ async def test_no_report_spoils_the_lists(api: Api, agent: ScriptedAgent, change
         assert page.status == 200
     assert '<main id="live"' in text
     assert "<script>alert" not in text
+
+
+async def test_an_agent_cannot_make_the_server_hand_out_another_file(api: Api, agent: ScriptedAgent) -> None:
+    camera_id = await add(api, agent)
+    _, stored = await agent.put(stem(camera_id) + ".mp4", b"media")
+    (api.server._services.settings.data_dir / "kept.mp4").write_bytes(b"what nobody may see")
+    _, other = await agent.put(stem(camera_id, inx=2) + ".mp4", b"another slice")
+    addresses = ["/storage/kept.mp4", "/storage/recordings/../kept.mp4", other["file"], "//evil.example/x.mp4"]
+    addresses += ["http://evil.example/x.mp4", "@evil.example/x.mp4", "/\\evil.example/x.mp4", "/a/../b.mp4"]
+    for address in [*addresses, "/x.mp4?y", "/x\r\n"]:
+        status, _ = await agent.post("records", record(stem(camera_id), stored, file_fdfs=address))
+        assert status == 400, address
+        status, _ = await agent.post("records", record(stem(camera_id), stored, image_fdfs=address))
+        assert status == 400, address
+    assert (await api.ok("list_record"))["total_num"] == 0
+    assert (await agent.post("records", record(stem(camera_id), stored)))[0] == 200
+
+
+async def test_nor_another_picture(api: Api, agent: ScriptedAgent) -> None:
+    mine, others = await add(api, agent), await add(api, agent)
+    name = f"live_{others}"
+    _, stored = await agent.put(name + ".jpg", JPEG)
+    report = {"file_src": f"live_{mine}", "camera_id": mine, "file_size": len(JPEG), "taken": TUESDAY}
+    for address in (stored["file"], "/storage/../secrets.jpg", "//evil.example/x.jpg", "javascript:alert(1)", ""):
+        assert (await agent.post("snapshots", report | {"image_fdfs": address}))[0] == 400, address
+    assert {row["image_fdfs"] for row in (await api.ok("list_camera"))["data"]} == {""}
+
+
+async def test_events_that_are_none_spoil_nothing(api: Api, agent: ScriptedAgent) -> None:
+    camera_id = await add(api, agent)
+    alarm = {"camera_id": camera_id, "alarm": "black", "state": "raised", "since": "HERE"}
+    text = json.dumps({"event": "alarm", "seq": 1, "data": alarm})
+    moments = ("NaN", "Infinity", "-Infinity", "1e400", "1" + "0" * 400, "[]")
+    hostile = [text.replace('"HERE"', since) for since in moments]
+    hostile += [
+        f'{{"event": "recording", "seq": 1, "data": {{"camera_id": {camera_id}, "slice_id": {slice_id}}}}}'
+        for slice_id in range(100)
+    ]
+    async with agent.relay() as socket:
+        for text in hostile:
+            await socket.send(text)
+        await api.ok("start_camera", camera_id=camera_id)  # answered after all of them
+
+    def read(session: Session) -> tuple[list[int], list[float]]:
+        return session.get_one(Camera, camera_id).recording, list(session.scalars(select(Alarm.since)))
+
+    recording, since = await api.server._services.database.run(read)
+    assert recording == list(range(92, 100))
+    assert since == []
+    await set_up(api.server, agent.http)
+    for path in ("/", "/console/recorders", "/console/day", f"/console/channel?camera_id={camera_id}"):
+        async with agent.http.get(api.server.url + path) as page:
+            assert page.status == 200, path
 
 
 async def test_numeric_strings_are_numbers(api: Api, agent: ScriptedAgent) -> None:

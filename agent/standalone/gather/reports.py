@@ -5,6 +5,7 @@ durable.
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from aiohttp import web
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from agent.standalone.gather.addresses import check_address, exactly, picture_of
 from agent.standalone.gather.files import STORAGE_PREFIX
 from agent.standalone.gather.http import Caller, Refused, answer, body, caller
 from agent.standalone.services import SERVICES
@@ -29,6 +31,9 @@ from agent.wire.models import (
 
 LEASE_SECONDS = 90.0
 """How long an agent counts as online after it was last heard."""
+
+_MOST_AT_ONCE = 8
+"""Recordings of one channel that can be on: a lesson's, the one that it follows, one by hand, and room to spare."""
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +99,10 @@ def take_snapshot(session: Session, who: Caller, report: SnapshotReport, now: fl
     if report.file_src != f"live_{report.camera_id}":
         raise Refused(400, "file_src: must be live_<camera_id>")
     _check_owner(session, who, report.camera_id)
-    if session.get(Camera, report.camera_id) is None:
+    camera = session.get(Camera, report.camera_id)
+    if camera is None:
         return
+    check_address("image_fdfs", report.image_fdfs, exactly(f"snapshots/{camera.snapshot_key}.jpg"))
     image = session.scalar(select(Image).where(Image.camera_id == report.camera_id))
     if image is None:
         image = Image(camera_id=report.camera_id, created=now, taken=report.taken)
@@ -164,9 +171,13 @@ def take_event(session: Session, who: Caller, frame: EventFrame, now: float) -> 
         camera.cause, camera.detail = str(data.get("cause", "")), str(data.get("detail", ""))
     elif frame.event == "recording" and isinstance(data.get("slice_id"), int):
         others = [slice_id for slice_id in camera.recording if slice_id != data["slice_id"]]
-        camera.recording = others if data.get("ended") else [*others, data["slice_id"]]
-    elif frame.event == "alarm" and isinstance(data.get("alarm"), str) and isinstance(data.get("since"), int | float):
+        camera.recording = others if data.get("ended") else [*others, data["slice_id"]][-_MOST_AT_ONCE:]
+    elif frame.event == "alarm" and isinstance(data.get("alarm"), str) and _is_moment(data.get("since")):
         _take_alarm(session, camera.camera_id, data)
+
+
+def _is_moment(since: object) -> bool:
+    return isinstance(since, int | float) and math.isfinite(since)  # JSON's 1e400 is an infinite float
 
 
 def _take_alarm(session: Session, camera_id: int, data: Mapping[str, Any]) -> None:
@@ -220,18 +231,13 @@ def _check_owner(session: Session, who: Caller, camera_id: int) -> None:
 
 def _check_stored(session: Session, who: Caller, report: RecordReport) -> None:
     """An agent may delete what is confirmed here: so nothing is confirmed that this server's storage has not got."""
-    if not report.file_fdfs.startswith("/"):
-        raise Refused(400, "file_fdfs: must begin with /")
+    if report.image_fdfs:
+        check_address("image_fdfs", report.image_fdfs, picture_of(report.file_src))
     if not report.file_fdfs.startswith(STORAGE_PREFIX):
+        check_address("file_fdfs", report.file_fdfs, exactly(""))
         return
     stored = session.get(StoredFile, report.file_src + ".mp4")
-    if (
-        stored is None
-        or stored.gather_id != who.gather_id
-        or (stored.size, stored.sha256)
-        != (
-            report.file_size,
-            report.sha256.lower(),
-        )
-    ):
+    content = (report.file_size, report.sha256.lower())
+    if stored is None or stored.gather_id != who.gather_id or (stored.size, stored.sha256) != content:
         raise Refused(409, "file_src: no such file is stored here; upload it first")
+    check_address("file_fdfs", report.file_fdfs, exactly(stored.path))
