@@ -8,6 +8,8 @@ import time
 from contextlib import suppress
 
 from aiohttp import web
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from agent.standalone import elsewhere, storage
 from agent.standalone.api.dispatch import PREFIX, api_v1
@@ -26,6 +28,7 @@ from agent.standalone.services import SERVICES, Clock, Services
 from agent.standalone.settings import ServerSettings, SettingsError
 from agent.standalone.shelf import FolderShelf
 from agent.standalone.store.database import Database
+from agent.standalone.store.schema import Camera
 from agent.standalone.store.sealed import Vault
 from agent.standalone.store.trash import Sweeper
 
@@ -108,6 +111,7 @@ class EmbeddedServer:
         services = self._services
         await asyncio.to_thread(self._make_folder)
         await services.database.open(services.clock())
+        await services.database.run(_read_secrets)
         await services.shelf.open()
         app = self._application()
         if await services.database.run(accounts.is_empty):
@@ -179,6 +183,11 @@ class EmbeddedServer:
         port = runner.addresses[0][1]
         host = "127.0.0.1" if settings.everywhere else settings.host
         self._services.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _read_secrets(session: Session) -> None:
+    """Read what is sealed: that it cannot be opened is then in the log at the start, not in the first lesson."""
+    session.execute(select(Camera.device_pass, Camera.stream_url)).all()
 
 
 async def _as_it_is(_request: web.Request, response: web.StreamResponse) -> None:

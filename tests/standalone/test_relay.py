@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from agent.standalone.gather import relay
 from agent.standalone.gather.reports import LEASE_SECONDS
+from agent.standalone.settings import ServerSettings
 from tests.standalone.helpers import Api, FakeClock, ScriptedAgent
 from tests.standalone.test_api_cameras import add
 from tests.standalone.test_api_courses import course
@@ -172,3 +174,19 @@ async def test_stopping_the_server_ends_the_links(agent: ScriptedAgent) -> None:
         await asyncio.wait_for(agent.server.stop(), 5)
         await asyncio.wait_for(socket.wait_closed(), 5)
         assert socket.close_code == 1001
+
+
+async def test_an_agent_whose_state_cannot_be_read_is_told_to_come_again(
+    api: Api, agent: ScriptedAgent, settings: ServerSettings
+) -> None:
+    camera_id = await add(api, agent)
+    with sqlite3.connect(settings.database_file) as database:
+        database.execute("ALTER TABLE course RENAME TO away")
+    async with connect(agent.registered["relay_url"], additional_headers=agent.auth, proxy=None) as socket:
+        await socket.send(json.dumps({"hello": {"gather_id": agent.gather_id}}))
+        await asyncio.wait_for(socket.wait_closed(), 30)
+    with sqlite3.connect(settings.database_file) as database:
+        database.execute("ALTER TABLE away RENAME TO course")
+    async with agent.relay():
+        await api.ok("start_camera", camera_id=camera_id)
+        assert [command["cmd"] for command in agent.commands] == ["start_camera"]

@@ -15,6 +15,7 @@ from agent.standalone.gather.reports import LEASE_SECONDS, take_cameras, take_ev
 from agent.standalone.gather.rows import full_sync
 from agent.standalone.services import SERVICES, Services
 from agent.standalone.store.schema import Gather
+from agent.standalone.store.sealed import SecretLost
 from agent.wire.frames import MAX_FRAME, FrameError, from_agent
 from agent.wire.models import Answer, Hello, Sync
 
@@ -61,16 +62,25 @@ async def _receive(services: Services, who: Caller, socket: web.WebSocketRespons
 async def _take(services: Services, who: Caller, connection: Connection, text: str) -> None:
     try:
         frame = from_agent(text)
+    except FrameError as error:
+        log.warning("agent %d: a frame was passed over: %s", who.gather_id, error)
+        return
+    try:
         if isinstance(frame, Answer):
             connection.answered(frame)
         elif isinstance(frame, Hello):
             await services.hub.attach(connection, _welcome, who, frame, services.clock())
         else:
             await services.database.run(take_event, who, frame, services.clock())
-    except (FrameError, Refused) as error:
+    except Refused as error:
         log.warning("agent %d: a frame was passed over: %s", who.gather_id, error)
+    except SecretLost as error:
+        log.error("agent %d goes on with what it knows: %s", who.gather_id, error)
+        connection.end("a secret of its channels cannot be read")
     except (SQLAlchemyError, OverflowError):
         log.exception("agent %d: a frame could not be stored", who.gather_id)
+        if isinstance(frame, Hello):
+            connection.end("its state could not be read")  # without one it would wait for commands for ever
 
 
 def _welcome(session: Session, who: Caller, hello: Hello, now: float) -> Sync:

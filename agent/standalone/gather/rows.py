@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from agent.standalone.clocktime import clock_text
 from agent.standalone.store.schema import Camera, Course, Gather, Subject
+from agent.standalone.store.sealed import Lost, SecretLost
 from agent.wire.models import GatherSettings, Sync, WireCamera, WireCourse
 
 _CAMERA_FIELDS = (
@@ -48,7 +49,11 @@ def wire_course(session: Session, course: Course, is_delete: int = 1) -> WireCou
 
 
 def wire_camera(session: Session, camera: Camera) -> WireCamera:
-    """A channel with all its courses."""
+    """A channel with all its courses. `SecretLost` where what its agent needs, and still knows, cannot be read."""
+    needed = camera.device_pass if camera.stream_prop == 0 else camera.stream_url
+    if isinstance(needed, Lost):
+        name = "password" if camera.stream_prop == 0 else "address"
+        raise SecretLost(f"channel {camera.camera_id}: its {name} was sealed with another key; enter it anew")
     fields: dict[str, Any] = {name: getattr(camera, name) for name in _CAMERA_FIELDS}
     courses = tuple(wire_course(session, course) for course in camera.courses)
     return WireCamera.model_validate({**fields, "courses": courses})

@@ -17,6 +17,24 @@ _MARK = "sealed:"
 log = logging.getLogger(__name__)
 
 
+class SecretLost(Exception):
+    """A secret that was sealed with another key is needed; the message says whose."""
+
+
+class Lost(str):
+    """What is left of a secret that was sealed with another key: nothing, and it equals nothing that replaces it."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    __hash__ = str.__hash__
+
+
 class Vault:
     """Seals and opens texts with one key (Fernet: AES-128-CBC, HMAC-SHA256). An empty text stays empty."""
 
@@ -34,9 +52,7 @@ class Vault:
         return _MARK + self._fernet.encrypt(secret.encode()).decode() if secret else ""
 
     def open(self, sealed: str) -> str:
-        """The secret again. What another key sealed is empty, and a line in the log: the channel then says that its
-        camera refuses the password.
-        """
+        """The secret again. What another key sealed is `Lost`, and a line in the log."""
         if not sealed:
             return ""
         try:
@@ -44,10 +60,12 @@ class Vault:
         except InvalidToken:
             if not self._has_warned:
                 log.error(
-                    "secrets in the database were sealed with another key than that of secrets.json: enter them anew"
+                    "secrets.json is not the one with which the database's camera passwords and addresses were sealed: "
+                    "stop the server and put that one back, or enter them anew in the console; until then the "
+                    "recorders concerned go on with what they know, and are told nothing new"
                 )
                 self._has_warned = True
-            return ""
+            return Lost()
 
 
 _VAULTS: WeakKeyDictionary[Dialect, Vault] = WeakKeyDictionary()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
-from agent.standalone.store.sealed import Vault
+from agent.standalone.store.sealed import Lost, Vault
 from tests.standalone.helpers import Api, ScriptedAgent
 from tests.standalone.test_api_cameras import add
 
@@ -31,7 +35,9 @@ def test_another_key_opens_nothing_and_says_so_once(caplog: pytest.LogCaptureFix
     other = Vault(Vault.new_key())
     sealed = Vault(Vault.new_key()).seal("secret")
     with caplog.at_level(logging.ERROR):
-        assert [other.open(sealed), other.open(sealed[:-4] + "AAAA"), other.open("never sealed")] == ["", "", ""]
+        for lost in (other.open(sealed), other.open(sealed[:-4] + "AAAA"), other.open("never sealed")):
+            assert isinstance(lost, Lost) and len(lost) == 0
+            assert lost != "", "an empty secret that replaces it is a change"
     assert len(caplog.records) == 1 and "secrets.json" in caplog.text
 
 
@@ -74,3 +80,33 @@ async def test_a_server_of_before_gets_a_key(settings: ServerSettings, server: E
     assert first._services.keys.sealing_key == second._services.keys.sealing_key
     for one in (first, second):
         await one.stop()
+
+
+async def test_without_its_key_agents_keep_what_they_know(
+    api: Api, agent: ScriptedAgent, settings: ServerSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera_id = await add(api, agent, stream_prop=2, stream_url=URL)
+    device = {"device_ip": "10.0.0.9", "device_pass": PASSWORD, "stream_prop": 0}
+    await api.ok("mod_camera", camera_id=camera_id, camera_name="x", **device)
+    await api.server.stop()
+    (settings.data_dir / "secrets.json").unlink()
+    caplog.clear()
+    again = EmbeddedServer(replace(settings, port=int(api.server.url.rpartition(":")[2])), api.server._services.clock)
+    await again.start()
+    try:
+        assert "put that one back" in caplog.text, "said at the start"
+        with pytest.raises(ConnectionClosed) as closed:
+            async with connect(agent.registered["relay_url"], additional_headers=agent.auth, proxy=None) as socket:
+                await socket.send(json.dumps({"hello": {"gather_id": agent.gather_id}}))
+                raise AssertionError(f"told {await socket.recv()!r}")
+        assert closed.value.rcvd is not None and "secret" in closed.value.rcvd.reason
+        assert "its password was sealed with another key" in caplog.text
+        api.server = agent.server = again
+        await api.sign_in()
+        assert (await api.ok("list_camera"))["data"][0]["device_pass"] == ""
+        await api.ok("mod_camera", camera_id=camera_id, camera_name="x", device_pass="")
+        await api.ok("mod_camera", camera_id=camera_id, camera_name="x", stream_url="")
+        async with agent.relay():
+            assert agent.syncs[-1]["cameras"][0]["device_pass"] == ""
+    finally:
+        await again.stop()
