@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import resource
+from ipaddress import ip_network
 
 from agent import logs
 from agent.cli.common import loaded, single_instance, stop_by_signal, words
@@ -69,6 +70,7 @@ def settings(config: Config) -> ServerSettings:
         frame_ancestors=standalone.frame_ancestors,
         storage_addr=standalone.storage_addr,
         storage=standalone.storage,
+        trusted_proxies=tuple(map(ip_network, standalone.trusted_proxies)),
     )
 
 

@@ -298,7 +298,8 @@ class StandaloneSection(Section):
     `numbers_as_strings` prints numbers of API v1 as old clients expect them.
     `public_url`: what browsers and agents are told, empty = `http://host:port`.  `storage_addr`: the web server before
     a storage of the agents' own ([storage]), empty = there is none.  `database` empty = SQLite in `folder`.
-    `frame_ancestors`: which sites may frame the player pages, as in a Content-Security-Policy.
+    `frame_ancestors`: which sites may frame the player pages, as in a Content-Security-Policy.  `trusted_proxies`:
+    whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
     """
 
     host: str = Field(default="127.0.0.1", min_length=1)
@@ -311,6 +312,17 @@ class StandaloneSection(Section):
     storage_addr: str = ""
     frame_ancestors: str = "*"
     storage: str = Field(default="", repr=False)
+    trusted_proxies: tuple[str, ...] = Field(default=(), strict=False)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise misfit("not addresses or networks", '["127.0.0.1", "::1", "10.1.0.0/24"]') from None
+        return proxies
 
     @field_validator("public_url", "storage_addr")
     @classmethod

@@ -20,6 +20,8 @@ from agent.standalone.store.sealed import Vault
 
 TOKEN_SECONDS = 7200
 ADMISSION_SECONDS = 12 * 3600
+KNOWN_BROWSER_SECONDS = 400 * 86_400
+"""The longest that browsers keep a cookie."""
 _CREDENTIAL = re.compile(r"[0-9a-f]{32}")
 
 
@@ -119,6 +121,18 @@ class Keys:
     def form_token(self, session: str) -> str:
         """What a form of this session must carry, so that no other site can send it."""
         return hmac.new(self._secrets.signing_key.encode(), b"form:" + session.encode(), hashlib.sha256).hexdigest()
+
+    def known_browser(self, account: str) -> str:
+        """A cookie's value that tells this browser from every other one from which the account was entered."""
+        return self._timed("known-browser").dumps([secrets.token_hex(8), account])
+
+    def known_browser_of(self, text: str, account: str) -> str:
+        """Which browser that is; empty where it is none, or one of another account."""
+        try:
+            browser, whose = self._timed("known-browser").loads(text, max_age=KNOWN_BROWSER_SECONDS)
+        except (BadSignature, ValueError):
+            return ""
+        return str(browser) if whose == account else ""
 
     def admission(self, purpose: str, value: int) -> str:
         """A short text that stands for a number, cannot be made up, and opens without a token (a page to be framed).

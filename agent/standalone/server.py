@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from agent.standalone import elsewhere, storage
 from agent.standalone.api.dispatch import PREFIX, api_v1
+from agent.standalone.bodies import MOST_BYTES
 from agent.standalone.bucket import BucketShelf, parse_bucket
 from agent.standalone.console import accounts, routes
 from agent.standalone.console.door import DOOR
@@ -24,6 +25,7 @@ from agent.standalone.gather.hub import Hub
 from agent.standalone.keys import Keys
 from agent.standalone.live import player
 from agent.standalone.live.channels import LIVE, LiveChannels
+from agent.standalone.proxies import known_caller
 from agent.standalone.services import SERVICES, Clock, Services
 from agent.standalone.settings import ServerSettings, SettingsError
 from agent.standalone.shelf import FolderShelf
@@ -34,7 +36,10 @@ from agent.standalone.store.trash import Sweeper
 
 MAX_URL = 64 << 10
 """Bytes of a request line: parameters of 10 kB have to fit, three times as long when they are encoded."""
-MAX_BODY = 16 << 20
+IDLE_SECONDS = 75.0
+"""So long a connection may take to its (next) request's last header: longer than nginx keeps its own idle (60 s). The
+library's hour would let anybody hold thousands of them for nothing.
+"""
 BACKLOG = 1024
 """Connections that may wait to be taken: all agents of a school come at once when the server returns."""
 
@@ -116,7 +121,13 @@ class EmbeddedServer:
         app = self._application()
         if await services.database.run(accounts.is_empty):
             self._set_up_code = app[DOOR].set_up_code
-        self._runner = web.AppRunner(app, max_line_size=MAX_URL, max_field_size=MAX_URL, access_log=None)
+        self._runner = web.AppRunner(
+            app,
+            max_line_size=MAX_URL,
+            max_field_size=MAX_URL,
+            access_log=None,
+            keepalive_timeout=IDLE_SECONDS,
+        )
         await self._runner.setup()
         await self._listen(self._runner)
         self._sweeping = asyncio.create_task(services.sweeper.run(), name="sweeper")
@@ -141,7 +152,7 @@ class EmbeddedServer:
             settings.database_file.touch(mode=0o600)  # SQLite gives its other files the same mode
 
     def _application(self) -> web.Application:
-        app = web.Application(middlewares=[refusals], client_max_size=MAX_BODY)
+        app = web.Application(middlewares=[known_caller, refusals], client_max_size=MOST_BYTES)
         app[SERVICES] = self._services
         app[LIVE] = LiveChannels(self._services.database, self._services.hub)
         app.on_response_prepare.append(_as_it_is)
@@ -191,7 +202,10 @@ def _read_secrets(session: Session) -> None:
 
 
 async def _as_it_is(_request: web.Request, response: web.StreamResponse) -> None:
-    """Nothing is taken for another kind than it says, and no address of this server is told to another."""
+    """Nothing is taken for another kind than it says, no address of this server is told to another, and nobody is told
+    which versions of which libraries it is made of.
+    """
+    response.headers["Server"] = "gather-agent"
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "no-referrer")
 

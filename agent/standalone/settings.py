@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+Network = IPv4Network | IPv6Network
 
 _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, never bound by default
 
@@ -24,7 +26,8 @@ class ServerSettings:
     `frame_ancestors` is the list of who may frame the player pages, as in a Content-Security-Policy.
     `numbers_as_strings` prints the numbers of rows as strings, as old clients of API v1 expect.  `storage_addr` is the
     web server before the storage that agents use instead of this one's.  `storage` is a bucket for what is uploaded
-    here (`bucket.EXAMPLE`), by default the folder `data_dir`.
+    here (`bucket.EXAMPLE`), by default the folder `data_dir`.  `trusted_proxies` are the reverse proxies that may say
+    on whose behalf they call.
     """
 
     data_dir: Path
@@ -38,6 +41,7 @@ class ServerSettings:
     frame_ancestors: str = "*"
     storage_addr: str = ""
     storage: str = field(default="", repr=False)
+    trusted_proxies: tuple[Network, ...] = ()
 
     @property
     def everywhere(self) -> bool:

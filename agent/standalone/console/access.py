@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http import HttpVersion11
 
+from agent.standalone.keys import KNOWN_BROWSER_SECONDS
 from agent.standalone.services import SERVICES, Services
 
 COOKIE = "gather_console"
+KNOWN_COOKIE = "gather_console_known"
 ATTEMPTS = 10
 WINDOW_SECONDS = 300.0
 MOST_KEPT = 1000
@@ -29,7 +32,7 @@ class Attempts:
     def wait(self, whose: str, now: float) -> float:
         """Seconds until this one may try again; 0 when it may."""
         failed = self._failed.get(whose)
-        while failed and failed[0] <= now - WINDOW_SECONDS:
+        while failed and not now - WINDOW_SECONDS < failed[0] <= now:  # one of the future: the clock was put back
             failed.popleft()
         if not failed:
             self._failed.pop(whose, None)
@@ -68,7 +71,9 @@ def is_at_this_machine(request: web.Request) -> bool:
     The name matters: a page from the internet can give its own name the address 127.0.0.1 (DNS rebinding), and a proxy
     on this machine makes everybody come from loopback.
     """
-    if any(name in request.headers for name in _FORWARDED):
+    if any(name in request.headers for name in _FORWARDED) or request.version < HttpVersion11:
+        return False  # a proxy that adds no header speaks HTTP/1.0, as nginx does unless it is told otherwise
+    if request.app[SERVICES].settings.public_url:
         return False
     host = urlsplit(f"//{request.host}").hostname or ""
     return _is_loopback(request.remote or "") and (host == "localhost" or _is_loopback(host))
@@ -89,6 +94,19 @@ def set_cookie(response: web.StreamResponse, value: str, seconds: float, *, secu
 def del_cookie(response: web.StreamResponse) -> None:
     """Take the session away."""
     response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict")
+
+
+def known_browser(request: web.Request, key: str) -> str:
+    """Which browser it is, where this account was entered from it before; empty where it was not."""
+    return request.app[SERVICES].keys.known_browser_of(request.cookies.get(KNOWN_COOKIE, ""), key)
+
+
+def remember_browser(response: web.StreamResponse, value: str, *, secure: bool) -> None:
+    """Give the browser what it is known by. It opens nothing."""
+    age = int(KNOWN_BROWSER_SECONDS)
+    response.set_cookie(
+        KNOWN_COOKIE, value, max_age=age, path="/console/", httponly=True, samesite="Strict", secure=secure
+    )
 
 
 def is_own_form(request: web.Request) -> bool:

@@ -18,6 +18,7 @@ from agent.standalone.api.call import Call, Change, Endpoint, changes_something
 from agent.standalone.api.dispatch import TABLE, carry_out
 from agent.standalone.api.envelope import MESSAGES, ApiError, Err, done, failed, respond
 from agent.standalone.api.params import Params, clean
+from agent.standalone.bodies import in_time
 from agent.standalone.console import access, sentences
 from agent.standalone.console.site import Action, Refused
 from agent.standalone.console.visit import Visit, visit_of
@@ -120,6 +121,11 @@ def _is_ours(request: web.Request, in_form: str) -> bool:
 
 
 async def _given(request: web.Request) -> dict[str, str]:
+    async with in_time():
+        return await _read(request)
+
+
+async def _read(request: web.Request) -> dict[str, str]:
     if request.content_type == "application/json":
         try:
             values = await request.json()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from sqlalchemy.orm import Session
 
+from agent.standalone.bodies import in_time
 from agent.standalone.console import access, accounts, passwords
 from agent.standalone.console.visit import person_at, whole_seconds
 from agent.standalone.console.words import words_of
@@ -22,8 +23,8 @@ from agent.web.parts import page
 from agent.web.serving import HEADERS, page_response
 
 MOST_BY_NAME = 30
-"""Failed attempts on one name in five minutes, from wherever: more than one address may have, so that nobody locks an
-administrator out from a single one.
+"""Failed attempts on one name in five minutes, from wherever. A browser from which the account was entered before is
+counted by itself: whoever guesses at an administrator's name locks no administrator out (OWASP, "device cookies").
 """
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
@@ -42,6 +43,7 @@ class Door:
 
     by_address: access.Attempts = field(default_factory=access.Attempts)
     by_name: access.Attempts = field(default_factory=lambda: access.Attempts(MOST_BY_NAME))
+    by_browser: access.Attempts = field(default_factory=access.Attempts)
     set_up_code: str = field(default_factory=_code, repr=False)
 
 
@@ -95,7 +97,7 @@ async def set_up(request: web.Request) -> web.Response:
     if account_id is None:
         return await door_page(request, words["has_owner"], 409)
     log.info("the console has an owner, %r, from %s", name, request.remote)
-    return await _enter(request, account_id, "")
+    return await _enter(request, account_id, accounts.key_of(name), "")
 
 
 async def sign_in(request: web.Request) -> web.Response:
@@ -106,18 +108,20 @@ async def sign_in(request: web.Request) -> web.Response:
     form = await _form(request)
     name, password, wanted = form.get("name", ""), form.get("password", ""), form.get("next", "")
     address, key, now = access.address_of(request), accounts.key_of(name), services.clock()
-    if (wait := max(door.by_address.wait(address, now), door.by_name.wait(key, now))) > 0:
+    known = access.known_browser(request, key)
+    counted = [(door.by_browser, known)] if known else [(door.by_address, address), (door.by_name, key)]
+    if (wait := max(attempts.wait(whose, now) for attempts, whose in counted)) > 0:
         return await _slow_down(request, wait)
+    for attempts, whose in counted:
+        attempts.fail(whose, now)  # before it is compared: many at once are no more than many one after the other
     account = await services.database.run(accounts.find, name)
     right = await passwords.matches(account.password_hash if account else None, password)
     if account is None or not right or account.disabled:
-        door.by_address.fail(address, now)
-        door.by_name.fail(key, now)
         log.warning("the console refused %r from %s", name[: accounts.MOST_NAME_CHARS], request.remote)
         return await door_page(request, words["wrong"], 403, name=name, next=wanted)
-    door.by_address.succeed(address)
-    door.by_name.succeed(key)
-    return await _enter(request, account.account_id, wanted)
+    for attempts, whose in counted:
+        attempts.succeed(whose)
+    return await _enter(request, account.account_id, key, wanted)
 
 
 async def sign_out(request: web.Request) -> web.Response:
@@ -132,8 +136,11 @@ async def sign_out(request: web.Request) -> web.Response:
     return answer
 
 
-async def _enter(request: web.Request, account_id: int, wanted: str) -> web.Response:
+async def _enter(request: web.Request, account_id: int, key: str, wanted: str) -> web.Response:
     services = request.app[SERVICES]
+    if (former := await person_at(request)) is not None:  # this browser has no use for it any more, nor has a thief
+        person, _ = former
+        await services.database.run(accounts.end_session, person.account_id, person.session_id)
     browser = request.headers.get("User-Agent", "")[:200]
     cookie = await services.database.run(
         accounts.begin_session, services.clock(), account_id, request.remote or "", browser
@@ -141,6 +148,7 @@ async def _enter(request: web.Request, account_id: int, wanted: str) -> web.Resp
     answer = web.Response(status=303, headers={**HEADERS, "Location": wanted if is_own_path(wanted) else "/"})
     secure = access.is_secure(request, services)
     access.set_cookie(answer, cookie, accounts.LONGEST_SECONDS, secure=secure)
+    access.remember_browser(answer, services.keys.known_browser(key), secure=secure)
     return answer
 
 
@@ -161,7 +169,9 @@ async def _slow_down(request: web.Request, wait: float) -> web.Response:
 
 
 async def _form(request: web.Request) -> dict[str, str]:
-    return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    async with in_time():
+        fields = await request.post()
+    return {name: value for name, value in fields.items() if isinstance(value, str)}
 
 
 def _first_owner(session: Session, now: float, *, name: str, password_hash: str, address: str) -> int | None:

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from agent.standalone.bodies import MOST_REPORT_BYTES, in_time
 from agent.standalone.keys import digest
 from agent.standalone.services import SERVICES
 from agent.standalone.store.schema import Gather
@@ -59,8 +60,14 @@ async def refusals(
     except (OverflowError, DataError):
         return answer(Reply(err_code=400, err_msg="a value is out of range"), 400)
     except (SQLAlchemyError, OSError) as error:
-        log.exception("%s %s could not be stored", request.method, request.path)
+        log.exception("%s %s could not be stored", request.method, _what(request))
         return answer(Reply(err_code=503, err_msg=f"not stored, try again: {type(error).__name__}"), 503)
+
+
+def _what(request: web.Request) -> str:
+    """What was asked for, without the ticket that an address may be."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "?"
 
 
 def bearer(request: web.Request) -> str:
@@ -85,10 +92,12 @@ def by_token(session: Session, token: str) -> Caller | None:
     return None if row is None else Caller(row.gather_id, row.agent_uid)
 
 
-async def body(request: web.Request, model: type[_Model]) -> _Model:
-    """The request's body as this model; refused (400) with the first field that is wrong."""
+async def body(request: web.Request, model: type[_Model], most: int = MOST_REPORT_BYTES) -> _Model:
+    """The request's body as this model; refused (400) with the first field that is wrong. Ask first who calls."""
+    async with in_time():
+        data = await request.clone(client_max_size=most).read()
     try:
-        return model.model_validate_json(await request.read())
+        return model.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "body"

@@ -9,6 +9,7 @@ from aiohttp import web
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from agent.standalone.bodies import MOST_BYTES
 from agent.standalone.gather.http import Caller, Refused, answer, bearer, body, by_token
 from agent.standalone.gather.rows import gather_settings
 from agent.standalone.keys import digest
@@ -22,15 +23,15 @@ async def register(request: web.Request) -> web.Response:
     welcomed back.
     """
     services = request.app[SERVICES]
-    wanted = await body(request, RegisterRequest)
     key = bearer(request)
     now = services.clock()
-    # The key is judged before the body: with an empty agent_uid an agent learns whether its key or token is good, and
-    # nothing else happens.
+    # The key is judged before the body, of which a stranger's is not even read: with an empty agent_uid an agent learns
+    # whether its key or token is good, and nothing else happens.
     enrols = services.keys.is_enrol_key(key)
     known = None if enrols else await services.database.run(by_token, key)
     if not enrols and known is None:
         raise Refused(401, "neither the enrol key nor a token of this server")
+    wanted = await body(request, RegisterRequest, MOST_BYTES)
     if not wanted.agent_uid.strip():
         raise Refused(400, "agent_uid: must not be empty")
     if known is None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
 
 from agent.standalone.console import accounts, passwords
-from agent.standalone.console.access import ATTEMPTS, WINDOW_SECONDS
+from agent.standalone.console.access import ATTEMPTS, COOKIE, WINDOW_SECONDS
 from agent.standalone.console.door import DOOR, MOST_BY_NAME, is_own_path
 from agent.standalone.server import EmbeddedServer
 from tests.standalone.helpers import OWNER, FakeClock, form_token, set_up, sign_in
@@ -165,6 +167,55 @@ async def test_attempts_on_one_name_are_limited_wherever_they_come_from(
     assert await sign_in(server, http) == 303
 
 
+async def test_many_attempts_at_once_are_no_more_than_many_one_after_the_other(
+    server: EmbeddedServer, http: aiohttp.ClientSession
+) -> None:
+    await set_up(server, http)
+    http.cookie_jar.clear()
+    wrong = [sign_in(server, http, password=f"wrong {number}") for number in range(4 * ATTEMPTS)]
+    answers = await asyncio.gather(*wrong)
+    assert sorted(answers) == [403] * ATTEMPTS + [429] * (3 * ATTEMPTS)
+
+
+async def test_who_guesses_at_a_name_does_not_lock_out_a_browser_that_is_known(
+    server: EmbeddedServer, http: aiohttp.ClientSession, clock: FakeClock
+) -> None:
+    await set_up(server, http)
+    await sent(server, http, "sign-out", {"form_token": await form_token(server, http)})
+    async with aiohttp.ClientSession() as stranger:
+        for number in range(ATTEMPTS):
+            assert await sign_in(server, stranger, password=f"wrong {number}") == 403
+        assert await sign_in(server, stranger) == 429
+        assert await sign_in(server, http) == 303, "from the same address, by the browser that was in before"
+        assert await sign_in(server, stranger) == 429, "which is nothing to the stranger"
+    for number in range(ATTEMPTS):
+        assert await sign_in(server, http, password=f"wrong {number}") == 403
+    assert await sign_in(server, http) == 429, "it has no more attempts than an address"
+    assert await sign_in(server, http, name="Nobody", password="x") == 429, "and is known for its own account only"
+    clock.now -= 86_400.0
+    assert await sign_in(server, http) == 303, "a clock that is put back locks nobody out for a day"
+
+
+async def test_signing_in_again_ends_the_session_before(server: EmbeddedServer, http: aiohttp.ClientSession) -> None:
+    await set_up(server, http)
+    (former,) = [f"{one.key}={one.value}" for one in http.cookie_jar if one.key == COOKIE]
+    assert await sign_in(server, http) == 303
+    async with aiohttp.ClientSession() as thief, thief.get(server.url, headers={"Cookie": former}) as response:
+        assert '<main id="live"' not in await response.text()
+    assert await is_in(server, http)
+
+
+async def test_behind_a_proxy_nobody_sits_at_this_machine(server: EmbeddedServer) -> None:
+    """A proxy that adds no header of its own: nginx as it is, before 1.29.7, speaks HTTP/1.0 and names us as host."""
+    host, port = server.url.removeprefix("http://").split(":")
+    body = urlencode(FRESH).encode()
+    head = f"POST /console/set-up HTTP/1.0\r\nHost: {host}:{port}\r\nContent-Length: {len(body)}\r\n"
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(head.encode() + b"Content-Type: application/x-www-form-urlencoded\r\n\r\n" + body)
+    assert b" 403 " in await asyncio.wait_for(reader.readline(), 30)
+    writer.close()
+
+
 async def test_a_name_that_nobody_has_takes_the_same_work(
     server: EmbeddedServer, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,7 +259,7 @@ async def test_sign_out_needs_the_forms_token_and_ends_the_session(
     server: EmbeddedServer, http: aiohttp.ClientSession
 ) -> None:
     await set_up(server, http)
-    (cookie,) = [f"{one.key}={one.value}" for one in http.cookie_jar]
+    (cookie,) = [f"{one.key}={one.value}" for one in http.cookie_jar if one.key == COOKIE]
     await sent(server, http, "sign-out", {"form_token": "x"})
     assert await is_in(server, http)
     await sent(server, http, "sign-out", {"form_token": await form_token(server, http)})
