@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -396,6 +397,11 @@ class Channel:
                 pass
         try:
             await self._setup.hooks.on_event(camera_id, event)
-        except Exception:  # a boundary: the recording outlives a journal that cannot be written; repair takes it in
-            log.exception("channel %d: %s could not be taken in", camera_id, type(event).__name__)
+        except Exception as error:  # a boundary: the recording outlives a journal that cannot be written
+            log.log(
+                logging.ERROR,
+                "channel %d: %s could not be taken in, a repair will do it: %s",
+                *(camera_id, type(event).__name__, error),
+                exc_info=not isinstance(error, sqlite3.Error),
+            )
             self._setup.on_crash(camera_id)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from agent.channel import Channel
 from agent.clock import Clock
+from agent.edits import edits
 from agent.link.relay import answer
 from agent.live import ANSWER_SEC, Lives, PushFailed
 from agent.onvif.devices import DeviceAway, Devices
@@ -105,7 +106,10 @@ class Commands:
         if command.cmd in ("snapshot", "status", "start_live", "stop_live", "presets", "go_to_preset"):
             return await method(data)
         async with self._one_at_a_time:
+            before = dict(self._state.known.cameras)
             done = await method(data)
+            for edit in edits(before, self._state.known.cameras):
+                log.info("command %s: %s", command.cmd, edit)
             if command.rev:
                 self._state.known.rev = command.rev
                 self._state.save()
@@ -165,13 +169,12 @@ class Commands:
     async def _start_record(self, order: StartRecord) -> dict[str, Any]:
         self._known(order.camera_id)
         now = self._clock.wall()
-        by_hand = [entry for entry in self._state.manual if entry.camera_id == order.camera_id]
-        if not any(entry.end is None or entry.end > now for entry in by_hand):
-            self._state.start_manual(
-                order.camera_id, now, now + order.elapse_sec if order.elapse_sec else None, order.title
-            )
-            await self._reconcile()
-        return {"camera_id": order.camera_id}
+        end = now + order.elapse_sec if order.elapse_sec else None
+        if not self._state.lengthen_manual(order.camera_id, now, end):
+            self._state.start_manual(order.camera_id, now, end, order.title)
+        await self._reconcile()
+        channel = self._channels.get(order.camera_id)
+        return {"camera_id": order.camera_id, "online": channel is not None and channel.online}
 
     async def _stop_record(self, ref: CameraRef) -> dict[str, Any]:
         self._known(ref.camera_id)

@@ -20,6 +20,7 @@ from agent.config.model import Config
 from agent.config.paths import control_socket
 from agent.disk import Coming
 from agent.disk_keeper import DiskKeeper, coming
+from agent.edits import edits
 from agent.fleet import Fleet
 from agent.intake import Intake
 from agent.journal import JournalThread
@@ -103,7 +104,7 @@ class Daemon:
         self._intake = Intake(
             self._journal,
             self._slices,
-            wall=self._clock.wall,
+            clock=self._clock,
             tell=self._tell,
             relay=self._relay_event,
             on_slice=self._slice_added,
@@ -139,6 +140,7 @@ class Daemon:
             wake_at=self._wakeups.at,
             names=self._intake.names,
         )
+        self._journal.on_renewed = self._journal_renewed
         self._watch = Watch(self._fleet, self._clock, tell=self._tell, relay=self._relay_event)
         self._client = ServerClient(
             config.server.url,
@@ -257,7 +259,7 @@ class Daemon:
             stack.push_async_callback(self._host.close)
             stack.push_async_callback(self._devices.close)
             stack.push_async_callback(self._state.durable)
-            await self._disk.turn()
+            await self._first_look_at_disk()
             self._wakeups.start()
             stack.callback(self._wakeups.stop)
             self._step_notice.open()
@@ -277,6 +279,12 @@ class Daemon:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(self._drain_sec):
                             await self._overview.drained()
+
+    async def _first_look_at_disk(self) -> None:
+        try:
+            await self._disk.turn()
+        except Exception:  # a boundary: whatever is wrong with the disk is said again in a moment; lessons begin first
+            log.exception("the disk of the recordings could not be looked after")
 
     @contextlib.asynccontextmanager
     async def _tasks(self) -> AsyncIterator[bool]:
@@ -330,8 +338,9 @@ class Daemon:
 
     def _tell(self, happening: Happening) -> None:
         is_bad = happening.kind in ("gap", "alarm") and happening.data.get("state") != "cleared"
-        level = logging.WARNING if is_bad else logging.INFO
-        log.log(level, "%s", happening.text)
+        # A picture every two minutes of every channel would be half of the log.
+        usual = logging.DEBUG if happening.kind == "snapshot" else logging.INFO
+        log.log(logging.WARNING if is_bad else usual, "%s", happening.text)
         self._overview.changed()
         self._tally.take(happening)
         if self._mqtt is not None:
@@ -354,6 +363,11 @@ class Daemon:
 
     def _repair(self) -> None:
         self._repairs.ask()
+
+    def _journal_renewed(self) -> None:
+        self._fleet.journal_is_new()
+        self._repairs.ask()
+        self._overview.changed()
 
     def _status_now(self) -> None:
         self._reports.status_now()
@@ -389,7 +403,10 @@ class Daemon:
         await self._fleet.reconcile()
 
     async def _take_sync(self, sync: Sync) -> None:
+        before = dict(self._state.known.cameras)
         self._state.take_sync(sync)
+        for edit in edits(before, self._state.known.cameras):
+            log.info("the server's word, revision %d: %s", sync.rev, edit)
         await self._fleet.reconcile()
         self._reports.status_now()
 

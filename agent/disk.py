@@ -64,15 +64,21 @@ def _oldest(excess: int, rows: Sequence[SliceRow], state: SliceState) -> list[Sl
     return chosen
 
 
-def remove_files(rows: Iterable[SliceRow]) -> list[str]:
-    """Unlink slices with their thumbnails; the stems that are gone (also those that were gone before)."""
-    gone = []
+def remove_files(rows: Iterable[SliceRow]) -> tuple[list[str], dict[str, str]]:
+    """Unlink slices with their thumbnails; the stems that are gone (also those that were gone before), and of those
+    that the system does not let go, why.
+    """
+    gone, stuck = [], {}
     for row in rows:
-        for path in (row.path, row.thumbnail):
-            if path is not None:
-                path.unlink(missing_ok=True)
-        gone.append(row.stem)
-    return gone
+        try:
+            for path in (row.path, row.thumbnail):
+                if path is not None:
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            stuck[row.stem] = str(error)
+        else:
+            gone.append(row.stem)
+    return gone, stuck
 
 
 # -- what comes

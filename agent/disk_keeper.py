@@ -33,6 +33,8 @@ LOOK_SEC = 5.0
 """A disk that goes away or turns read-only is known after this long."""
 TIDY_SEC = 60.0
 """So often room is made, a probe is written, and the coming lessons are reckoned."""
+STUCK_SEC = 600.0
+"""How long a file rests that could not be deleted."""
 ANSWER_SEC = 30.0
 """A network share that has not answered a look for this long is failing."""
 _SAYS: dict[DiskState, str] = {
@@ -82,6 +84,8 @@ class DiskKeeper:
         self._told: tuple[DiskState, str] = ("well", "")
         self._tidy_at = 0.0
         self._look: asyncio.Task[MediaFacts] | None = None
+        self._stuck: set[str] = set()
+        self._stuck_until = 0.0
 
     @property
     def tight(self) -> bool:
@@ -127,11 +131,8 @@ class DiskKeeper:
         used, confirmed = await self._journal.do(Journal.on_disk)
         if self.facts.missing or self.facts.read_only:
             return
-        gone = to_remove(self.policy, self.facts.free, used, confirmed)
-        for stem in await asyncio.to_thread(remove_files, gone):
-            await self._journal.do(Journal.advance, stem, SliceState.REMOVED)
-        if gone:
-            log.info("%d confirmed slices left the local disk to make room", len(gone))
+        gone = await self._remove(confirmed, used)
+        confirmed = [row for row in confirmed if row.stem not in self._stuck]
         freed = sum(row.size for row in gone)
         self._deletable = sum(row.size for row in confirmed) - freed
         self.facts = replace(self.facts, free=self.facts.free + freed)
@@ -140,12 +141,34 @@ class DiskKeeper:
         if gone:
             self._on_room()
 
+    async def _remove(self, confirmed: Sequence[SliceRow], used: int) -> list[SliceRow]:
+        """What left the disk. A file that the system does not let go holds up no other, and is tried again later."""
+        if self._clock.monotonic() >= self._stuck_until:
+            self._stuck.clear()
+        may_go = [row for row in confirmed if row.stem not in self._stuck]
+        chosen = to_remove(self.policy, self.facts.free, used, may_go)
+        stems, stuck = await asyncio.to_thread(remove_files, chosen)
+        for stem in stems:
+            await self._journal.do(Journal.advance, stem, SliceState.REMOVED)
+        if stems:
+            log.info("%d confirmed slices left the local disk to make room", len(stems))
+        if stuck:
+            self._stuck.update(stuck)
+            self._stuck_until = self._clock.monotonic() + STUCK_SEC
+            log.error(
+                "%d confirmed slices cannot be deleted to make room, tried again in %.0f min: %s",
+                *(len(stuck), STUCK_SEC / 60, next(iter(stuck.values()))),
+            )
+        return [row for row in chosen if row.stem not in stuck]
+
     async def _give_up(self, unsent: Sequence[SliceRow]) -> None:
         for row in to_give_up(self.policy, self.facts.free, unsent):
             # First the ledger, then the file: a crash in between costs the room, not the name of the loss.
             await self._journal.do(Journal.give_up, row.stem, "deleted before it was uploaded: the disk was full")
-            await asyncio.to_thread(remove_files, [row])
-            self.facts = replace(self.facts, free=self.facts.free + row.size)
+            _, stuck = await asyncio.to_thread(remove_files, [row])
+            for why in stuck.values():
+                log.error("it was given up, and cannot be deleted: %s", why)
+            self.facts = replace(self.facts, free=self.facts.free + (0 if stuck else row.size))
             self._tell(
                 Happening(
                     kind="gap",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import sqlite3
 from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
 from datetime import tzinfo
@@ -17,6 +18,7 @@ from agent.ledger import Span
 from agent.lessons import Now
 from agent.plan import Plan, Standing
 from agent.reconciler import OFF, Desired, Due, due_lesson
+from agent.reminders import Reminders
 from agent.state import AgentState
 from agent.timetable import Timetable
 from agent.vitals import ClockSteps
@@ -55,6 +57,8 @@ class Fleet:
         """When it last came round, monotonic."""
         self._state, self._journal, self._clock, self._make_channel = state, journal, clock, make_channel
         self._zone, self._wake_at, self._names = zone, wake_at, names
+        self.journal_error = ""
+        """Why the journal could not be written at the last turn, empty where it could."""
         self._turn = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._accounted: dict[str, Due] = {}
@@ -64,6 +68,9 @@ class Fleet:
         self._plan = Plan()
         self._standing: tuple[int, tzinfo, Standing] | None = None
         self._tuning = Tuning()
+        self._unaccounted: set[int] = set()
+        self._owed: Span | None = None
+        self._reminders = Reminders(clock.monotonic)
         self._next_wake: float | None = None
 
     @property
@@ -106,14 +113,33 @@ class Fleet:
                 channel.want(self.desired.get(camera_id, OFF), self._tuning)
             removed = await self._close_removed() if edited else set()
             self._something_left = self._something_left or edited
-            absence = await self._look(now, monotonic, stepped_sec)
-            if moved or (absence.missed is not None and absence.missed.cause):
-                await self._account(passed_under, {*moved, *removed}, now, absence.missed)
-            if absence.until is not None:
-                self._until = absence.until
-                await self._journal.do(Journal.watched, absence.until)
-            await self._sweep(now, monotonic)
+            self._unaccounted |= {*moved, *removed}
+            try:
+                await self._keep_account(passed_under, now, monotonic, stepped_sec)
+            except sqlite3.Error as error:
+                self.journal_error = str(error)
+                if self._reminders.is_news("journal", str(error)):
+                    log.error("the journal cannot be written: %s; lessons are recorded, and entered when it can", error)
+            else:
+                self.journal_error = ""
+                if self._reminders.over("journal"):
+                    log.warning("the journal can be written again")
             self.turned_at = self._clock.monotonic()
+
+    async def _keep_account(self, passed_under: Timetable, now: float, monotonic: float, stepped_sec: float) -> None:
+        absence = await self._look(now, monotonic, stepped_sec)
+        missed = absence.missed
+        if missed is not None and self._owed is not None:
+            missed = replace(missed, cause=missed.cause or self._owed.cause, detail=missed.detail or self._owed.detail)
+        self._owed = missed
+        if self._unaccounted or (missed is not None and missed.cause):
+            await self._account(passed_under, self._unaccounted, now, missed)
+            self._unaccounted.clear()
+        self._owed = None
+        if absence.until is not None:
+            self._until = absence.until
+            await self._journal.do(Journal.watched, absence.until)
+        await self._sweep(now, monotonic)
 
     def _what_holds(self) -> tuple[Timetable, Standing, bool]:
         """The timetable under which passed what passed until now; what holds from now on; whether that is new."""
@@ -219,6 +245,15 @@ class Fleet:
         """Finish all files, end all recorders, and note until when lessons are accounted for."""
         await asyncio.gather(*(channel.close() for channel in self.channels.values()))
         now, monotonic = read_both(self._clock)
-        absence = await self._look(now, monotonic, self._steps.look(now, monotonic) or 0.0)
-        if absence.until is not None and not (absence.missed and absence.missed.cause):
-            await self._journal.do(Journal.watched, absence.until, exactly=True)
+        try:
+            absence = await self._look(now, monotonic, self._steps.look(now, monotonic) or 0.0)
+            if absence.until is not None and not (absence.missed and absence.missed.cause):
+                await self._journal.do(Journal.watched, absence.until, exactly=True)
+        except sqlite3.Error as error:
+            log.error("until when lessons are accounted for cannot be noted: %s", error)
+
+    def journal_is_new(self) -> None:
+        """Whatever was entered is to be entered again: the journal was damaged, and another one was begun."""
+        self._accounted = {}
+        self._unaccounted = set(self.channels)
+        self.wake()

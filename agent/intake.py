@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from agent.clock import Clock
 from agent.indexes import SliceIndexes
 from agent.journal import Journal, JournalThread
 from agent.ledger import Span, account
 from agent.reconciler import Due
+from agent.reminders import Reminders
 from agent.status import Happening
 from agent.wire.models import SOUND_LOST
 from recorder.protocol import (
@@ -42,7 +46,7 @@ class Intake:
         journal: JournalThread,
         slices: Path,
         *,
-        wall: Callable[[], float],
+        clock: Clock,
         tell: Callable[[Happening], None],
         relay: Callable[[str, dict[str, Any]], None],
         on_slice: Callable[[], None],
@@ -50,7 +54,9 @@ class Intake:
         on_link: Callable[[], None],
         on_left_open: Callable[[], None],
     ) -> None:
-        self._journal, self._indexes, self._wall = journal, SliceIndexes(slices), wall
+        self._journal, self._indexes, self._clock = journal, SliceIndexes(slices), clock
+        self._reminders = Reminders(clock.monotonic)
+        self._unwritten: dict[str, int] = {}
         self._tell, self._relay = tell, relay
         self._on_slice, self._on_report, self._on_link = on_slice, on_report, on_link
         self._on_left_open = on_left_open
@@ -58,18 +64,36 @@ class Intake:
         """Channel names for messages."""
 
     async def open_recording(self, due: Due) -> tuple[int, int]:
-        """The recording that stands for `due`, and the index of its next slice."""
-        row = await self._journal.do(Journal.open_recording, due, self._wall())
-        return row.slice_id, max(row.last_inx, await self._indexes.highest(row.slice_id)) + 1
+        """The recording that stands for `due`, and the index of its next slice.
+
+        A journal that cannot be written (the disk of the state is full) costs no lesson: its slices say themselves
+        when it was due, and are taken in when the journal can be written again, or anew (`repairs`).
+        """
+        with self._recorded_all_the_same(due.camera_id):
+            row = await self._journal.do(Journal.open_recording, due, self._clock.wall())
+            self._unwritten.pop(due.key, None)
+            return row.slice_id, max(row.last_inx, await self._indexes.highest(row.slice_id)) + 1
+        slice_id = self._unwritten.setdefault(due.key, int(self._clock.wall() * 1000))
+        return slice_id, await self._indexes.highest(slice_id) + 1
 
     async def plan_recording(self, slice_id: int, due: Due) -> None:
         """The timetable of a running recording was edited."""
-        await self._journal.do(Journal.plan_recording, slice_id, due)
+        with self._recorded_all_the_same(due.camera_id):  # the fleet enters it when the journal can be written
+            await self._journal.do(Journal.plan_recording, slice_id, due)
 
     async def end_recording(self, slice_id: int, at: float) -> None:
         """Nothing more will come for it."""
-        await self._journal.do(Journal.end_recording, slice_id, at)
+        with self._recorded_all_the_same(0):  # the fleet's sweep ends it
+            await self._journal.do(Journal.end_recording, slice_id, at)
         self._on_report()
+
+    @contextlib.contextmanager
+    def _recorded_all_the_same(self, camera_id: int) -> Iterator[None]:
+        """An order to a recorder does not wait for a journal that cannot be written."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            log.error("channel %d: recorded, but the journal does not take it in: %s", camera_id, error)
 
     async def take(self, camera_id: int, event: Event) -> None:
         """One event, in order."""
@@ -98,7 +122,9 @@ class Intake:
 
     async def _recording_began(self, camera_id: int, event: RecordingBegan) -> None:
         row = await self._journal.do(Journal.recording_began, event.slice_id, event.first_at)
-        assert row is not None, "a recorder records only what the journal has opened"
+        if row is None:  # begun while the journal could not be written
+            self._news("recording", camera_id, "records", {"slice_id": event.slice_id})
+            return
         kind = f"course {row.course_id}" if row.course_id else "by hand"
         until = f", until {_clock_time(row.planned_end)}" if row.planned_end else ""
         self._news("recording", camera_id, f"records {row.title} ({kind}{until})", {"slice_id": event.slice_id})
@@ -155,6 +181,14 @@ class Intake:
         self._on_report()
 
     def _link_changed(self, camera_id: int, event: LinkChanged) -> None:
+        about = (camera_id, event.stream)
+        # Attempts are no news: one in vain after the other is told once, and then every hour.
+        if event.state == "waiting" or (event.state == "connecting" and self._reminders.knows(about)):
+            if event.state == "connecting" or not self._reminders.is_news(about, (event.cause, event.detail)):
+                log.debug("channel %d: %s %s %s", camera_id, event.state, event.cause, event.detail)
+                return
+        else:
+            self._reminders.over(about)
         text = {
             "connecting": "connecting",
             "online": f"online: {', '.join(filter(None, (event.video, event.audio)))}",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
@@ -156,7 +158,8 @@ class Overview:
 
     async def look(self) -> DaemonView:
         """Everything at this moment, the spool counted for the occasion."""
-        await self.refresh()
+        with contextlib.suppress(sqlite3.Error):  # the counts stay; `journal_error` says it
+            await self.refresh()
         return self.view()
 
     async def lessons(self, first: date | None = None, days: int = 1) -> LessonsView:
@@ -221,6 +224,7 @@ class Overview:
             link_cause="" if self.link is None or link == "connected" else self.link.cause,
             link_detail="" if self.link is None or link == "connected" else self.link.detail,
             clock_off_sec=0.0 if self.link is None else self.link.clock_off_sec,
+            has_twin=self.link is not None and self.link.has_twin,
             timezone=str(self._zone()),
             channels=self._channel_views(),
             next_lessons=tuple(
@@ -238,4 +242,5 @@ class Overview:
             disk_free=self._disk().free,
             disk=self._disk(),
             alarms=self.alarms(),
+            journal_error=self._fleet.journal_error,
         )

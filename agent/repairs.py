@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NoReturn
@@ -58,7 +59,7 @@ class Repairs:
                     type(error).__name__,
                     error,
                     AGAIN_SEC,
-                    exc_info=not isinstance(error, RecorderGone),
+                    exc_info=not isinstance(error, (RecorderGone, sqlite3.Error)),
                 )
                 await asyncio.sleep(AGAIN_SEC)
                 self._asked.set()

@@ -18,6 +18,7 @@ from agent.journal import Journal, JournalThread, RecordingRow, SliceRow, SliceS
 from agent.ledger import Span, account, account_so_far
 from agent.link.client import ServerClient
 from agent.link.failure import ServerError
+from agent.reminders import Reminders
 from agent.status import Happening
 from agent.storage.base import Storage, StorageError
 from agent.wire.models import (
@@ -64,6 +65,7 @@ class Reports:
         self._status, self._on_confirmed, self._tell = status, on_confirmed, tell
         lanes = (self._report_status, self._report_slices, self._report_ledgers, self._report_pictures)
         self._lanes = {lane: asyncio.Event() for lane in lanes}
+        self._reminders = Reminders(clock.monotonic)
         self._status_due = 0.0
         self._on_lost = on_lost
         self._rejected: dict[str, float] = {}
@@ -94,10 +96,17 @@ class Reports:
                 wait = await report() if self._client.has_token else LOOK_SEC
             except (ServerError, StorageError) as error:
                 wait = max(backoff.next(), error.rest_sec)
-                log.warning("report failed, next try in %.0f s: %s", wait, error)
+                level = logging.WARNING if self._reminders.is_news(report, str(error)) else logging.DEBUG
+                log.log(level, "report failed, next try in %.0f s: %s", wait, error)
+                await asyncio.sleep(wait)
+                continue
+            except Exception:  # a task's boundary: an error of ours in one lane silences no other
+                wait = backoff.next()
+                log.exception("%s failed unexpectedly, next try in %.0f s", report.__name__.strip("_"), wait)
                 await asyncio.sleep(wait)
                 continue
             backoff.reset()
+            self._reminders.over(report)
             await within(wait, new)
 
     # -- what the server says no to

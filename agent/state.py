@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import time
 from datetime import tzinfo
@@ -94,8 +95,20 @@ class AgentState:
         self._timetable: Timetable | None = None
         self._timed_at = -1
         self._read: dict[int, tuple[tuple[WireCourse, ...], tzinfo, ChannelTimetable]] = {}
-        self.token = self.token_path.read_text().strip() if self.token_path.exists() else ""
+        self.token = self._kept_token = self._read_token()
         self._conceal()
+
+    def _read_token(self) -> str:
+        """Empty where there is none, or one that no header can carry: that is set aside, and the enrol key is used."""
+        try:
+            token = self.token_path.read_bytes().decode("ascii", "replace").strip()
+        except FileNotFoundError:
+            return ""
+        if re.fullmatch("[!-~]*", token):
+            return token
+        aside = _set_aside(self.token_path)
+        log.error("%s is damaged and set aside as %s; this agent enrols anew", self.token_path, aside.name)
+        return ""
 
     def _load(self) -> Known:
         """The content of the file, or where that is damaged, of the copy that the last good start has kept.
@@ -105,7 +118,8 @@ class AgentState:
         """
         known = self._read_file(self.path)
         if known is None:
-            known = self._read_file(self._kept_path) or self._write(Known())
+            known = self._read_file(self._kept_path) or Known()
+            replace_file(self.path, known.model_dump_json(indent=1).encode(), mode=0o600)
         if not self._behind:
             return known
         try:
@@ -126,9 +140,7 @@ class AgentState:
         try:
             known = Known.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
-            path.replace(aside)
-            sync_directory(path.parent)
+            aside = _set_aside(path)
             log.error("%s is damaged (%s) and set aside as %s", path, error.errors()[0]["msg"], aside.name)
             return None
         if known.version > 1:
@@ -138,9 +150,12 @@ class AgentState:
             )
         return known
 
-    def _write(self, known: Known) -> Known:
+    def _write(self, known: Known, token: str) -> None:
+        """The token first: what the server gave once must not be missing from a state that counts on it."""
+        if token != self._kept_token:
+            replace_file(self.token_path, token.encode(), mode=0o600)
+            self._kept_token = token
         replace_file(self.path, known.model_dump_json(indent=1).encode(), mode=0o600)
-        return known
 
     def _conceal(self) -> None:
         """What is secret here never stands in a log."""
@@ -154,7 +169,7 @@ class AgentState:
         self._conceal()
         self._changes += 1
         if not self._behind or asyncio._get_running_loop() is None:
-            self._write(self.known)
+            self._write(self.known, self.token)
             self._written = self._changes
         elif self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_behind(), name="state")
@@ -168,10 +183,10 @@ class AgentState:
 
     async def _write_behind(self) -> None:
         while self._written < self._changes:
-            changes, known = self._changes, self.known
+            changes, known, token = self._changes, self.known, self.token
             copies = {"cameras": dict(known.cameras), "wanted": dict(known.wanted), "manual": list(known.manual)}
             try:
-                await asyncio.to_thread(self._write, known.model_copy(update=copies))
+                await asyncio.to_thread(self._write, known.model_copy(update=copies), token)
             except OSError as error:
                 log.error("%s cannot be written: %s; it is tried again with the next change", self.path, error)
                 raise
@@ -179,9 +194,9 @@ class AgentState:
 
     def set_token(self, token: str) -> None:
         """Keep the agent's own token."""
-        replace_file(self.token_path, token.encode(), mode=0o600)
         self.token = token
         logs.conceal(token)
+        self.save()
 
     @property
     def wanted(self) -> dict[int, bool]:
@@ -261,13 +276,29 @@ class AgentState:
         known.timezone, known.storage, known.gather = reply.timezone, reply.storage, reply.gather
         if reply.token:
             self.set_token(reply.token)
-        self.save()
+        else:
+            self.save()
 
     def start_manual(self, camera_id: int, begin: float, end: float | None, title: str) -> None:
         """Remember a recording by hand; those that are long over are forgotten."""
         self.known.manual = [entry for entry in self.known.manual if entry.end is None or entry.end > begin - 60]
         self.known.manual.append(ManualEntry(camera_id=camera_id, begin=begin, end=end, title=title))
         self.save()
+
+    def lengthen_manual(self, camera_id: int, now: float, end: float | None) -> bool:
+        """The channel's recording by hand goes on until `end` at least. False when none is on."""
+        running = [
+            entry
+            for entry in self.known.manual
+            if entry.camera_id == camera_id and (entry.end is None or entry.end > now)
+        ]
+        for entry in running:
+            longer = None if end is None or entry.end is None else max(end, entry.end)
+            at = self.known.manual.index(entry)
+            self.known.manual[at] = entry.model_copy(update={"end": longer})
+        if running:
+            self.save()
+        return bool(running)
 
     def stop_manual(self, camera_id: int, now: float) -> bool:
         """Forget the recordings by hand of a channel, and those of any channel that are over. False when the channel
@@ -334,6 +365,14 @@ class AgentState:
                 courses[item.course_id] = item
         self.known.cameras[camera_id] = camera.model_copy(update={"courses": tuple(courses.values())})
         self.save()
+
+
+def _set_aside(path: Path) -> Path:
+    """Move a damaged file out of the way; where it lies now."""
+    aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
+    path.replace(aside)
+    sync_directory(path.parent)
+    return aside
 
 
 def _damaged(sync: Sync) -> tuple[int, ...]:

@@ -148,12 +148,16 @@ class DaemonView(View):
     link_cause: str = ""
     link_detail: str = ""
     clock_off_sec: float = 0.0
+    has_twin: bool = False
+    """Another agent with this identity is about: a copied disk or state folder."""
     timezone: str = ""
     channels: tuple[ChannelView, ...] = ()
     next_lessons: tuple[LessonView, ...] = ()
     queue: QueueView = QueueView()
     disk_free: int = 0
     disk: DiskView = DiskView()
+    journal_error: str = ""
+    """Why the journal cannot be written, empty while it can. Lessons are recorded, uploads and account wait."""
     alarms: tuple[AlarmView, ...] = ()
 
 

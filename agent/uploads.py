@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from agent.background import within
 from agent.backoff import Backoff
 from agent.clock import Clock
 from agent.journal import Journal, JournalThread, SliceRow, SliceState
+from agent.reminders import Reminders
 from agent.status import Happening
 from agent.storage.base import Storage, StorageError
 from agent.storage.outage import Outage
@@ -61,7 +63,7 @@ class Uploads:
         give_up: Callable[[str], None],
     ) -> None:
         self._hours_open, self._gave_up, self._give_up = hours_open, gave_up, give_up
-        self._outage = Outage(clock)
+        self._outage, self._reminders = Outage(clock), Reminders(clock.monotonic)
         self.error = gave_up()
         """The last failure, for as long as any file waits for another try."""
         self._journal, self._storage, self._clock = journal, storage, clock
@@ -129,7 +131,10 @@ class Uploads:
         now = self._clock.monotonic()
         # More than fit are looked at, because the oldest may be on their way, or wait for their next try.
         most = free + len(self._busy) + len(self._waiting)
-        for row in await self._journal.do(Journal.slices_in, SliceState.RECORDED, most):
+        rows = await self._journal.do(Journal.slices_in, SliceState.RECORDED, most)
+        if len(rows) < most:
+            self._forget({row.stem for row in rows})
+        for row in rows:
             if free == 0:
                 return
             if row.stem in self._busy or self._waiting.get(row.stem, (None, 0.0))[1] > now:
@@ -138,6 +143,13 @@ class Uploads:
             task = asyncio.create_task(self._upload(row), name=f"upload {row.stem}")
             self._busy[row.stem] = task
             task.add_done_callback(partial(self._done, row.stem))
+
+    def _forget(self, recorded: set[str]) -> None:
+        """What waited for another try and is there no more: it was given up, to make room, or `check` has found out."""
+        for stem in self._waiting.keys() - recorded - self._busy.keys():
+            del self._waiting[stem]
+            self._errors.pop(stem, None)
+            self._well_again()
 
     def _done(self, stem: str, _: asyncio.Task[None]) -> None:
         self._busy.pop(stem, None)
@@ -166,8 +178,9 @@ class Uploads:
         except StorageError as error:
             self._failed(row, error)
             return
-        except OSError as error:
-            self._failed(row, StorageError(f"{row.path}: {error}"))
+        except (OSError, sqlite3.Error) as error:
+            # Our own disk, not the storage: nobody has to resume anything (`auto_fds`) when it is well again.
+            self._failed(row, StorageError(f"{row.path}: {error}", retry=False))
             return
         except Exception as error:  # a task's boundary: the file waits like any other that could not go
             log.exception("upload of %s failed unexpectedly", row.path)
@@ -177,8 +190,7 @@ class Uploads:
         self._errors.pop(row.stem, None)
         if self._outage.over():  # the storage is back: everything goes at once, the oldest lesson first
             self._waiting.clear()
-        if not self._waiting:
-            self.error = ""
+        self._well_again()
         self._tell(
             Happening(
                 kind="upload",
@@ -188,6 +200,11 @@ class Uploads:
             )
         )
         self._on_uploaded()
+
+    def _well_again(self) -> None:
+        if not self._waiting:
+            self.error = ""
+            self._reminders.over("uploads")
 
     @staticmethod
     async def _store_thumbnail(storage: Storage, row: SliceRow) -> str:
@@ -217,7 +234,8 @@ class Uploads:
         first = self.error == ""
         self.error = str(error)
         self._errors[row.stem] = (self._errors.get(row.stem, (0, ""))[0] + 1, self.error)
-        (log.warning if first else log.info)("upload failed, next try in %.0f s: %s", wait, error)
+        news = self._reminders.is_news("uploads", "fail")
+        log.log(logging.WARNING if news else logging.DEBUG, "upload failed, next try in %.0f s: %s", wait, error)
         if first:
             self._tell(Happening(kind="queue", text=f"upload failed: {error}", camera_id=row.camera_id))
         if error.retry and not self._keep_trying():

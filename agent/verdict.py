@@ -39,14 +39,22 @@ def judge(view: DaemonView, words: Words | None = None) -> Verdict:
     words = words or Words()
     # The alarm also sees recordings that no recorder has taken up.
     missing = {alarm.camera_id: alarm.name for alarm in view.alarms if alarm.kind == NOT_RECORDING}
+    causes = {channel.camera_id: channel.cause for channel in view.channels if channel.state != "online"}
     for channel in view.channels:
         if any(not_recording(channel, recording, view.now) for recording in channel.recordings):
             missing[channel.camera_id] = channel.name
     if missing:
-        silent = (words("why_missing", channel=name or camera_id) for camera_id, name in sorted(missing.items()))
+        silent = (
+            words("why_missing", channel=name or camera_id) + _because(causes.get(camera_id, ""), words)
+            for camera_id, name in sorted(missing.items())
+        )
         return Verdict(Health.NOT_RECORDING, tuple(silent))
     reasons = tuple(_lesser_troubles(view, words))
     return Verdict(Health.DEGRADED, reasons) if reasons else Verdict(Health.WELL)
+
+
+def _because(cause: str, words: Words) -> str:
+    return words("because", why=words.cause(cause)) if cause else ""
 
 
 def not_recording(channel: ChannelView, recording: RecordingView, now: float) -> bool:
@@ -72,6 +80,7 @@ def makes_progress(view: DaemonView) -> bool:
 def _lesser_troubles(view: DaemonView, words: Words) -> list[str]:
     troubles = [
         words("why_channel", channel=channel.name or channel.camera_id, state=words(channel.state))
+        + _because(channel.cause, words)
         for channel in view.channels
         if channel.wanted and channel.state in ("waiting", "down")
     ]
@@ -83,9 +92,13 @@ def _lesser_troubles(view: DaemonView, words: Words) -> list[str]:
     if view.server and view.link != "connected":
         cause = view.link_cause and words(f"link_cause_{view.link_cause}")
         troubles.append(words("why_link_cause", cause=cause) if cause else words("why_link"))
+    if view.has_twin:
+        troubles.append(words("link_cause_twin"))
     if view.clock_off_sec:
         direction = words("ahead" if view.clock_off_sec > 0 else "behind")
         troubles.append(words("why_clock", seconds=round(abs(view.clock_off_sec)), direction=direction))
+    if view.journal_error:
+        troubles.append(words("why_journal", error=view.journal_error))
     if view.disk.state != "well":
         troubles.append(disk_words(view, words))
     if view.queue.paused:

@@ -143,6 +143,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "link_cause_said_no": ("the server says no", "服务器拒绝了请求"),
     "link_cause_relay": ("the relay link dropped", "中转连接中断"),
+    "link_cause_twin": (
+        "another agent with this identity is connected: was this disk copied? On one of the two, stop the service,"
+        " delete agent.json, agent.json.kept and token in the state folder, and enrol it anew",
+        "另有一台采集端使用相同身份连接服务器：是否复制过磁盘？请在其中一台停止服务，删除状态目录中的 agent.json、"
+        "agent.json.kept 和 token，然后重新注册",
+    ),
     "link_and_queue": ("{link}. {queue}", "{link}。{queue}"),
     "no_server": ("none configured: recordings stay on this disk", "未配置：录像保留在本机"),
     # whole sentences
@@ -152,7 +158,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "nothing_recording": ("Nothing is being recorded right now.", "当前没有录像。"),
     "next_lesson": ("Next: {what}, {channel}, {when}.", "下一节：{what}，{channel}，{when}。"),
     "no_lessons": ("No lesson is planned for the coming week.", "未来一周没有课程安排。"),
-    "queue_none": ("Nothing has been recorded yet.", "还没有录像。"),
+    "queue_none": ("No slice is finished yet.", "还没有已完成的切片。"),
     "queue_empty": (
         "Everything recorded is with the server (slices: {done}).",
         "全部录像均已交付服务器（{done} 个）。",
@@ -220,6 +226,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "queue_opens": ("Uploads wait for their hours, from {when} on.", "上传将在 {when} 的时段开始。"),
     "why_link": ("the server is not connected", "服务器未连接"),
     "why_link_cause": ("the server is not connected: {cause}", "服务器未连接：{cause}"),
+    "why_journal": (
+        "the journal in the state folder cannot be written: {error}; lessons are recorded, uploads and account wait",
+        "状态目录中的日志库无法写入：{error}；录像继续，上传和记录暂缓",
+    ),
     "why_clock": (
         "this machine's clock is {seconds} s {direction} the server's",
         "本机时钟比服务器{direction} {seconds} 秒",
@@ -229,6 +239,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "why_channel": ("{channel} is {state}", "{channel} {state}"),
     "why_upload": ("uploads fail", "上传失败"),
     "why_paused": ("uploads are paused", "上传已暂停"),
+    "because": (" ({why})", "（{why}）"),
     "why_missing": ("{channel} records nothing", "{channel}没有录上"),
     "why_black": ("{channel}: the picture is black", "{channel}：画面全黑"),
     "why_frozen": ("{channel}: the picture stands still", "{channel}：画面静止"),

@@ -12,6 +12,7 @@ from typing import Any
 from agent.checkup import MENDED, Checkup, Finding, check_up
 from agent.cli.common import asked, single_instance, words
 from agent.cli.exits import Exit, Stop
+from agent.clock import SystemClock
 from agent.config import Config
 from agent.files import holder_of
 from agent.intake import Intake
@@ -74,7 +75,7 @@ async def _repair(found: Checkup, config: Config) -> None:
     intake = Intake(
         journal,
         slices,
-        wall=lambda: 0.0,
+        clock=SystemClock(),
         tell=lambda _: None,
         relay=lambda _, __: None,
         on_slice=lambda: None,

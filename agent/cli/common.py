@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -54,6 +55,15 @@ def asked(args: argparse.Namespace) -> LoadedConfig:
 def words(args: argparse.Namespace) -> Words:
     """The language of `--lang`, else of the locale."""
     return Words(args.lang or language_of(os.environ), PHRASES)
+
+
+def allow_files(most: int = 65_536) -> None:
+    """Let this process have as many files open as it may have at all, within reason: forty
+    channels hold 160, a thousand agents hold two connections each at the server."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextlib.contextmanager

@@ -7,12 +7,15 @@ import json
 
 from agent.cli.common import loaded
 from agent.cli.exits import Exit
+from agent.config import ConfigError
 from agent.config.origins import Origin, origins_of
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0, or 78 with the report on stderr."""
     found = loaded(args)
+    if found.problems:
+        raise ConfigError(found.problems)
     if args.json:
         entries = [vars_of(one) for one in origins_of(found)] if args.show_origin else []
         path = str(found.path) if found.path else None

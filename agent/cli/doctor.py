@@ -49,7 +49,7 @@ async def _examine(args: argparse.Namespace, found: LoadedConfig, say: Words) ->
 def _password(args: argparse.Namespace) -> str:
     if args.password_file is None:
         return ""
-    password: str = args.password_file.read_text(encoding="utf-8").rstrip("\n")
+    password: str = args.password_file.read_text(encoding="utf-8").rstrip("\r\n")
     logs.conceal(password)
     return password
 

@@ -33,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
         args.output.write_bytes(door.bytes_of(f"/snapshots/{camera.camera_id}"))
     if not args.json:
         print(_done(args, camera, answer["data"], say))  # noqa: T201
+        if args.path == "/record" and not answer["data"].get("online", True):
+            print(say("record_waits", channel=_name(camera)))  # noqa: T201
     return Exit.OK
 
 

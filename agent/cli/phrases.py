@@ -83,6 +83,10 @@ PHRASES: dict[str, tuple[str, str]] = {
         "{channel}: recording, until `gather-agent record stop {number}`.",
         "{channel}：开始录像，直到执行 gather-agent record stop {number}。",
     ),
+    "record_waits": (
+        "{channel} is not there now: it is recorded as soon as it is (`gather-agent cameras` says why).",
+        "{channel}当前不在线，恢复后立即录像（原因见 gather-agent cameras）。",
+    ),
     "recording_stopped": ("{channel}: the recording by hand has ended.", "{channel}：手动录像已结束。"),
     "picture_taken": ("{channel}: new picture, {width}x{height}.", "{channel}：新截图，{width}x{height}。"),
     "picture_saved": (

@@ -46,6 +46,9 @@ class Reloader:
             self._notifier.reloading()
             try:
                 await self._reload()
+            except Exception as error:  # a task's boundary: the next HUP must find somebody who listens
+                self.trouble = f"configuration not reloaded: {error}"
+                log.exception("the configuration could not be reloaded")
             finally:
                 # Also where nothing was taken: systemd waits for it (sd_notify(3)), and the daemon works as before.
                 self._notifier.ready()
@@ -62,6 +65,8 @@ class Reloader:
         for secret in secrets_of(found.config):
             logs.conceal(secret)
         decided = plan(self._daemon.config, found)
+        if found.problems:
+            log.error("%s", ConfigError(found.problems))
         _say(decided)
         if decided.of("now"):
             self._set_up_logs(found)

@@ -8,10 +8,10 @@ import logging
 
 from agent import __version__, logs
 from agent.cli import status
-from agent.cli.common import loaded, single_instance, stop_by_signal
+from agent.cli.common import allow_files, loaded, single_instance, stop_by_signal
 from agent.cli.exits import Exit
 from agent.cli.reload import Reloader
-from agent.config import Config, LoadedConfig, secrets_of
+from agent.config import Config, ConfigError, LoadedConfig, secrets_of
 from agent.daemon import Daemon
 from agent.notify import Notifier
 from agent.status import DaemonView
@@ -29,7 +29,10 @@ def run(args: argparse.Namespace) -> int:
     found = loaded(args)
     config = found.config
     set_up_logs(found)
+    if found.problems:
+        log.error("%s\n  lessons are recorded all the same", ConfigError(found.problems))
     log.info("gather-agent %s, configuration %s, state %s", __version__, found.path or "built in", config.paths.state)
+    allow_files()
     with single_instance(config.paths.state):
         asyncio.run(_main(args, config))
     log.info("stopped")

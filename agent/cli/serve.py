@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import resource
 from ipaddress import ip_network
 
 from agent import logs
-from agent.cli.common import loaded, single_instance, stop_by_signal, words
+from agent.cli.common import allow_files, loaded, single_instance, stop_by_signal, words
 from agent.cli.exits import Exit, Stop
 from agent.config import Config
 from agent.notify import Notifier
@@ -72,14 +71,6 @@ def settings(config: Config) -> ServerSettings:
         storage=standalone.storage,
         trusted_proxies=tuple(map(ip_network, standalone.trusted_proxies)),
     )
-
-
-def allow_files(most: int = 65_536) -> None:
-    """Let this process have as many files open as it may have at all, within reason: an agent holds two connections."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def started(chosen: ServerSettings) -> EmbeddedServer:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import ssl
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -36,7 +37,9 @@ class LoadedConfig:
     origins: Mapping[str, str]
     path: Path | None = None
     problems: tuple[Problem, ...] = ()
-    """What is wrong, where `lenient` asked for it: `config` then has the folders that can be read, and defaults."""
+    """What is wrong and costs no lesson; with `lenient` all that is wrong: `config` then has the folders that can be
+    read, and defaults.
+    """
 
 
 @dataclass(slots=True)
@@ -59,8 +62,8 @@ class _Draft:
         values = self.values.get(section)
         return values.get(name) if isinstance(values, dict) else None
 
-    def complain(self, where: str, key: str, what: str, instead: str = "") -> None:
-        self.problems.append(Problem(where, key, what, instead))
+    def complain(self, where: str, key: str, what: str, instead: str = "", *, costs_lessons: bool = True) -> None:
+        self.problems.append(Problem(where, key, what, instead, costs_lessons))
 
 
 def load_config(
@@ -90,9 +93,9 @@ def load_config(
     _check_files(draft)
     config = _validate(draft, env)
     origins = {key: draft.origins.get(key, "default") for key in problems.fields()}
-    if config is not None and not draft.problems:
-        return LoadedConfig(config, origins, path)
     wrong = sorted(draft.problems, key=_by_place)
+    if config is not None and not any(problem.costs_lessons for problem in wrong):
+        return LoadedConfig(config, origins, path, tuple(wrong))
     if not lenient:
         raise ConfigError(wrong)
     return LoadedConfig(_folders_alone(draft, env), origins, path, tuple(wrong))
@@ -229,9 +232,21 @@ def _validate(draft: _Draft, env: Mapping[str, str]) -> Config | None:
 def _check_files(draft: _Draft) -> None:
     for key in ("server.ca_file", "mqtt.ca_file"):
         ca_file = draft.given(key)
-        if isinstance(ca_file, Path) and not ca_file.is_file():
-            where = draft.origins[key]
-            draft.complain(where, key, f"there is no file {ca_file}", "the path of a PEM file with certificates")
+        if isinstance(ca_file, Path) and (what := _wrong_with_authorities(ca_file)):
+            instead = "the path of a PEM file with certificates"
+            draft.complain(draft.origins[key], key, what, instead, costs_lessons=False)
+
+
+def _wrong_with_authorities(file: Path) -> str:
+    if not file.is_file():
+        return f"there is no file {file}"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except ssl.SSLError:
+        return f"{file} holds no certificates"
+    except OSError as error:
+        return f"{file} cannot be read: {error.strerror}"
+    return ""
 
 
 def _by_place(problem: Problem) -> tuple[bool, str, int]:

@@ -22,12 +22,16 @@ from agent.config.section import Section
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: where (`config.toml:12`, `environment GATHER__...`), which key, what, what to write."""
+    """One thing that is wrong: where (`config.toml:12`, `environment GATHER__...`), which key, what, what to write.
+
+    `costs_lessons` False: the server or the broker cannot be reached, and lessons are recorded all the same.
+    """
 
     where: str
     key: str
     what: str
     instead: str = ""
+    costs_lessons: bool = True
 
     def __str__(self) -> str:
         text = ": ".join(filter(None, (self.where, self.key, self.what)))

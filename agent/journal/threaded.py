@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,6 +53,9 @@ class JournalThread:
     """
 
     def __init__(self, path: Path) -> None:
+        self.on_renewed: Callable[[], None] = lambda: None
+        """Called in the event loop when the journal turned out to be damaged and another one was begun."""
+        self._path = path
         self._journal = _opened(path)
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -92,19 +96,46 @@ class JournalThread:
         return calls, False
 
     def _carry_out(self, calls: list[_Call]) -> None:
-        try:
-            with self._journal.together():
-                for call in calls:
-                    try:
-                        call.result = call.operation(self._journal)
-                    except Exception as error:  # noqa: BLE001 - a thread's boundary: it belongs to whoever asked
-                        call.error = error
-        except Exception as error:  # noqa: BLE001 - the commit failed: nothing of all this has happened
-            for call in calls:
-                call.error = call.error or error
+        self._try(calls)
+        if (damage := next((call.error for call in calls if _is_damage(call.error)), None)) is not None:
+            self._renew(damage)
+            self._try(calls)
+            with contextlib.suppress(RuntimeError):
+                calls[0].loop.call_soon_threadsafe(self.on_renewed)
         for call in calls:
             with contextlib.suppress(RuntimeError):  # a loop that is closed waits for nothing
                 call.loop.call_soon_threadsafe(call.resolve)
+
+    def _renew(self, damage: BaseException) -> None:
+        """A journal that is damaged in the middle of a lesson makes way, as one does at a start."""
+        with contextlib.suppress(sqlite3.Error):
+            self._journal.close()
+        log.error(
+            "%s is damaged (%s); it is now %s, and a new one is made from the recordings on disk",
+            *(self._path, damage, set_aside(self._path)),
+        )
+        self._journal = _opened(self._path)
+
+    def _try(self, calls: list[_Call]) -> None:
+        try:
+            with self._journal.together():
+                self._each(calls)
+        except Exception:  # noqa: BLE001 - the commit failed: nothing of all this has happened
+            # One by one: with a full disk, what only asks is answered, and so `status` says that it is full.
+            self._each(calls)
+
+    def _each(self, calls: list[_Call]) -> None:
+        for call in calls:
+            try:
+                call.result, call.error = call.operation(self._journal), None
+            except Exception as error:  # noqa: BLE001 - a thread's boundary: it belongs to whoever asked
+                call.error = error
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    """Whether SQLite says of the file itself that it is none (any more), not of the disk or of what was asked."""
+    code = getattr(error, "sqlite_errorcode", None) if isinstance(error, sqlite3.DatabaseError) else None
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _opened(path: Path) -> Journal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -31,15 +32,21 @@ _REDIRECTS = range(300, 400)
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Certificates are always verified, against the system's authorities or the given bundle."""
-    return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    """Certificates are always verified, against the system's authorities or the given bundle. Where that cannot be
+    read nobody is trusted: the configuration's check has said so (`config.load`), and lessons are recorded.
+    """
+    try:
+        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    except OSError:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def tls_everywhere(ca_file: Path | None) -> ssl.SSLContext:
     """For who may be the school's own or anybody's: the system's authorities, and the given bundle as well."""
     context = ssl.create_default_context()
     if ca_file is not None:
-        context.load_verify_locations(cafile=str(ca_file))
+        with contextlib.suppress(OSError):
+            context.load_verify_locations(cafile=str(ca_file))
     return context
 
 

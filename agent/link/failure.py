@@ -30,6 +30,7 @@ LinkCause = Literal[
     "garbage",
     "said_no",
     "relay",
+    "twin",
 ]
 
 LONGEST_WISH_SEC = 3600.0

@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 PING_SEC = 20.0
 SILENCE_SEC = 60.0
 """A link on which nothing was heard for this long is dropped (design part 5)."""
+REPLACED = "connected again"
+"""In the reason of the server's close frame: another connection of the same agent has taken this one's place. One that
+hears of it is alive, and so is the other one (docs/protocol.md, 3).
+"""
 REMEMBERED = 1000
 LONG_ANSWER = 8 << 10
 """Characters. Longer answers are not remembered: only `status` has such, and may be asked again."""
@@ -129,6 +133,11 @@ class Relay:
         try:
             async for text in socket:
                 await self._take(socket, text)
+            # A close frame with 1001, as when the server stops, ends the loop in peace.
+            if REPLACED in (socket.close_reason or ""):
+                raise ServerError(
+                    "another agent with this identity has connected: was this disk or folder copied?", "twin"
+                )
             raise ServerError("the server closed the relay link", "relay")
         except asyncio.CancelledError:
             await socket.close(CloseCode.GOING_AWAY)

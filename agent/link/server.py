@@ -5,6 +5,7 @@ back-off.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Literal
@@ -15,6 +16,7 @@ from agent.link.client import ServerClient
 from agent.link.failure import LinkCause, ServerError
 from agent.link.registration import register, relay_address, this_machine
 from agent.link.relay import Relay
+from agent.reminders import Reminders
 from agent.state import AgentState
 from agent.status import Happening
 
@@ -24,6 +26,7 @@ LinkState = Literal["offline", "registering", "registered", "connected"]
 STEADY_SEC = 60.0
 """A relay link that lasted this long was a good one: the next try is quick again."""
 CLOCK_OFF_SEC = 30.0
+TWIN_SEC = 600.0
 
 
 class ServerLink:
@@ -44,12 +47,20 @@ class ServerLink:
         self.detail = ""
         self.cause: LinkCause | Literal[""] = ""
         """Why the link does not stand, in one word; `detail` says it in full."""
+        self.twin_at: float | None = None
+        """When another agent with this identity was last noticed, monotonic."""
         self.clock_off_sec = 0.0
         """This machine's clock minus the server's at the last registration, 0 while they agree or nobody knows."""
         self._client, self._relay, self._state, self._clock = client, relay, state, clock
         self._name, self._enrol_key = name, enrol_key
         self._on_registered, self._tell = on_registered, tell
         self._state_now: LinkState = "offline"
+        self._reminders = Reminders(clock.monotonic)
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether another agent with this identity was noticed not long ago: the two take the link from each other."""
+        return self.twin_at is not None and self._clock.monotonic() - self.twin_at < TWIN_SEC
 
     @property
     def state(self) -> LinkState:
@@ -72,9 +83,11 @@ class ServerLink:
             except ServerError as error:
                 if error.refused:
                     registered = False
+                if error.cause == "twin":
+                    self.twin_at = self._clock.monotonic()
                 if self._clock.monotonic() - began > STEADY_SEC:
                     backoff.reset()
-                    self.detail = ""  # the same words after a good while are news again
+                    self._reminders.over("link")
                 self._state_now = "registered" if registered else "offline"
                 await self._wait(error, max(backoff.next(), error.rest_sec))
 
@@ -84,6 +97,8 @@ class ServerLink:
         reply = await register(self._client, request, state.token, self._enrol_key)
         self._client.refused.clear()
         state.take_registration(reply, relay_address(self._client.base_url, reply.relay_url))
+        with contextlib.suppress(OSError):  # it is in the log, and tried again with the next change
+            await state.durable()
         off = self._clock.wall() - reply.server_time if reply.server_time else 0.0
         self.clock_off_sec = off if abs(off) > CLOCK_OFF_SEC else 0.0
         if self.clock_off_sec:
@@ -116,9 +131,9 @@ class ServerLink:
 
     async def _wait(self, error: ServerError, wait_sec: float) -> None:
         text = str(error)
-        if text != self.detail:
+        if self._reminders.is_news("link", text):
             self._tell(Happening(kind="link", text=f"{text}; recording goes on, next try in {wait_sec:.0f} s"))
         else:
-            log.info("%s; next try in %.0f s", text, wait_sec)
+            log.debug("%s; next try in %.0f s", text, wait_sec)
         self.detail, self.cause = text, error.cause
         await asyncio.sleep(wait_sec)

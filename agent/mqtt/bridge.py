@@ -96,7 +96,9 @@ class MqttBridge:
                 await ended(session)
 
     async def _serve(self, where: str) -> None:
-        client = self._client_now = self._client()
+        # In a thread: the authorities of a system are two hundred files.
+        tls = await asyncio.to_thread(self._tls) if self._settings.tls else None
+        client = self._client_now = self._client(tls)
         async with client:
             self._told.clear()
             while not self._events.empty():
@@ -119,7 +121,10 @@ class MqttBridge:
                 with contextlib.suppress(aiomqtt.MqttError):
                     await client.publish(self.topics.status, "offline", qos=1, retain=True, timeout=1.0)
 
-    def _client(self) -> aiomqtt.Client:
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._settings.ca_file)
+
+    def _client(self, tls: ssl.SSLContext | None) -> aiomqtt.Client:
         settings = self._settings
         return aiomqtt.Client(
             settings.host,
@@ -128,7 +133,7 @@ class MqttBridge:
             password=settings.password.get_secret_value() or None,
             identifier=f"gather-{self._agent_uid[:12]}",
             will=aiomqtt.Will(self.topics.status, "offline", qos=1, retain=True),
-            tls_context=ssl.create_default_context(cafile=settings.ca_file) if settings.tls else None,
+            tls_context=tls,
             keepalive=KEEPALIVE_SEC,
             timeout=10.0,
             max_queued_incoming_messages=ORDERS_WAITING,

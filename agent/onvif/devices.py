@@ -191,7 +191,11 @@ class Devices:
         remembered = _Remembered(host=question.host, twice=question.twice, streams=answer.streams)
         if self._known.devices.get(camera_id) != remembered:
             self._known.devices[camera_id] = remembered
-            replace_file(self._path, self._known.model_dump_json(indent=1).encode(), mode=0o600)
+            content = self._known.model_dump_json(indent=1).encode()
+            try:
+                await asyncio.to_thread(replace_file, self._path, content, mode=0o600)
+            except OSError as error:
+                log.warning("%s cannot be written (%s): after a restart the devices are asked anew", self._path, error)
         return answer.streams
 
     def _remembered(self, camera_id: int, question: Question) -> Streams | None:
@@ -205,8 +209,9 @@ class Devices:
             return _File.model_validate_json(self._path.read_bytes())
         except FileNotFoundError:
             return _File()
-        except ValidationError:
-            log.warning("%s is damaged; the devices are asked anew", self._path)
+        except (OSError, ValidationError) as error:
+            why = error.strerror if isinstance(error, OSError) else "damaged"
+            log.warning("%s cannot be read (%s): the devices are asked anew", self._path, why)
             return _File()
 
 

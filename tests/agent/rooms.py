@@ -43,7 +43,7 @@ class Rooms:
         self.intake = Intake(
             self.journal,
             self.slices,
-            wall=self.clock.wall,
+            clock=self.clock,
             tell=self.told.append,
             relay=lambda name, data: None,
             on_slice=lambda: None,

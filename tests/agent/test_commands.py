@@ -148,7 +148,8 @@ async def test_a_channel_is_added_recorded_photographed_stopped_and_deleted(agen
     assert (picture["camera_id"], picture["width"], picture["height"]) == (7, 320, 180)
 
     await agent.ok("start_record", camera_id=7, title="课")
-    await agent.ok("start_record", camera_id=7)  # is on already
+    assert (await agent.ok("start_record", camera_id=7, elapse_sec=60))["online"]  # is on already, without an end
+    assert [entry.end for entry in agent.on_disk.known.manual] == [None]
     assert [entry.title for entry in agent.on_disk.known.manual] == ["课"]
     await rooms.until(lambda: any(isinstance(event, RecordingBegan) for event in rooms.events))
     assert len(channel.recording) == 1
@@ -244,6 +245,13 @@ async def test_a_recording_by_hand_ends_by_itself(agent: Agent, film: str) -> No
     assert await agent.rooms.recordings() == []
     await agent.ok("start_record", camera_id=7, elapse_sec=600)  # what is over hinders no other
     await agent.rooms.until(lambda: sum(isinstance(event, RecordingBegan) for event in agent.rooms.events) == 2)
+    (first,) = [entry.end for entry in agent.on_disk.known.manual if (entry.end or 0.0) > agent.rooms.clock.wall()]
+    await agent.ok("start_record", camera_id=7, elapse_sec=6000)  # again = longer, and never shorter
+    await agent.ok("start_record", camera_id=7, elapse_sec=60)
+    (last,) = [entry.end for entry in agent.on_disk.known.manual if (entry.end or 0.0) > agent.rooms.clock.wall()]
+    assert first is not None and last is not None
+    assert 5300 < last - first < 5500
+    assert len(agent.rooms.fleet.channels[7].recording) == 1
 
 
 @pytest.mark.parametrize(

@@ -43,5 +43,5 @@ def test_files_that_are_gone_already_are_no_error(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"x")
     here = row(1, 1)._replace(path=tmp_path / "a.mp4", thumbnail=tmp_path / "a.jpg")
     gone = row(2, 1)._replace(path=tmp_path / "b.mp4")
-    assert remove_files([here, gone]) == ["1", "2"]
+    assert remove_files([here, gone]) == (["1", "2"], {})
     assert list(tmp_path.iterdir()) == []

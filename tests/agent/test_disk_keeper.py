@@ -193,3 +193,19 @@ async def test_a_disk_that_hangs_is_named_and_asked_once(tmp_path: Path, monkeyp
         await kept.turn()
         await asyncio.sleep(0.01)
     await kept.spool.journal.close()
+
+
+async def test_a_file_that_cannot_be_deleted_holds_up_no_other(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, DiskPolicy(reserve=5_000, quota=10**9))
+    stems = [await kept.spool.add(inx=n, at=LESSON + n, size=2_000) for n in range(1, 4)]
+    for stem in stems:
+        for state in (SliceState.UPLOADED, SliceState.CONFIRMED):
+            await kept.spool.journal.do(Journal.advance, stem, state, file_fdfs="/x", at=1.0)
+    stuck = (await kept.spool.row(stems[0])).path
+    stuck.unlink()
+    (stuck / "somebody's").mkdir(parents=True)  # not even root deletes a folder that is not empty by unlink(2)
+    await kept.turn(free=3_500, total=10**6)
+    await kept.turn(free=3_500, total=10**6)
+    states = [(await kept.spool.state(stem)).name for stem in stems]
+    assert states == ["CONFIRMED", "REMOVED", "CONFIRMED"]
+    await kept.spool.journal.close()

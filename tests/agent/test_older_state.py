@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shutil
 import sqlite3
@@ -15,6 +16,7 @@ import pytest
 from agent.cli import main
 from agent.journal import Journal, JournalError, JournalThread
 from agent.journal.schema import VERSION
+from agent.reconciler import Due
 from agent.state import AgentState
 
 OLDER = Path(__file__).parent / "older"
@@ -117,6 +119,31 @@ def test_a_newer_one_is_refused_and_not_touched(
     said = capsys.readouterr().err
     assert "newer gather-agent" in said and "Install that version again" in said and "Traceback" not in said
     assert file.read_bytes() == before
+
+
+async def test_a_journal_that_is_damaged_while_lessons_run_is_replaced_by_a_new_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    journal, renewed = JournalThread(path), asyncio.Event()
+    journal.on_renewed = renewed.set
+    for n in range(300):
+        await journal.do(Journal.open_recording, Due(f"lesson {n}", 1, 7, 1000.0, 3700.0, title="x" * 200), 1000.0)
+    await journal.do(lambda one: one._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+    await journal.do(lambda one: one._db.execute("PRAGMA cache_size=0").fetchall())
+    with path.open("r+b") as file:
+        file.seek(4096)  # behind the header, which stays whole: what a start looks at is well
+        file.write(b"\xaa" * (path.stat().st_size - 4096))
+    due = Due("lesson 300", 1, 7, 2000.0, 4700.0)
+    slice_id = (await journal.do(Journal.open_recording, due, 2000.0)).slice_id
+    async with asyncio.timeout(10):
+        await renewed.wait()
+    assert [row.slice_id for row in await journal.do(Journal.open_recordings)] == [slice_id]
+    await journal.close()
+    (aside,) = set_aside_in(tmp_path)
+    assert aside.name in caplog.text
+    with closing(sqlite3.connect(path)) as found:
+        assert found.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 async def test_a_damaged_journal_is_set_aside_and_costs_no_lesson(

@@ -139,7 +139,7 @@ class Spool:
     def make_room(self) -> None:
         """The disk is full: whatever may go goes."""
         _, confirmed = self.journal.inline.on_disk()
-        for stem in remove_files(confirmed):
+        for stem in remove_files(confirmed)[0]:
             self.journal.inline.advance(stem, SliceState.REMOVED)
 
     def check(self) -> None:

@@ -135,3 +135,26 @@ def test_courses_of_channels_that_stay_are_made_once(tmp_path: Path) -> None:
     state.change_courses(2, [WireCourse(course_id=2, start_time="09:00:00", elapse_sec=60)])
     second = {course.camera_id: course for course in state.timetable(ZoneInfo("UTC")).courses}
     assert second[1] is first[1] and second[2].start_sec == 9 * 3600
+
+
+def test_a_damaged_token_is_set_aside_and_the_agent_enrols_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    AgentState(tmp_path).set_token("secret")
+    (tmp_path / "token").write_bytes(b"\xff\xfe\x00se cret\n")
+    state = AgentState(tmp_path)
+    assert state.token == ""
+    assert len(list(tmp_path.glob("token.damaged-*"))) == 1
+    assert "enrols anew" in caplog.text
+    (tmp_path / "token").write_bytes(b"secret\r\n")  # by an editor of another system
+    assert AgentState(tmp_path).token == "secret"
+
+
+async def test_the_token_is_written_beside_the_event_loop(tmp_path: Path) -> None:
+    state = AgentState(tmp_path, behind=True)
+    state.set_token("secret")
+    assert state.token == "secret"
+    assert not (tmp_path / "token").exists()
+    await state.durable()
+    assert (tmp_path / "token").read_text() == "secret"
+    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.cli.serve import allow_files
+from agent.cli.common import allow_files
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trustme
 from pydantic import ValidationError
 
 from agent.config.load import load_config
@@ -132,7 +133,6 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path, env:
         ("[server]\nurl = 'http://[::1'", "2", "server.url", "not a URL", '"https://'),
         (f"[server]\nurl = 'http://me:{SECRET}@school'", "2", "server.url", "user or password", '"https://'),
         (f"[server]\nurl = 'http://school/?token={SECRET}'", "2", "server.url", "before any ?", '"https://'),
-        ("[server]\n\nca_file = 'no.pem'", "3", "server.ca_file", "there is no file", "PEM"),
         ("[server]\nenrol_key_file = 'no.key'", "2", "server.enrol_key_file", "cannot be read", "holds the secret"),
         (f"[server]\nenrol_key = ['{SECRET}']", "2", "server.enrol_key", "a text", "its file"),
         ("[standalone]\ndatabase = 'file.db'", "2", "standalone.database", "not a database URL", "postgresql://"),
@@ -186,8 +186,20 @@ colour = true
     assert found[-2][3] == "GATHER__LOG__LEVEL"
 
 
+def test_a_wrong_file_of_authorities_costs_no_lesson(tmp_path: Path, env: dict[str, str]) -> None:
+    path = write(tmp_path, '[server]\nurl = "https://school"\n\nca_file = "ca.pem"')
+    (only,) = load_config(path, env).problems
+    assert (only.where, only.key) == (f"{path}:4", "server.ca_file")
+    assert "there is no file" in only.what
+    (tmp_path / "ca.pem").write_text("junk")
+    (only,) = load_config(path, env).problems
+    assert "holds no certificates" in only.what
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    assert load_config(path, env).problems == ()
+
+
 def test_a_certificate_for_a_plain_address_is_a_contradiction(tmp_path: Path, env: dict[str, str]) -> None:
-    (tmp_path / "ca.pem").touch()
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     found = problem(write(tmp_path, '[server]\nurl = "http://school"\nca_file = "ca.pem"'), env)
     assert found[:2] == ("3", "server.ca_file")
     assert "https://" in found[3]

@@ -155,8 +155,8 @@ async def test_everything_arrives_once_over_the_worst_line(
     for module in ("agent.uploads", "agent.reports"):
         monkeypatch.setattr(f"{module}.Backoff", lambda *_: Waits())
     # A line that is half closed takes so long to be given up.
-    monkeypatch.setattr("agent.storage.choice.HttpStorage", partial(HttpStorage, silence_sec=1.0))
-    between.proxy.plan = lambda number: worst(random_) if number <= 20 * SLICES else CLEAN
+    monkeypatch.setattr("agent.storage.choice.HttpStorage", partial(HttpStorage, silence_sec=0.5))
+    between.proxy.plan = lambda number: worst(random_) if number <= 240 + 5 * (SLICES - 12) else CLEAN
     spool = Spool(tmp_path / "spool")
     agent = Linked(tmp_path / "agent", between.proxy.url, between.server.enrol_key, timeout_sec=1.0)
     outward = outward_of(spool, agent)

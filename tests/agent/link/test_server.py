@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -117,3 +118,28 @@ async def test_a_relay_that_refuses_makes_it_register_anew(tmp_path: Path, waits
         agent = Linked(tmp_path / "agent", url, "enrol")
         async with agent.running():
             await agent.until(lambda: agent.registrations == 3)
+
+
+async def test_a_copied_disk_is_named_by_both_of_its_agents(
+    tmp_path: Path, server: EmbeddedServer, waits: Waits
+) -> None:
+    first = Linked(tmp_path / "agent", server.url, server.enrol_key)
+    async with first.running():
+        await first.until(lambda: first.link.state == "connected")
+        shutil.copytree(tmp_path / "agent", tmp_path / "copy")
+        second = Linked(tmp_path / "copy", server.url, "")
+        async with second.running():
+            await first.polled(lambda: first.link.has_twin)
+            await second.polled(lambda: second.link.has_twin)
+    assert any("was this disk or folder copied?" in one.text for one in first.told)
+
+
+async def test_a_server_that_stops_is_no_twin(tmp_path: Path, waits: Waits) -> None:
+    server = EmbeddedServer(ServerSettings(data_dir=tmp_path / "server", timezone="Asia/Shanghai"))
+    await server.start()
+    agent = Linked(tmp_path / "agent", server.url, server.enrol_key)
+    async with agent.running():
+        await agent.until(lambda: agent.link.state == "connected")
+        await server.stop()
+        await agent.polled(lambda: agent.link.state != "connected")
+        assert not agent.link.has_twin

@@ -82,12 +82,12 @@ def rare_looks(every_sec: float = 6 * 3600.0) -> Iterator[None]:
 class SchoolState(AgentState):
     """A state that has been durable all the time, and is written when somebody may look."""
 
-    def _write(self, known: Known) -> Known:
-        return known
+    def _write(self, known: Known, token: str) -> None:
+        pass
 
     def write(self) -> None:
         """The agent that had it is gone."""
-        super()._write(self.known)
+        super()._write(self.known, self.token)
 
 
 class SchoolAgent:
@@ -109,7 +109,7 @@ class SchoolAgent:
         self.intake = Intake(
             self.journal,
             self.cameras.folder,
-            wall=self.clock.wall,
+            clock=self.clock,
             tell=self._tell,
             relay=lambda name, data: None,
             on_slice=self._slice_added,
