@@ -17,12 +17,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import aiohttp
 import boto3
+from botocore.config import Config
 
 from agent.clock import SystemClock
 from agent.standalone.server import EmbeddedServer
@@ -38,11 +40,12 @@ from bench.recorders import folder
 from tests.servers import dav_nginx
 from tests.servers.dav_nginx import dav_server
 from tests.servers.fastdfs import FastDfs
-from tests.servers.s3_moto import BUCKET, s3_server
+from tests.servers.s3_moto import BUCKET, S3Server, s3_server
+from tests.servers.s3_weed import weed_server
 from tests.standalone.helpers import ScriptedAgent
 
 MB = int(os.environ.get("BENCH_MB", "128"))
-ROUNDS = 5
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 START_SEC = 60.0
 
 Put = Callable[[Path, str], None]
@@ -71,9 +74,10 @@ def run() -> None:
         with file.open("wb") as out:
             for _ in range(MB):
                 out.write(os.urandom(1_000_000))
-        with contextlib.ExitStack() as stack:
-            for race in _races(place, stack):
-                _run(race, file)
+        for kind in os.environ.get("BENCH_STORAGE", ",".join(RACES)).split(","):
+            with contextlib.ExitStack() as stack:
+                for race in RACES[kind](place, stack):
+                    _run(race, file)
 
 
 def _run(race: Race, file: Path) -> None:
@@ -105,7 +109,7 @@ def _cpu() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def _races(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
+def _folder(place: Path, _: contextlib.ExitStack) -> Iterator[Race]:
     share = place / "share"
     share.mkdir()
 
@@ -116,6 +120,8 @@ def _races(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
     yield Race("folder", "`cp`, `sync`", _ours(lambda: FolderStorage(share)), copied)
     shutil.rmtree(share)
 
+
+def _http(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
     url, token = stack.enter_context(_process(_serve_http, place / "server"))
     yield Race(
         "server (HTTP)",
@@ -124,6 +130,8 @@ def _races(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
         lambda file, name: _curl(file, f"{url}/{name}", f"Authorization: Bearer {token}", _digest_header(file)),
     )
 
+
+def _webdav(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
     (place / "dav").mkdir()
     dav = stack.enter_context(dav_server(place / "dav"))
     user = (dav_nginx.USER, dav_nginx.PASSWORD)
@@ -144,23 +152,55 @@ def _races(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
         lambda file, name: _curl(file, f"{dav.url}/{name}", f"Authorization: Basic {login}"),
     )
 
-    (place / "s3").mkdir()
-    s3 = stack.enter_context(s3_server(place / "s3"))
-    client = boto3.client(
-        "s3",
-        endpoint_url=s3.url,
-        aws_access_key_id=s3.who.access_key,
-        aws_secret_access_key=s3.who.secret_key,
-        region_name="us-east-1",
-    )
-    yield Race(
-        "S3 (moto)",
-        "boto3 `upload_file`",
-        _ours(lambda: S3Storage(aiohttp.ClientSession(), s3.url, s3.who, _pace(), bucket=BUCKET)),
-        lambda file, name: client.upload_file(str(file), BUCKET, name),
-        lambda name: s3.ask("DELETE", f"/{BUCKET}/{name}"),
-    )
 
+def _s3(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
+    servers = {"moto": s3_server, "SeaweedFS": weed_server}
+    for kind, serve in servers.items():
+        (place / kind).mkdir()
+        server = stack.enter_context(serve(place / kind))
+        client = boto3.client(
+            "s3",
+            endpoint_url=server.url,
+            aws_access_key_id=server.who.access_key,
+            aws_secret_access_key=server.who.secret_key,
+            region_name="us-east-1",
+            # As S3-compatible storages want it, and as ours does it: both then ask the same of the server.
+            config=Config(request_checksum_calculation="when_required"),
+        )
+        ours = _ours(partial(_s3_storage, server))
+        forget = partial(_delete, server)
+        boto = partial(_upload_file, client)
+        yield Race(f"S3 ({kind})", "boto3 `upload_file`", ours, boto, forget)
+        if shutil.which("rclone"):
+            yield Race(f"S3 ({kind})", "`rclone copyto`", ours, partial(_rclone, server), forget)
+
+
+def _s3_storage(server: S3Server) -> Storage:
+    return S3Storage(aiohttp.ClientSession(), server.url, server.who, _pace(), bucket=BUCKET)
+
+
+def _upload_file(client: Any, file: Path, name: str) -> None:
+    client.upload_file(str(file), BUCKET, name)
+
+
+def _delete(server: S3Server, name: str) -> None:
+    server.ask("DELETE", f"/{BUCKET}/{name}")
+
+
+def _rclone(server: S3Server, file: Path, name: str) -> None:
+    said = {
+        "RCLONE_CONFIG": os.devnull,
+        "RCLONE_S3_PROVIDER": "Other",
+        "RCLONE_S3_NO_CHECK_BUCKET": "true",
+        "RCLONE_S3_ENDPOINT": server.url,
+        "RCLONE_S3_ACCESS_KEY_ID": server.who.access_key,
+        "RCLONE_S3_SECRET_ACCESS_KEY": server.who.secret_key,
+    }
+    env = {"PATH": os.defpath, "HOME": str(Path.home()), **said}
+    subprocess.run(["rclone", "copyto", file, f":s3:{BUCKET}/{name}"], check=True, env=env)
+
+
+def _fastdfs(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
     port, storage = stack.enter_context(_process(_serve_fastdfs, place))
     yield Race(
         "FastDFS (double)",
@@ -168,6 +208,9 @@ def _races(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
         _ours(lambda: FastDfsStorage([("127.0.0.1", int(port))], "", _pace(), place / "notes")),
         lambda file, _: _one_command(file, int(storage)),
     )
+
+
+RACES = {"folder": _folder, "http": _http, "webdav": _webdav, "s3": _s3, "fastdfs": _fastdfs}
 
 
 def _pace() -> Pace:

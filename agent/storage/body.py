@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import os
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +16,8 @@ from agent.storage.pace import Pace
 
 CHUNK = 256 << 10
 """Bytes of a piece on its way."""
-_BLOCK = 1 << 20  # read and added to the checksum at once, in a thread
+BLOCK = 1 << 20
+"""Bytes that are read and added to the checksum at once, in a thread. Two of them are in memory for each file."""
 SILENCE_SEC = 60.0
 """A storage that takes no byte and gives no answer for this long is given up."""
 ANSWER_SEC = 10.0
@@ -25,15 +28,21 @@ class FileBody:
     """One open file, sent from its beginning to its end in one request or in several.
 
     Everything that is read enters the checksum once, in order: when the end is reached, `changed` says whether the file
-    is another one than was recorded.
+    is another one than was recorded. While a block is on its way, the next one is read and summed.
     """
 
-    def __init__(self, path: Path, file: BinaryIO, *, size: int, sha256: str, pace: Pace, silence_sec: float) -> None:
+    def __init__(
+        self, path: Path, file: BinaryIO, *, size: int, sha256: str, pace: Pace, silence_sec: float, block: int
+    ) -> None:
         self.path, self.size, self.sha256 = path, size, sha256
         self.sent = 0
-        """Bytes that were read so far: where the next piece begins."""
-        self.changed = False
-        self._file, self._digest = file, hashlib.sha256()
+        """Bytes that were taken so far: where the next piece begins."""
+        self.crc: int | None = None
+        """CRC32 of what was read, at the end that of the file; for those who begin with 0 here before they take any."""
+        self.changed = size == 0 and hashlib.sha256().hexdigest() != sha256
+        self._file, self._digest, self._block = file, hashlib.sha256(), block
+        self._have = memoryview(b"")
+        self._ahead: asyncio.Task[bytes] | None = None
         self._pace, self._silence = pace, silence_sec
         self._loop = asyncio.get_running_loop()
         self._limits: set[asyncio.Timeout] = set()
@@ -54,27 +63,48 @@ class FileBody:
             if not limit.expired():
                 limit.reschedule(self._loop.time() + wait_sec + self._silence)
 
+    async def take(self, most: int) -> memoryview:
+        """The next bytes, so many at most, none at the end. `OSError` when the file is shorter than it was."""
+        if not self._have and self.sent < self.size:
+            self._have, self._ahead = memoryview(await (self._ahead or self._read_ahead())), None
+            end = self.sent + len(self._have)
+            if len(self._have) < self._block and end < self.size:
+                self.changed = True
+                raise OSError(f"{self.path} is {self.size - end} bytes shorter than a moment ago")
+            if end < self.size:
+                self._ahead = self._read_ahead()
+        piece, self._have = self._have[:most], self._have[most:]
+        self.sent += len(piece)
+        if self.sent == self.size:
+            self.changed = self._digest.hexdigest() != self.sha256
+        return piece
+
     async def skip(self, length: int) -> None:
         """Pass over what the storage has already; it is read for the checksum alone."""
         end = self.sent + length
         while self.sent < end:
-            await self._read(min(_BLOCK, end - self.sent))
+            await self.take(end - self.sent)
 
     async def read(self, length: int) -> bytes:
-        """The next bytes at once, for requests whose headers depend on their content."""
+        """The next bytes at once."""
         pieces, end = [], self.sent + length
         while self.sent < end:
-            pieces.append(await self._read(min(8 * _BLOCK, end - self.sent)))
+            pieces.append(await self.take(end - self.sent))
         return b"".join(pieces)
 
-    async def chunks(self) -> AsyncIterator[memoryview]:
-        """The rest of the file, as fast as the pace allows. `OSError` when the file is shorter than it was."""
-        while self.sent < self.size:
-            block = memoryview(await self._read(min(_BLOCK, self.size - self.sent)))
-            for begin in range(0, len(block), CHUNK):
-                piece = block[begin : begin + CHUNK]
-                await self.paced(len(piece))
-                yield piece
+    async def chunks(self, length: int | None = None) -> AsyncIterator[memoryview]:
+        """The next bytes, up to the end where no length is given, as fast as the pace allows. `OSError` as `take`."""
+        end = self.size if length is None else self.sent + length
+        while self.sent < end:
+            piece = await self.take(min(CHUNK, end - self.sent))
+            await self.paced(len(piece))
+            yield piece
+
+    async def close(self) -> None:
+        """Close the file, once nothing reads in it any more."""
+        if self._ahead is not None:
+            await asyncio.gather(self._ahead, return_exceptions=True)
+        self._file.close()
 
     async def paced(self, size: int) -> None:
         """Wait until so many bytes may go."""
@@ -82,20 +112,15 @@ class FileBody:
         self.alive(wait)
         await asyncio.sleep(wait)
 
-    async def _read(self, length: int) -> bytes:
-        chunk = await asyncio.to_thread(self._read_and_count, length)
-        if len(chunk) < length:
-            self.changed = True
-            raise OSError(f"{self.path} is {self.size - self.sent - len(chunk)} bytes shorter than a moment ago")
-        self.sent += length
-        if self.sent == self.size:
-            self.changed = self._digest.hexdigest() != self.sha256
-        return chunk
+    def _read_ahead(self) -> asyncio.Task[bytes]:
+        return asyncio.create_task(asyncio.to_thread(self._read_and_sum))
 
-    def _read_and_count(self, length: int) -> bytes:
-        chunk = self._file.read(length)
-        self._digest.update(chunk)
-        return chunk
+    def _read_and_sum(self) -> bytes:
+        block = self._file.read(min(self._block, self.size - self._file.tell()))
+        self._digest.update(block)
+        if self.crc is not None:
+            self.crc = zlib.crc32(block, self.crc)
+        return block
 
     def still_the_same(self) -> None:
         """Raises `StorageError` where the file turned out to be another one; nothing that was sent of it counts."""
@@ -104,19 +129,19 @@ class FileBody:
 
 
 @contextlib.asynccontextmanager
-async def opened(path: Path, sha256: str, pace: Pace, silence_sec: float = SILENCE_SEC) -> AsyncIterator[FileBody]:
+async def opened(
+    path: Path, sha256: str, pace: Pace, silence_sec: float = SILENCE_SEC, block: int = BLOCK
+) -> AsyncIterator[FileBody]:
     """The file, open for sending. Raises `StorageError` when it is not there."""
     try:
         file = await asyncio.to_thread(path.open, "rb")
+        size = os.fstat(file.fileno()).st_size
     except FileNotFoundError as error:
         raise StorageError(f"{path} is not there any more", retry=False) from error
     except OSError as error:
         raise StorageError(f"{path}: {error}") from error
+    body = FileBody(path, file, size=size, sha256=sha256, pace=pace, silence_sec=silence_sec, block=block)
     try:
-        size = (await asyncio.to_thread(path.stat)).st_size
-        body = FileBody(path, file, size=size, sha256=sha256, pace=pace, silence_sec=silence_sec)
-        if size == 0:
-            body.changed = hashlib.sha256().hexdigest() != sha256
         yield body
     finally:
-        file.close()
+        await body.close()

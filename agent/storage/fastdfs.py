@@ -12,14 +12,13 @@ import asyncio
 import contextlib
 import json
 import re
-import zlib
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from agent.files import replace_file
 from agent.storage.base import UPLOAD_NAME, StorageError
-from agent.storage.body import CHUNK, SILENCE_SEC, FileBody, opened
+from agent.storage.body import SILENCE_SEC, FileBody, opened
 from agent.storage.fdfs_wire import (
     INVALID,
     NO_FILE,
@@ -42,14 +41,13 @@ from agent.wire.models import StoredFile
 
 APPENDED_FROM = 4 << 20
 """Bytes. A smaller file is sent in one command, and anew when that breaks off."""
-PIECE = 4 << 20
-"""Bytes of one append; the storage rolls an append back that breaks off."""
+PIECE = 16 << 20
+"""Bytes of one append, which waits for its answer: what a break costs at most, as the storage rolls it back."""
 ROLLBACK_SEC = 65.0
 """A storage notices a line that died silently after its own 60 s."""
 CONNECT_SEC = 10.0
 REGENERATE_BYTES_PER_SEC = 20e6
 """The storage reads the whole file again for its checksum: slow disks get their time."""
-_SHORTER = -1  # beside FastDFS's own statuses
 _TRACKER = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\[\]:,/\s]+)(?::(\d{1,5}))?")
 
 
@@ -66,14 +64,14 @@ def trackers_of(url: str) -> list[tuple[str, int]]:
 
 @dataclass(slots=True)
 class _Unfinished:
-    """An appender file: where it is, and how much of which content it has taken."""
+    """An appender file: where it is, which content it takes, in pieces of how many bytes."""
 
     group: str
     host: str
     port: int
     name: str
     sha256: str
-    sent: int = 0
+    piece: int = 4 << 20  # before it was noted
 
 
 class FastDfsStorage:
@@ -98,6 +96,7 @@ class FastDfsStorage:
         if UPLOAD_NAME.fullmatch(name) is None:
             raise StorageError(f"{name!r} is not a name that is stored", retry=False)
         async with opened(path, sha256, self._pace, self._silence) as body:
+            body.crc = 0
             try:
                 if body.size < APPENDED_FROM:
                     found = await self._put_whole(body)
@@ -130,13 +129,10 @@ class FastDfsStorage:
 
     async def _put_whole(self, body: FileBody) -> str:
         place = await self._place()
-        data = await body.read(body.size)
-        body.still_the_same()
         async with self._connected(place.host, place.port) as line:
             head = bytes([place.path_index]) + u64(body.size) + padded(body.path.suffix[1:], 6)
-            reply = await line.ask(Command.UPLOAD, head, data, body)
-            group, name = parse_name(reply)
-            await self._verify(line, group, name, body.size, zlib.crc32(data))
+            group, name = parse_name(await line.ask(Command.UPLOAD, head, body, body.size))
+            await self._verify(line, group, name, body)
         return file_id(group, name)
 
     # -- large files
@@ -149,12 +145,13 @@ class FastDfsStorage:
             unfinished = None
         if unfinished is None:
             unfinished = await self._begin(body, note)
-        await self._reachable(unfinished, note)
+        else:
+            await self._reachable(unfinished, note)
         async with self._connected(unfinished.host, unfinished.port) as line:
             try:
-                crc = await self._append_all(line, unfinished, body, note)
+                await self._append_all(line, unfinished, body)
             except FdfsError as error:
-                if error.status not in (NO_FILE, INVALID, _SHORTER):
+                if error.status not in (NO_FILE, INVALID):
                     raise  # full, busy, forbidden: what is there stays and goes on
                 await asyncio.to_thread(note.unlink, missing_ok=True)
                 raise StorageError(f"{name}: the unfinished upload cannot go on: {error}") from error
@@ -165,7 +162,7 @@ class FastDfsStorage:
             reply = await line.ask(Command.REGENERATE, name_of(unfinished.name), limit_sec=limit)
             await asyncio.to_thread(note.unlink, missing_ok=True)
             group, final = parse_name(reply)
-            await self._verify(line, group, final, body.size, crc)
+            await self._verify(line, group, final, body)
         return file_id(group, final)
 
     async def _reachable(self, unfinished: _Unfinished, note: Path) -> None:
@@ -191,49 +188,42 @@ class FastDfsStorage:
         async with self._connected(place.host, place.port) as line:
             head = bytes([place.path_index]) + u64(0) + padded(body.path.suffix[1:], 6)
             group, name = parse_name(await line.ask(Command.UPLOAD_APPENDER, head))
-        unfinished = _Unfinished(group, place.host, place.port, name, body.sha256)
+        unfinished = _Unfinished(group, place.host, place.port, name, body.sha256, self._piece)
         await asyncio.to_thread(_write_note, note, unfinished)
         return unfinished
 
-    async def _append_all(self, line: _Line, unfinished: _Unfinished, body: FileBody, note: Path) -> int:
-        """Everything that the storage has not taken yet; the CRC32 of the whole."""
-        await self._settled(line, unfinished)
-        crc = 0
-        while body.sent < unfinished.sent:
-            crc = zlib.crc32(await body.read(min(self._piece, unfinished.sent - body.sent)), crc)
+    async def _append_all(self, line: _Line, unfinished: _Unfinished, body: FileBody) -> None:
+        """Everything that the storage has not taken yet."""
+        await body.skip(await self._taken(line, unfinished, body.size))
         while body.sent < body.size:
-            data = await body.read(min(self._piece, body.size - body.sent))
-            crc = zlib.crc32(data, crc)
-            await line.ask(Command.APPEND, appended(unfinished.name, len(data)), data, body)
-            unfinished.sent = body.sent
-            await asyncio.to_thread(_write_note, note, unfinished)
-        return crc
+            size = min(unfinished.piece, body.size - body.sent)
+            await line.ask(Command.APPEND, appended(unfinished.name, size), body, size)
 
-    async def _settled(self, line: _Line, unfinished: _Unfinished) -> None:
-        """Wait until an append that broke off is rolled back; cut it off where that does not happen."""
+    async def _taken(self, line: _Line, unfinished: _Unfinished, whole: int) -> int:
+        """Bytes that the storage has for good: whole pieces. An append that broke off is waited for until it is rolled
+        back, and cut off where that does not happen.
+        """
         give_up = asyncio.get_running_loop().time() + self._rollback
         while True:
             size = parse_info(
                 await line.ask(Command.FILE_INFO, group_field(unfinished.group) + name_of(unfinished.name))
             ).size
-            if size == unfinished.sent:
-                return
-            if size < unfinished.sent:
-                error = FdfsError(f"the storage has {size} bytes, {unfinished.sent} were taken")
-                error.status = _SHORTER
-                raise error
+            pieces = size - size % unfinished.piece
+            if size in (pieces, whole):
+                return size
             if asyncio.get_running_loop().time() > give_up:
                 name = unfinished.name.encode()
-                await line.ask(Command.TRUNCATE, u64(len(name)) + u64(unfinished.sent) + name)
-                return
+                await line.ask(Command.TRUNCATE, u64(len(name)) + u64(pieces) + name)
+                return pieces
             await asyncio.sleep(min(1.0, self._rollback / 10))
 
     @staticmethod
-    async def _verify(line: _Line, group: str, name: str, size: int, crc: int) -> None:
+    async def _verify(line: _Line, group: str, name: str, body: FileBody) -> None:
         info = parse_info(await line.ask(Command.FILE_INFO, group_field(group) + name_of(name)))
-        if (info.size, info.crc) != (size, crc):
+        if body.changed or (info.size, info.crc) != (body.size, body.crc):
             with contextlib.suppress(FdfsError):
                 await line.ask(Command.DELETE, group_field(group) + name_of(name))
+            body.still_the_same()
             raise FdfsError(f"the storage holds {info.size} bytes with CRC {info.crc:08x}; that is not what was sent")
 
     # -- connections
@@ -278,21 +268,20 @@ class _Line:
         self,
         command: Command,
         head: bytes = b"",
-        data: bytes = b"",
         body: FileBody | None = None,
+        length: int = 0,
         *,
         limit_sec: float | None = None,
     ) -> bytes:
-        """The reply's body. Raises `FdfsError` for a status that is none of success, `OSError` for a dead line."""
-        self._writer.write(u64(len(head) + len(data)) + bytes([command, 0]) + head)
-        view = memoryview(data)
-        for begin in range(0, len(data), CHUNK):
-            piece = view[begin : begin + CHUNK]
-            if body is not None:
-                await body.paced(len(piece))
-            self._writer.write(piece)
-            async with asyncio.timeout(self._silence):
-                await self._writer.drain()
+        """The reply's body; `length` bytes of `body` go behind the `head`. Raises `FdfsError` for a status that is none
+        of success, `OSError` for a dead line.
+        """
+        self._writer.write(u64(len(head) + length) + bytes([command, 0]) + head)
+        if body is not None:
+            async for piece in body.chunks(length):
+                self._writer.write(piece)
+                async with asyncio.timeout(self._silence):
+                    await self._writer.drain()
         async with asyncio.timeout(self._silence if limit_sec is None else limit_sec):
             await self._writer.drain()
             header = await self._reader.readexactly(10)
@@ -306,7 +295,8 @@ class _Line:
 
 def _read_note(note: Path) -> _Unfinished | None:
     try:
-        return _Unfinished(**json.loads(note.read_text()))
+        told = json.loads(note.read_text())
+        return _Unfinished(**{field.name: told[field.name] for field in fields(_Unfinished) if field.name in told})
     except FileNotFoundError:
         return None
     except (ValueError, TypeError):

@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import shutil
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from io import FileIO
+from itertools import cycle
 from pathlib import Path
 
 from agent.files import sync_directory
 from agent.storage.base import UPLOAD_NAME, StorageError
 from agent.wire.models import StoredFile
+
+_BLOCK = 1 << 20
+_BLOCKS = 4
+"""In memory: one is written while the one before is summed."""
+_WRITE_OUT = 8 << 20
+"""Bytes after which the disk is told to begin, so that little is left for the end."""
 
 
 class FolderStorage:
@@ -34,9 +42,9 @@ class FolderStorage:
             if target.exists() and _digest(target) == sha256:
                 return StoredFile(file=f"/{name}", size=target.stat().st_size, sha256=sha256)
             size = path.stat().st_size
-            if _copied(path, temporary) != sha256:
-                raise StorageError(f"{path} has changed since it was recorded", retry=False)
-            if temporary.stat().st_size != size:
+            if _copied(path, temporary) != sha256 or temporary.stat().st_size != size:
+                if _digest(path) != sha256:
+                    raise StorageError(f"{path} has changed since it was recorded", retry=False)
                 raise StorageError(f"{name}: what the storage holds is not what was sent")
             temporary.replace(target)
             sync_directory(self._root)
@@ -61,13 +69,34 @@ class FolderStorage:
 
 
 def _copied(source: Path, target: Path) -> str:
-    """Copy by the kernel, and force to disk; the checksum of the source, taken beside."""
-    with ThreadPoolExecutor(1) as beside:
-        digest = beside.submit(_digest, source)
-        shutil.copyfile(source, target)
-        with target.open("rb") as file:
-            os.fsync(file.fileno())
-        return digest.result()
+    """Copy, and force to disk; the checksum of the bytes that were written, taken beside."""
+    digest = hashlib.sha256()
+    blocks = [memoryview(bytearray(_BLOCK)) for _ in range(_BLOCKS)]
+    with source.open("rb", 0) as read, target.open("wb", 0) as written, ThreadPoolExecutor(1) as beside:
+        summed: deque[Future[None]] = deque()
+        begun = at = 0
+        for block in cycle(blocks):
+            if len(summed) == _BLOCKS:
+                summed.popleft().result()
+            piece = block[: read.readinto(block)]
+            if not piece:
+                break
+            summed.append(beside.submit(digest.update, piece))
+            at += _write(written, piece)
+            if at - begun >= _WRITE_OUT:
+                beside.submit(os.posix_fadvise, written.fileno(), begun, at - begun, os.POSIX_FADV_DONTNEED)
+                begun = at
+        while summed:
+            summed.popleft().result()
+        os.fsync(written.fileno())
+    return digest.hexdigest()
+
+
+def _write(file: FileIO, piece: memoryview) -> int:
+    left = piece
+    while left:
+        left = left[file.write(left) :]
+    return len(piece)
 
 
 def _digest(path: Path) -> str:

@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 """The payload hash of a request without a body."""
+UNSIGNED = "UNSIGNED-PAYLOAD"
+"""In place of a payload hash: the signature covers the headers alone."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -24,6 +26,11 @@ class Credentials:
     secret_key: str
     region: str = "us-east-1"
     service: str = "s3"
+
+
+def sha256_of(data: bytes | memoryview) -> str:
+    """The payload hash of a request with this body."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def canonical_path(path: str) -> str:

@@ -57,7 +57,7 @@ class FastDfs:
     async def serve(self) -> AsyncIterator[FastDfs]:
         """Listen on two ports."""
         tracker = await asyncio.start_server(self._tracker, "127.0.0.1", 0)
-        storage = await asyncio.start_server(self._storage, "127.0.0.1", 0)
+        storage = await asyncio.start_server(self._storage, "127.0.0.1", 0, limit=1 << 20)
         self.tracker_port = tracker.sockets[0].getsockname()[1]
         self.storage_port = storage.sockets[0].getsockname()[1]
         try:
@@ -155,8 +155,8 @@ class FastDfs:
         before, left = len(file.content), size
         try:
             while left:
-                file.content += await reader.readexactly(min(left, 1 << 16))
-                left -= min(left, 1 << 16)
+                file.content += await reader.readexactly(min(left, 1 << 18))
+                left -= min(left, 1 << 18)
         except (OSError, asyncio.IncompleteReadError):
             if self.rollback_sec:
                 await asyncio.sleep(self.rollback_sec)
