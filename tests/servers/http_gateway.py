@@ -76,7 +76,7 @@ class Gateway:
         if request.method == "HEAD":
             return self._head(answer.status, headers)
         if answer.status < 300:
-            content = self._falsified(content)
+            content = self._falsified(content, is_json=headers.get("Content-Type", "").startswith("application/json"))
         headers.pop("Content-Length", None)
         return web.Response(status=answer.status, headers=headers, body=content)
 
@@ -85,8 +85,8 @@ class Gateway:
             headers["Content-Length"] = str(int(headers["Content-Length"]) - 1)
         return web.Response(status=status, headers=headers)
 
-    def _falsified(self, content: bytes) -> bytes:
-        told = json.loads(content) if content.startswith(b"{") else {}
+    def _falsified(self, content: bytes, *, is_json: bool) -> bytes:
+        told = json.loads(content) if is_json else {}
         if self.fault == "lies about size" and "size" in told:
             return json.dumps({**told, "size": told["size"] - 1}).encode()
         if self.fault == "holds other bytes":
