@@ -21,9 +21,9 @@ from agent.clock import Clock
 from agent.onvif.devices import DeviceAway, Devices
 from agent.reconciler import OFF, Desired
 from agent.recorders import RecorderGone, RecorderHost
+from agent.reminders import Reminders
 from agent.session import Hooks, Running, Session
-from agent.sources import IPC, NoSource, Sources, describe, shown, sources_of
-from agent.status import ChannelView, RecordingView
+from agent.sources import IPC, NoSource, Sources, shown, sources_of
 from agent.wire.models import WireCamera
 from recorder.protocol import Event, FeedLive, LinkChanged, OpenChannel, SnapshotTaken, TakeSnapshot, Trouble
 from recorder.specs import Limits, Tuning, Watching
@@ -85,6 +85,7 @@ class Channel:
         self._closing = self._renewing = self._outdated = False
         self._hurry = asyncio.Event()
         self._failures = 0
+        self._reminders = Reminders(setup.clock.monotonic)
         self._device_backoff = Backoff()
         self._pictures: dict[str, asyncio.Future[SnapshotTaken]] = {}
         self._task = asyncio.create_task(self._supervise(), name=f"channel {camera.camera_id}")
@@ -176,6 +177,11 @@ class Channel:
         return self._session is not None and self.shown_link.state == "online"
 
     @property
+    def sub_source(self) -> str:
+        """The sub stream's address where the configuration names one, without a password."""
+        return shown(self._setup.sub_streams.get(self.camera.camera_id, ""))
+
+    @property
     def shown_link(self) -> LinkChanged:
         """What people call the channel's state: that of the main stream, and of the sub stream while that rests."""
         return self.sub_link if self.link.state == "idle" and self.sub_link is not None else self.link
@@ -208,49 +214,14 @@ class Channel:
         return pulse.recorded_sec if pulse else 0.0
 
     @property
+    def session(self) -> Session | None:
+        """The life of the recorder process that there is now."""
+        return self._session
+
+    @property
     def pid(self) -> int | None:
         """The recorder process."""
         return self._session.process.pid if self._session else None
-
-    def view(self, wanted: bool) -> ChannelView:
-        """The channel for people."""
-        session = self._session
-        link = self.shown_link
-        state = link.state if session or link.cause else "starting"
-        return ChannelView(
-            camera_id=self.camera.camera_id,
-            name=self.camera.camera_name,
-            # A main stream that rests is told before its sub stream has said a word.
-            state="off" if not self.desired.connect else "starting" if state == "idle" else state,
-            cause=link.cause,
-            detail=link.detail,
-            source=describe(self.camera),
-            video=link.video,
-            audio=link.audio,
-            sub_state=self.sub_link.state if self.sub_link and self.sub_link.state != "idle" else None,
-            sub_detail=self.sub_link.detail if self.sub_link else "",
-            sub_source=shown(self._setup.sub_streams.get(self.camera.camera_id, "")),
-            sub_video=self.sub_link.video if self.sub_link else "",
-            bit_rate=session.bit_rate if session else None,
-            wanted=wanted,
-            due=len(self.desired.due),
-            recordings=tuple(
-                RecordingView(
-                    slice_id=item.slice_id,
-                    course_id=item.due.course_id,
-                    title=item.due.title,
-                    planned_start=item.due.begin,
-                    planned_end=item.due.end,
-                    began_at=item.began_at,
-                    slices=item.slices,
-                )
-                for item in (session.running.values() if session else ())
-            ),
-            packet_age_sec=self.packet_age_sec,
-            heap_sec=link.heap_sec,
-            restarts=self.restarts,
-            snapshot_at=self.snapshot_at,
-        )
 
     # -- how it brings it about
 
@@ -261,6 +232,7 @@ class Channel:
                 await self._wait_turn()
                 continue
             began = self._setup.clock.monotonic()
+            why = "the recorder process ended unexpectedly"
             try:
                 called = await self._run_session()
             except NoSource as error:
@@ -271,13 +243,12 @@ class Channel:
                 await self._without_device(error)
                 continue
             except RecorderGone as error:
-                log.error("channel %d: %s", self.camera.camera_id, error)
-                called = False
-            except Exception:  # a task's boundary: the channel goes on with another process
+                called, why = False, str(error)
+            except Exception as error:  # a task's boundary: the channel goes on with another process
                 log.exception("channel %d: unexpected error; the recorder is started again", self.camera.camera_id)
-                called = False
+                called, why = False, f"{type(error).__name__}: {error}"
             if not called and not self._closing:
-                await self._after_crash(self._setup.clock.monotonic() - began)
+                await self._after_crash(self._setup.clock.monotonic() - began, why)
 
     async def _run_session(self) -> bool:
         """One process. True when it ended because it was told to."""
@@ -360,13 +331,16 @@ class Channel:
         while self.desired.connect and not (self.desired.reconnect or self._renewing or self._closing):
             await self._wait_turn()
 
-    async def _after_crash(self, lived_sec: float) -> None:
+    async def _after_crash(self, lived_sec: float, why: str) -> None:
         self.restarts += 1
         self._failures = 1 if lived_sec > HEALTHY_SEC else self._failures + 1
         wait = RESTART_SEC[min(self._failures, len(RESTART_SEC)) - 1]
-        log.warning("channel %d: the recorder process is gone; another one in %.1f s", self.camera.camera_id, wait)
+        if lived_sec > HEALTHY_SEC:
+            self._reminders.over("crash")
+        level = logging.WARNING if self._reminders.is_news("crash", why) else logging.DEBUG
+        log.log(level, "channel %d: %s; another one in %.1f s", self.camera.camera_id, why, wait)
         self._setup.on_crash(self.camera.camera_id)
-        await self._set_link(LinkChanged("waiting", "restart", "the recorder process ended unexpectedly", wait))
+        await self._set_link(LinkChanged("waiting", "restart", why, wait))
         self._hurry.clear()
         if not self._closing:
             await within(wait, self._hurry)

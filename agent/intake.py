@@ -192,7 +192,7 @@ class Intake:
         text = {
             "connecting": "connecting",
             "online": f"online: {', '.join(filter(None, (event.video, event.audio)))}",
-            "waiting": f"not available ({event.cause}): {event.detail}; next try in {event.retry_sec:.0f} s",
+            "waiting": f"not available ({event.cause}): {event.detail}; tried until it is there",
             "idle": "rests until a recording is near",
             "down": f"off ({event.cause or 'not wanted'}): {event.detail}".removesuffix(": "),
         }[event.state]

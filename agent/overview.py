@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from agent import __version__
+from agent.channel_view import view_of
 from agent.clock import Clock
 from agent.fleet import Fleet
 from agent.journal import Journal, JournalThread, SliceState
@@ -205,7 +206,7 @@ class Overview:
     def _channel_views(self) -> tuple[ChannelView, ...]:
         wanted = self._state.wanted
         return tuple(
-            channel.view(wanted.get(camera_id, True)).model_copy(update={"live": self.live(camera_id)})
+            view_of(channel, wanted=wanted.get(camera_id, True), live=self.live(camera_id))
             for camera_id, channel in sorted(self._fleet.channels.items())
         )
 

@@ -12,6 +12,7 @@ import itertools
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -22,6 +23,10 @@ from recorder.protocol import Event, Order, decode, encode
 log = logging.getLogger(__name__)
 
 SPAWN_LIMIT_SEC = 10.0
+FILES_KEPT = 48
+"""Open files that recorders leave to journal, server, uploads and whoever asks how it is: a daemon that can accept no
+connection logs hundreds of lines a second, and says nothing any more.
+"""
 UNKNOWN_STATUS = -signal.SIGHUP
 """Stands for the status of a recorder whose fork server, the only one to be told it, ended first."""
 _LINE_LIMIT = 1 << 20
@@ -127,6 +132,24 @@ class RecorderProcess:
             await self._writer.wait_closed()
 
 
+def _socket_pair() -> tuple[socket.socket, socket.socket]:
+    """For a recorder. `RecorderGone` where this process would have too few files left for everything else."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError as error:
+        raise RecorderGone(f"no recorder process: {error}") from error
+    # The kernel gives the lowest number that is free.
+    if most != resource.RLIM_INFINITY and max(ours.fileno(), theirs.fileno()) >= most - FILES_KEPT:
+        ours.close()
+        theirs.close()
+        raise RecorderGone(
+            f"no recorder process: {most} open files at most are too few for so many channels"
+            " (LimitNOFILE= of the unit, or ulimit -n)"
+        )
+    return ours, theirs
+
+
 class RecorderHost:
     """The fork server and the recorder processes it made."""
 
@@ -141,7 +164,7 @@ class RecorderHost:
 
     async def spawn(self) -> RecorderProcess:
         """A new recorder process, waiting for its first order. Raises `RecorderGone` when none can be had."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours, theirs = _socket_pair()
         try:
             pid, server = await self._fork(theirs.fileno())
         except BaseException:

@@ -15,6 +15,7 @@ from agent.config import for_recorders
 from agent.config.hours import parse_window
 from agent.config.model import Config
 from agent.disk import DiskPolicy
+from agent.reminders import Reminders
 from agent.state import AgentState
 
 log = logging.getLogger(__name__)
@@ -29,20 +30,33 @@ class Settings:
         self.config = config
         self._state, self._clock = state, clock
         self._hours = parse_window(config.upload.window)
+        self._reminders = Reminders(clock.monotonic)
 
     def take(self, config: Config) -> None:
         """From now on this one is in force."""
         self.config, self._hours = config, parse_window(config.upload.window)
 
     def zone(self) -> tzinfo:
-        """The zone the timetable is meant in: the config's, else the server's, else this machine's."""
+        """The zone the timetable is meant in: the config's, else the server's, else this machine's, and where that has
+        no IANA name (`TZ=CST-8`), its offset of this moment.
+        """
         for name in (self.config.time.zone, self._state.known.timezone):
             if name:
                 try:
                     return ZoneInfo(name)
                 except (OSError, ValueError, KeyError):
-                    log.error("the time zone %r is not known on this machine; the next source is asked", name)
-        return get_localzone()
+                    self._complain(f"the time zone {name!r} is not known on this machine; the next source is asked")
+        try:
+            return get_localzone()
+        except (OSError, ValueError, KeyError):
+            here = datetime.fromtimestamp(self._clock.wall()).astimezone().tzinfo
+            assert here is not None, "of a time with a zone"
+            self._complain(f"the zone of this machine has no IANA name, {here} is taken: set time.zone")
+            return here
+
+    def _complain(self, text: str) -> None:
+        if self._reminders.is_news(text, text):
+            log.error("%s", text)
 
     def closed_until(self, *, tight: bool) -> float | None:
         """Until when uploads wait for their hours, None while they may go. A disk short of room waits for none."""

@@ -14,6 +14,8 @@ from recorder.specs import AlarmKind
 SILENT_SEC = 10.0
 """A recording that is due and gets no packet for this long is not recording."""
 
+REASONS = 5
+"""Channels that are named; a power cut in the cameras' rack takes forty of them at once."""
 STUCK_SEC = 60.0
 """A recorder that calls its camera online while no packet came for this long is stuck, its supervisor too."""
 
@@ -44,11 +46,12 @@ def judge(view: DaemonView, words: Words | None = None) -> Verdict:
         if any(not_recording(channel, recording, view.now) for recording in channel.recordings):
             missing[channel.camera_id] = channel.name
     if missing:
-        silent = (
+        silent = [
             words("why_missing", channel=name or camera_id) + _because(causes.get(camera_id, ""), words)
             for camera_id, name in sorted(missing.items())
-        )
-        return Verdict(Health.NOT_RECORDING, tuple(silent))
+        ]
+        more = [words("more", count=len(silent) - REASONS)] if len(silent) > REASONS + 1 else []
+        return Verdict(Health.NOT_RECORDING, tuple(silent[:REASONS] + more if more else silent))
     reasons = tuple(_lesser_troubles(view, words))
     return Verdict(Health.DEGRADED, reasons) if reasons else Verdict(Health.WELL)
 

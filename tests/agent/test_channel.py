@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.channel import Channel
+from agent.channel_view import view_of
 from agent.journal import Journal
 from agent.reconciler import OFF, Desired, Due
 from agent.recorders import RecorderGone
@@ -68,7 +69,7 @@ async def test_a_killed_recorder_is_followed_by_another_that_goes_on_with_the_ne
     await rooms.until(lambda: of(rooms, SliceOpened) == 2)
     await rooms.until(lambda: of(rooms, SliceClosed) == 1)  # the torn one, repaired while the next is written
     assert (channel.restarts, rooms.crashes) == (1, 1)
-    assert [view.title for view in channel.view(True).recordings] == ["课"]
+    assert [view.title for view in view_of(channel, wanted=True).recordings] == ["课"]
     (recording,) = await rooms.recordings()
     want(channel)
     await rooms.until(lambda: of(rooms, SliceClosed) == 2)
@@ -167,7 +168,7 @@ async def test_a_channel_without_source_says_what_to_do(
     channel = rooms.channel(camera.model_copy(update=changes))
     want(channel)
     await rooms.until(lambda: channel.link.cause == "unusable")
-    view = channel.view(True)
+    view = view_of(channel, wanted=True)
     assert (view.state, channel.pid) == ("down", None)
     assert says in view.detail
     channel.change(camera)
@@ -237,11 +238,11 @@ async def test_a_channel_with_two_streams_shows_the_small_one_and_rests_the_othe
     channel.want(Desired(connect=True, reconnect=True, soon=False), SLICES)
     await rooms.until(lambda: channel.online)
     assert channel.link.state == "idle"
-    view = channel.view(True)
+    view = view_of(channel, wanted=True)
     assert (view.state, view.video, view.sub_state) == ("online", "h264 160x90", "online")
     want(channel, lesson(rooms))
     await rooms.until(lambda: of(rooms, RecordingBegan) == 1)
-    assert channel.view(True).video == "h264 320x180"
+    assert view_of(channel, wanted=True).video == "h264 320x180"
     channel.want(Desired(connect=True, reconnect=True, soon=False), SLICES)  # the lesson was taken off the timetable
     await rooms.until(lambda: channel.link.state == "idle")
     assert channel.online

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from agent.recorders import UNKNOWN_STATUS, RecorderGone, RecorderHost, RecorderProcess
+from agent.recorders import FILES_KEPT, UNKNOWN_STATUS, RecorderGone, RecorderHost, RecorderProcess
 from recorder.protocol import CloseChannel, Trouble
 from tests.agent.spool import eventually
 
@@ -117,3 +119,23 @@ async def test_no_fork_server_at_all(host: RecorderHost, monkeypatch: pytest.Mon
     monkeypatch.setattr("sys.executable", "/nonexistent/python")
     with pytest.raises(RecorderGone, match="does not start"):
         await host.spawn()
+
+
+async def test_recorders_leave_files_for_everything_else() -> None:
+    host, processes = RecorderHost(), []
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - as the kernel lists them
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken + FILES_KEPT + 12, before[1]))
+    try:
+        with pytest.raises(RecorderGone, match="LimitNOFILE"):
+            while True:
+                processes.append(await host.spawn())
+        assert processes, "some find room"
+        left = [socket.socket() for _ in range(FILES_KEPT - 8)]
+        for one in left:
+            one.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for process in processes:
+            await process.close()
+        await host.close()

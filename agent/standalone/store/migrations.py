@@ -9,6 +9,7 @@ To change the schema: change `schema`, append a step here. A step that has been 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -20,6 +21,8 @@ from agent.standalone.settings import SettingsError
 from agent.standalone.store.sealed import vault_of
 
 Step = Callable[[Connection], None]
+SEALED_SINCE = 4
+"""The version from which on cameras' passwords are not clear in the database."""
 
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
@@ -46,7 +49,8 @@ def check_version(found: str) -> int:
 def keep_copy(database: Path, version: int) -> Path:
     """Copy an SQLite database as it is before its migration, beside it; `SettingsError` when there is no room.
 
-    A copy that is there already stays: it is of the first attempt.
+    A copy that is there already stays: it is of the first attempt. Cameras' passwords that stood clear in it are left
+    out: whoever goes back to the older version types them again, and no file that nobody looks at gives them away.
     """
     copy = database.with_name(f"{database.name}.schema-{version}")
     if copy.exists():
@@ -57,12 +61,24 @@ def keep_copy(database: Path, version: int) -> Path:
         unfinished.touch(mode=0o600)
         with closing(sqlite3.connect(database)) as old, closing(sqlite3.connect(unfinished)) as new:
             old.backup(new)
+            if version < SEALED_SINCE:
+                _leave_passwords_out(new)
         unfinished.replace(copy)
     except (OSError, sqlite3.Error) as error:
         with suppress(OSError):
             unfinished.unlink()
         raise SettingsError(f"{copy}: the database cannot be copied before its migration: {error}") from error
     return copy
+
+
+def _leave_passwords_out(copy: sqlite3.Connection) -> None:
+    copy.execute("UPDATE camera SET device_pass = ''")
+    for camera_id, url in copy.execute("SELECT camera_id, stream_url FROM camera").fetchall():
+        # A raw password may hold anything: rather too much left out than too little.
+        bare = re.sub(r"://\S*@", "://", url)
+        copy.execute("UPDATE camera SET stream_url = ? WHERE camera_id = ?", (bare, camera_id))
+    copy.commit()
+    copy.execute("VACUUM")  # into pages in which nothing is left of what they were
 
 
 def _lists_and_people(connection: Connection) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.channel_view import view_of
 from agent.onvif.devices import AGAIN_SEC, DeviceAway, Devices
 from agent.onvif.messages import Answer, Failure, Preset, Question, Streams
 from agent.reconciler import Desired, Due
@@ -134,7 +135,7 @@ async def test_a_channel_whose_device_never_answered_says_why_and_goes_online_wh
         channel = rooms.channel(CAMERA)
         channel.want(Desired(connect=True, reconnect=True), Tuning(snap_sec=0))
         await rooms.until(lambda: channel.link.state == "waiting")
-        assert (channel.link.cause, channel.view(True).cause) == ("unauthorized", "unauthorized")
+        assert (channel.link.cause, view_of(channel, wanted=True).cause) == ("unauthorized", "unauthorized")
         room.answer = Answer(streams=Streams(main="rtsp://127.0.0.1:1/x", warnings=("cannot mirror",)))
         channel.renew()
         await rooms.until(lambda: any(isinstance(one, Trouble) and one.kind == "device" for one in rooms.events))
