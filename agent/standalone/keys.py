@@ -108,6 +108,12 @@ class Keys:
         _save(self._path, self._secrets)
         return self.credential
 
+    def replace_enrol_key(self) -> str:
+        """Make a new enrol key. Agents that are enrolled go on: each has a token of its own."""
+        self._secrets = replace(self._secrets, enrol_key=secrets.token_hex(16))
+        _save(self._path, self._secrets)
+        return self.enrol_key
+
     def api_token(self, token_id: int) -> str:
         """A fresh access token of API v1 for a row of `store.tokens`, good for `TOKEN_SECONDS`."""
         return self._timed("api-v1").dumps([self._secrets.generation, token_id])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yarl
 from sqlalchemy import text
 
 from agent.standalone.gather.reports import LEASE_SECONDS
@@ -211,3 +212,12 @@ async def test_delete_takes_everything_with_it(api: Api, agent: ScriptedAgent, t
     await api.server._services.sweeper.idle()
     assert len([path for path in folder.rglob("*") if path.suffix in (".mp4", ".jpg")]) == 3
     assert (folder / "recordings" / "2026-11-24" / (names[other] + ".mp4")).is_file()
+
+
+async def test_a_plus_of_base64_may_come_as_it_is(api: Api, agent: ScriptedAgent) -> None:
+    camera_id = await add(api, agent)
+    given = f"token={api.token}&camera_id={camera_id}&camera_name=a+b&device_pass=ab+c/d=="
+    async with api.http.get(yarl.URL(f"{api.server.url}/api/v1/mod_camera?{given}", encoded=True)) as response:
+        assert (await response.json())["err_code"] == 0
+    row = (await api.ok("list_camera"))["data"][0]
+    assert (row["camera_name"], row["device_pass"]) == ("a b", "ab+c/d==")

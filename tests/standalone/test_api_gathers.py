@@ -34,6 +34,17 @@ async def test_list_gather(api: Api, agent: ScriptedAgent) -> None:
     assert (await api.ok("list_gather", gather_id=agent.gather_id + 1))["data"] == []
 
 
+async def test_a_lease_of_before_the_clock_was_put_back_is_over(
+    api: Api, agent: ScriptedAgent, clock: FakeClock
+) -> None:
+    await agent.online()
+    clock.now -= 86_400.0
+    await api.sign_in()
+    assert (await api.ok("list_gather"))["data"][0]["status"] == 0
+    await agent.online()
+    assert (await api.ok("list_gather"))["data"][0]["status"] == 1
+
+
 async def test_the_lease_says_whether_it_is_online(api: Api, agent: ScriptedAgent, clock: FakeClock) -> None:
     await agent.online()
     assert (await api.ok("list_gather"))["data"][0]["status"] == 1

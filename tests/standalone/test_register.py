@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from agent.standalone.server import EmbeddedServer
-from tests.standalone.helpers import TUESDAY, Api, ScriptedAgent
+from tests.standalone.helpers import JPEG, TUESDAY, Api, ScriptedAgent, do, set_up
+from tests.standalone.test_api_cameras import add
 
 
 async def test_the_first_registration_gets_a_token_of_its_own(server: EmbeddedServer, agent: ScriptedAgent) -> None:
@@ -110,3 +112,31 @@ async def test_secrets_are_random_private_and_not_in_the_database(
     other = EmbeddedServer(type(server._services.settings)(data_dir=tmp_path / "other"))
     assert (other.credential, other.enrol_key) != (server.credential, server.enrol_key)
     await other._services.database.close()
+
+
+async def test_a_replaced_enrol_key_lets_nobody_new_in_and_nobody_out(api: Api, agent: ScriptedAgent) -> None:
+    former = api.server.enrol_key
+    await set_up(api.server, api.http)
+    assert (await do(api.server, api.http, "replace_enrol_key"))["err_code"] == 0
+    assert api.server.enrol_key != former
+    newcomer = ScriptedAgent(agent.server, agent.http, uid="agent-2", mac="AA")
+    assert (await newcomer.register(former))["err_code"] == 401
+    assert (await newcomer.register())["err_code"] == 0
+    assert (await agent.register(agent.token))["err_code"] == 0
+    await agent.online()
+
+
+async def test_a_revoked_agent_is_out_at_once_and_until_it_is_enrolled_again(api: Api, agent: ScriptedAgent) -> None:
+    camera_id = await add(api, agent)
+    await set_up(api.server, api.http)
+    async with agent.relay() as socket:
+        await agent.online()
+        assert (await do(api.server, api.http, "revoke_gather", gather_id=agent.gather_id))["err_code"] == 0
+        await asyncio.wait_for(socket.wait_closed(), 30)
+    assert (await api.ok("list_gather"))["data"][0]["status"] == 0
+    assert (await agent.post("status", {}))[0] == 401
+    assert (await agent.put(f"live_{camera_id}.jpg", JPEG))[0] == 401
+    former = agent.gather_id
+    assert (await agent.register(agent.token))["err_code"] == 401
+    assert (await agent.register())["gather_id"] == former, "it is the same recorder, with its channels"
+    assert (await do(api.server, api.http, "revoke_gather", gather_id=99))["err_code"] == 1010

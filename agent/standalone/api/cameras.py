@@ -35,6 +35,8 @@ from agent.wire.commands import CameraRef
 
 _DEVICE_TEXTS = ("device_ip", "device_user", "device_pass")
 _DEVICE_SWITCHES = ("device_mirror", "device_osd", "device_twice", "device_show")
+_BLANKS_FOR_PLUSES = re.compile(r"(?:[A-Za-z0-9/+ ]{4})*(?:[A-Za-z0-9/+ ]{2}==|[A-Za-z0-9/+ ]{3}=)?")
+"""Base64 in an address whose "+" was not spelled %2B."""
 _STREAM = re.compile(r"(rtsps?|rtmps?|https?)://[^\s/]+\S*", re.IGNORECASE)
 
 
@@ -78,7 +80,7 @@ def _shown(call: Call, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
 
 def camera_status(camera: Camera, gather: Gather | None, now: float) -> int:
     """A channel's state: what its agent said last while the agent's lease holds, offline (0) after."""
-    return camera.status if gather is not None and gather.lease_until > now else 0
+    return camera.status if gather is not None and gather.is_online(now) else 0
 
 
 def add_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Order]]:
@@ -204,7 +206,10 @@ def _set_grade(session: Session, camera: Camera, params: Params) -> None:
 def _set_device(camera: Camera, params: Params) -> None:
     for name in _DEVICE_TEXTS:
         if params.given(name):
-            setattr(camera, name, params.text(name))
+            text = params.text(name)
+            if name == "device_pass" and _BLANKS_FOR_PLUSES.fullmatch(text):
+                text = text.replace(" ", "+")
+            setattr(camera, name, text)
     for name in _DEVICE_SWITCHES:
         if params.has(name):
             setattr(camera, name, min(max(params.number(name), 0), 1))

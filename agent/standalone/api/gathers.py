@@ -38,7 +38,7 @@ def list_gather(session: Session, call: Call) -> dict[str, Any]:
     def row(found: Row[*tuple[Any, ...]]) -> dict[str, Any]:
         gather = found[0]
         shown = {name: getattr(gather, name) for name in _SHOWN}
-        return shown | {"status": int(gather.lease_until > call.now)} | call.stamps(gather)
+        return shown | {"status": int(gather.is_online(call.now))} | call.stamps(gather)
 
     listed = Listed(Gather.gather_id, (Gather.gather_id.desc(),), select(Gather), by_id(call.params, Gather.gather_id))
     return page(session, listed, call.params, row)

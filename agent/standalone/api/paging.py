@@ -49,7 +49,7 @@ def page(
     show: Callable[[Row[*tuple[Any, ...]]], dict[str, Any]],
     **extra: Any,
 ) -> dict[str, Any]:
-    """One page of a list, in the envelope of lists. `extra` stands in front, as `storage_addr` does."""
+    """One page of a list, in the envelope of lists. `extra` stands before the rows, as `storage_addr` does."""
     number = _total(session, listed)
     per = min(max(params.number("per", DEFAULT_PER), 1), MAX_PER)
     last = max(1, -(-number // per))
@@ -57,11 +57,11 @@ def page(
     ids = _ids(session, listed, (cur - 1) * per, min(per, number - (cur - 1) * per), number)
     rows = session.execute(listed.shown.where(listed.key.in_(ids)).order_by(*listed.order)) if ids else ()
     return done(
-        **extra,
         total_num=number,
         max_page=-(-number // per),
         cur_page=cur,
         per_page=per,
+        **extra,
         data=[show(row) for row in rows],
     )
 

@@ -102,6 +102,12 @@ class Hub:
         for connection in self._open:
             connection.end(reason)
 
+    def end(self, gather_id: int, reason: str) -> None:
+        """Ask the rim to close every socket of one agent."""
+        for connection in self._open:
+            if connection.gather_id == gather_id:
+                connection.end(reason)
+
     async def attach(
         self,
         connection: Connection,

@@ -67,6 +67,16 @@ def _enrol(
     return gather.gather_id, token, gather_settings(gather)
 
 
+def revoke(session: Session, gather_id: int) -> bool:
+    """Take an agent's token away; whether there is that agent. It comes in again with the enrol key only."""
+    gather = session.get(Gather, gather_id)
+    if gather is None:
+        return False
+    gather.token_hash = digest(secrets.token_urlsafe(32))  # of a token that nobody ever had
+    gather.lease_until = 0.0
+    return True
+
+
 def _same_machine(session: Session, mac_addr: str, connected: Callable[[int], bool]) -> Gather | None:
     """The row of a machine that was installed anew. One whose agent is connected belongs to a second agent on that
     machine.

@@ -56,20 +56,21 @@ async def put_file(request: web.Request) -> web.Response:
     """Take an upload. The same content again gets the same answer; other content under the same name is refused
     (409).
     """
-    return await _take(request, _digest_in(request, "Content-Digest"), 0, request.content_length)
+    who = await caller(request)
+    return await _take(request, who, _digest_in(request, "Content-Digest"), 0, request.content_length)
 
 
 async def go_on(request: web.Request) -> web.Response:
     """Take the rest of an upload that broke off, from `Upload-Offset` on: exactly where it stopped, else 409."""
+    who = await caller(request)
     offset, size = _count(request, "Upload-Offset"), _count(request, "Upload-Length")
     if request.content_length is not None and offset + request.content_length != size:
         raise Refused(400, "Upload-Offset, Content-Length and Upload-Length do not add up")
-    return await _take(request, _digest_in(request, "Repr-Digest"), offset, size)
+    return await _take(request, who, _digest_in(request, "Repr-Digest"), offset, size)
 
 
-async def _take(request: web.Request, digest: bytes, offset: int, total: int | None) -> web.Response:
+async def _take(request: web.Request, who: Caller, digest: bytes, offset: int, total: int | None) -> web.Response:
     services = request.app[SERVICES]
-    who = await caller(request)
     name = _name(request)
     if request.content_length is None or total is None:
         raise Refused(411, "a Content-Length header is needed")

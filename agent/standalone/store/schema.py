@@ -18,6 +18,9 @@ _NEVER_AGAIN = {"sqlite_autoincrement": True}
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
 
+_LONGEST_LEASE_SECONDS = 600.0
+
+
 class Base(DeclarativeBase):
     """Base of the tables."""
 
@@ -105,6 +108,10 @@ class Gather(Stamped, Base):
     queue_files: Mapped[int] = mapped_column(default=0)
     queue_bytes: Mapped[int] = mapped_column(default=0)
     disk_free: Mapped[int] = mapped_column(default=0)
+
+    def is_online(self, now: float) -> bool:
+        """Whether its lease holds. One that ends long after now was given before the clock was put back."""
+        return now < self.lease_until < now + _LONGEST_LEASE_SECONDS
 
 
 class Spool(Base):

@@ -119,7 +119,7 @@ def read_gathers(session: Session, now: float) -> tuple[GatherView, ...]:
         GatherView(
             gather_id=gather.gather_id,
             name=gather.name_set or gather.name_pc,
-            alive=gather.lease_until > now,
+            alive=gather.is_online(now),
             heard=gather.lease_until - LEASE_SECONDS if gather.lease_until else 0.0,
             version=gather.version,
             address=gather.ip_addr,
@@ -150,14 +150,14 @@ def read_channels(session: Session, now: float) -> list[ChannelView]:
         .order_by(Camera.camera_id)
     )
     rows = session.execute(query).all()
-    on = [(camera.camera_id, one) for camera, gather, _ in rows if gather.lease_until > now for one in camera.recording]
+    on = [(camera.camera_id, one) for camera, gather, _ in rows if gather.is_online(now) for one in camera.recording]
     titles = {
         (lesson.camera_id, lesson.slice_id): subjects.get(lesson.subject_id, "") if lesson.course_id else ""
         for lesson in _recordings(session, on)
     }
     found = []
     for camera, gather, image in rows:
-        alive = gather.lease_until > now
+        alive = gather.is_online(now)
         away = alive and camera.status != 1
         name = camera.camera_name
         found.append(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from agent.standalone.api.params import Params
 from agent.standalone.console.cards import channel_card
-from agent.standalone.console.fields import copied
+from agent.standalone.console.fields import copied, press
 from agent.standalone.console.pages.overview.page import beside as watching
 from agent.standalone.console.pages.overview.view import ChannelView, GatherView, read_channels, read_gathers
 from agent.standalone.console.pages.storage.page import WORDS as STORAGE_WORDS
 from agent.standalone.console.pages.storage.page import gather_line
-from agent.standalone.console.site import Page
+from agent.standalone.console.site import Action, Page
 from agent.standalone.console.visit import Visit
 from agent.web.markup import Markup, asset, html, joined
 from agent.web.parts import listed
@@ -31,6 +34,11 @@ _WORDS: Table = {
     "enrol_then": (
         "几秒后它会出现在这里。密钥只在首次接入时使用，请勿外传。",
         "It appears here within seconds. The key is needed only this once; keep it to yourself.",
+    ),
+    "replace_enrol_key": ("更换接入密钥", "Replace the enrol key"),
+    "sure_enrol_key": (
+        "确定更换接入密钥吗？已接入的采集端不受影响，新的采集端需要新密钥。",
+        "Replace the enrol key? Recorders that are enrolled go on; new ones need the new key.",
     ),
     "enrol_local": (
         "服务器目前只接受本机连接：要接入其他电脑，请把 standalone.host 设为 0.0.0.0（见 docs/operations.md）。",
@@ -69,6 +77,7 @@ async def beside(visit: Visit) -> Markup:
         then=words["enrol_then"],
         key_title=words["enrol_key"],
         key=copied("enrol-key", services.keys.enrol_key, words["copy"], words["copied"]),
+        replace=press("replace_enrol_key", words["replace_enrol_key"], sure=words["sure_enrol_key"], is_danger=True),
     )
     return joined([enrol, players])
 
@@ -100,6 +109,11 @@ def _card(visit: Visit, channel: ChannelView) -> Markup:
     return channel_card(visit, channel, name=link, below=edit)
 
 
+async def _replace_key(visit: Visit, _params: Params) -> dict[str, Any]:
+    await asyncio.to_thread(visit.services.keys.replace_enrol_key)
+    return {}
+
+
 PAGE = Page(
     "/console/recorders",
     ("采集端与通道", "Recorders & channels"),
@@ -107,6 +121,7 @@ PAGE = Page(
     words=_WORDS,
     beside=beside,
     refreshes=True,
+    actions=(Action("replace_enrol_key", _replace_key),),
     style="storage.css",
     room="agent.standalone.console.pages.storage",
 )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from agent.standalone.api.envelope import ApiError, Err
 from agent.standalone.api.gathers import RANGES
+from agent.standalone.api.params import Kind, Param, Params
 from agent.standalone.console import fields
 from agent.standalone.console.pages.overview.view import GatherView, read_gathers
 from agent.standalone.console.pages.storage.page import WORDS as STORAGE_WORDS
 from agent.standalone.console.pages.storage.page import gather_line
-from agent.standalone.console.site import Page
+from agent.standalone.console.site import Action, Page
 from agent.standalone.console.visit import Visit
+from agent.standalone.gather.register import revoke
 from agent.standalone.store.schema import Gather, School
 from agent.web.markup import Markup, html
 from agent.web.words import Table
@@ -55,6 +59,13 @@ _WORDS: Table = {
         "直播码流，仅对支持设置的 IPC 设备有效。",
         "What viewers get; only where an IPC device lets itself be told.",
     ),
+    "revoke": ("撤销此采集端的访问权", "Revoke this recorder's access"),
+    "revoke_explained": (
+        "电脑丢失或停用时：它的连接立即断开，之后只能用接入密钥重新接入；若密钥也可能泄露，请先更换密钥。",
+        "For a PC that is lost or given away: its link ends at once, and only the enrol key lets it in again; where "
+        "that may be known too, replace the key first.",
+    ),
+    "sure_revoke": ("确定撤销吗？它将立即离线，正在上传的录像会留在该电脑上。", "Revoke it? It goes offline at once."),
     "back": ("返回", "Back"),
 }
 
@@ -98,11 +109,29 @@ async def view(visit: Visit) -> Markup:
     ]
     return html(
         '<ul class="gathers">{gather}</ul><div class="panel">{form}'
-        '<p><a href="/console/recorders">{back}</a></p></div>',
+        '<p><a href="/console/recorders">{back}</a></p></div>'
+        '<div class="panel"><p class="explained">{explained}</p>{revoke}</div>',
+        explained=words["revoke_explained"],
+        revoke=fields.press(
+            "revoke_gather",
+            words["revoke"],
+            after="/console/recorders",
+            sure=words["sure_revoke"],
+            is_danger=True,
+            gather_id=gather.gather_id,
+        ),
         gather=gather_line(visit, shown),
         form=fields.form("mod_gather", inputs, words["save"], after="/console/recorders"),
         back=words["back"],
     )
+
+
+async def _revoke(visit: Visit, params: Params) -> dict[str, Any]:
+    gather_id = params.number("gather_id")
+    if not await visit.read(revoke, gather_id):
+        raise ApiError(Err.NO_ID, "gather_id 不存在")
+    visit.services.hub.end(gather_id, "its access was revoked")
+    return {}
 
 
 PAGE = Page(
@@ -110,6 +139,7 @@ PAGE = Page(
     ("采集端设置", "A recorder's settings"),
     view,
     words=_WORDS,
+    actions=(Action("revoke_gather", _revoke, (Param("gather_id", Kind.ID, missing=Err.NO_ID),)),),
     style="storage.css",
     room="agent.standalone.console.pages.storage",
     administrators_only=True,
