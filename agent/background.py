@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import TypeVar
 
 from agent.backoff import Backoff
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 HEALTHY_SEC = 60.0
 
@@ -18,11 +21,25 @@ async def within(limit_sec: float, event: asyncio.Event) -> bool:
 
     Not `asyncio.wait_for`: before Python 3.12 that swallows a cancellation which comes together with the event.
     """
+    if event.is_set():
+        return True
     try:
         async with asyncio.timeout(limit_sec):
             return await event.wait()
     except TimeoutError:
         return False
+
+
+async def with_pauses(items: Iterable[T], at_once: int) -> AsyncIterator[T]:
+    """These, with a turn of the event loop for everybody else after so many.
+
+    For work of many small steps: a thread that computes makes the loop wait for the interpreter's lock, 5 ms whenever
+    it has asked the kernel for anything, and as long as it likes where its core is taken away.
+    """
+    for number, item in enumerate(items, 1):
+        yield item
+        if number % at_once == 0:
+            await asyncio.sleep(0)
 
 
 async def ended(*tasks: asyncio.Task[None]) -> None:

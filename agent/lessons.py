@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -46,7 +46,19 @@ def read_between(journal: Journal, since: float, until: float) -> list[Kept]:
 def outcomes(
     lessons: Iterable[Lesson], kept: Iterable[Kept], due_now: Mapping[str, Now], names: Mapping[int, str], now: float
 ) -> tuple[LessonOutcome, ...]:
-    """One outcome for each lesson and each recording, by time and channel.
+    """One outcome for each lesson and each recording, by time and channel: see `each_outcome`."""
+    return in_order(each_outcome(lessons, kept, due_now, names, now))
+
+
+def in_order(found: Iterable[LessonOutcome]) -> tuple[LessonOutcome, ...]:
+    """By time and channel."""
+    return tuple(sorted(found, key=lambda one: (one.planned_start, one.camera_id, one.course_id)))
+
+
+def each_outcome(
+    lessons: Iterable[Lesson], kept: Iterable[Kept], due_now: Mapping[str, Now], names: Mapping[int, str], now: float
+) -> Iterator[LessonOutcome]:
+    """One outcome for each lesson and each recording, worked out as they are taken.
 
     `due_now`: the recordings that should be on, by key.  A lesson that changed its time after it was recorded stands
     there as it was recorded.  What was found on disk after the loss of a journal is part of its lesson.
@@ -56,13 +68,11 @@ def outcomes(
         row = one.row
         rows.setdefault((row.camera_id, row.course_id, row.planned_start) if row.course_id else row.key, one)
     keys = {one.row.key for one in rows.values()}
-    found = [_of_recording(one, due_now.get(one.row.key), names, now) for one in rows.values()]
-    found += [
-        _of_lesson(lesson, names, now)
-        for lesson in lessons
-        if lesson.key not in keys and (lesson.course.camera_id, lesson.course.course_id, lesson.start) not in rows
-    ]
-    return tuple(sorted(found, key=lambda one: (one.planned_start, one.camera_id, one.course_id)))
+    for one in rows.values():
+        yield _of_recording(one, due_now.get(one.row.key), names, now)
+    for lesson in lessons:
+        if lesson.key not in keys and (lesson.course.camera_id, lesson.course.course_id, lesson.start) not in rows:
+            yield _of_lesson(lesson, names, now)
 
 
 def _of_lesson(lesson: Lesson, names: Mapping[int, str], now: float) -> LessonOutcome:

@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from pathlib import Path
 from typing import Protocol
@@ -45,8 +45,10 @@ class Sights(Protocol):
         """Everything at this moment."""
         ...
 
-    async def lessons(self, first: date | None = None, days: int = 1) -> LessonsView:
-        """The lessons of `days` days from `first` (None: today)."""
+    def lessons_by_day(
+        self, first: date | None, days: int
+    ) -> tuple[LessonsView, AsyncIterator[tuple[LessonOutcome, ...]]]:
+        """The lessons of `days` days from `first` (None: today), day by day."""
         ...
 
     def camera_views(self) -> CamerasView:
@@ -99,12 +101,19 @@ class LocalDoor:
             raise web.HTTPBadRequest(text="day=YYYY-MM-DD and days=<number> are understood") from error
         if not 1 <= days <= DAYS_MAX:
             raise web.HTTPBadRequest(text=f"days: 1 to {DAYS_MAX}")
-        pieces = await asyncio.to_thread(_in_pieces, await self._sights.lessons(first, days))
+        view, by_day = self._sights.lessons_by_day(first, days)
         response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
-        response.content_length = sum(len(piece) for piece in pieces)
         await response.prepare(request)
-        for piece in pieces:
-            await response.write(piece)
+        before, after = view.model_dump_json().encode().split(b"[]")
+        await response.write(before + b"[")
+        separator = b""
+        async for lessons in by_day:
+            for at in range(0, len(lessons), PIECE):
+                piece = _OUTCOMES.dump_json(lessons[at : at + PIECE])
+                await response.write(separator + piece.removeprefix(b"[").removesuffix(b"]"))
+                separator = b","
+                await asyncio.sleep(0)
+        await response.write(b"]" + after)
         return response
 
     async def _cameras(self, _: web.Request) -> web.Response:
@@ -141,15 +150,3 @@ class LocalDoor:
 
 def _json(view: View) -> web.Response:
     return web.Response(text=view.model_dump_json(), content_type="application/json")
-
-
-def _in_pieces(view: LessonsView) -> list[bytes]:
-    """A month of a big school is tens of thousands of lessons: made in one go, by code that lets no other thread run
-    meanwhile, they would hold up the event loop from any thread, and sent in one go as well.
-    """
-    before, after = view.model_copy(update={"lessons": ()}).model_dump_json().encode().split(b'"lessons":[]')
-    pieces = [before + b'"lessons":[']
-    for at in range(0, len(view.lessons), PIECE):
-        some = _OUTCOMES.dump_json(view.lessons[at : at + PIECE])
-        pieces.append((b"," if at else b"") + some.removeprefix(b"[").removesuffix(b"]"))
-    return [*pieces, b"]" + after]

@@ -61,9 +61,7 @@ def lessons_on_disk(config: Config, first: date | None, days: int) -> LessonsVie
         raise NothingThere(f"the journal is damaged: {error}") from error
     finally:
         journal.close()
-    lessons = [
-        lesson for lesson in Timetable(courses_of(known), zone).lessons_between(since, until) if lesson.start >= since
-    ]
+    lessons = Timetable(courses_of(known), zone).starting_between(since, until)
     on_now = {lesson.key: NOT_RUNNING for lesson in lessons if lesson.start <= now < lesson.end}
     on_now |= {one.row.key: NOT_RUNNING for one in kept if one.row.ended_at is None}
     names = {camera_id: camera.camera_name for camera_id, camera in known.cameras.items()}

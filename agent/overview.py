@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
 
 from agent import __version__
+from agent.background import with_pauses
 from agent.channel_view import view_of
 from agent.clock import Clock
 from agent.fleet import Fleet
 from agent.journal import Journal, JournalThread, SliceState
-from agent.lessons import outcomes, read_between
+from agent.lessons import each_outcome, in_order, read_between
 from agent.link.server import ServerLink
 from agent.spool_view import upload_views, waiting_rows
 from agent.state import AgentState
@@ -35,6 +37,9 @@ from agent.uploads import Uploads
 from agent.wire.models import CameraStatus, ChannelAlarm, Hello, StatusReport
 
 NEXT_LESSONS = 5
+CHANNELS_AT_ONCE = 10
+LESSONS_AT_ONCE = 50
+"""Of these, one or two milliseconds' worth between two turns of the event loop."""
 
 
 class Overview:
@@ -163,28 +168,39 @@ class Overview:
             await self.refresh()
         return self.view()
 
-    async def lessons(self, first: date | None = None, days: int = 1) -> LessonsView:
-        """What became, and is to become, of the lessons that begin on `days` days from `first` (None: today)."""
+    async def lessons(self) -> LessonsView:
+        """What became, and is to become, of today's lessons."""
+        view, by_day = self.lessons_by_day(None, 1)
+        return view.model_copy(update={"lessons": tuple([one async for some in by_day for one in some])})
+
+    def lessons_by_day(
+        self, first: date | None, days: int
+    ) -> tuple[LessonsView, AsyncIterator[tuple[LessonOutcome, ...]]]:
+        """What became, and is to become, of the lessons that begin on `days` days from `first` (None: today): the view
+        without them, and then they themselves, day by day, because a month of a big school is tens of thousands.
+        """
         zone, now = self._zone(), self._clock.wall()
         first = first or datetime.fromtimestamp(now, UTC).astimezone(zone).date()
-        since, until = (
-            datetime.combine(first + timedelta(days=ahead), time(), tzinfo=zone).timestamp() for ahead in (0, days)
-        )
-        timetable, due_now, names = self._state.timetable(zone), self._fleet.due_now(), self._names()
-        kept = await self._journal.do(read_between, since, until)
-
-        def laid_side_by_side() -> tuple[LessonOutcome, ...]:
-            lessons = [lesson for lesson in timetable.lessons_between(since, until) if lesson.start >= since]
-            return outcomes(lessons, kept, due_now, names, now)
-
-        return LessonsView(
+        view = LessonsView(
             now=now,
             first_day=first.isoformat(),
             last_day=(first + timedelta(days=days - 1)).isoformat(),
             timezone=str(zone),
-            # In a thread: a month of a big school is tens of thousands of lessons.
-            lessons=await asyncio.to_thread(laid_side_by_side),
         )
+        midnights = [
+            datetime.combine(first + timedelta(days=ahead), time(), tzinfo=zone).timestamp()
+            for ahead in range(days + 1)
+        ]
+        return view, self._by_day(midnights, now)
+
+    async def _by_day(self, midnights: Sequence[float], now: float) -> AsyncIterator[tuple[LessonOutcome, ...]]:
+        timetable, due_now, names = self._state.timetable(self._zone()), self._fleet.due_now(), self._names()
+        for since, until in pairwise(midnights):
+            kept = await self._journal.do(read_between, since, until)
+            channels = with_pauses(timetable.channels.values(), CHANNELS_AT_ONCE)
+            lessons = [lesson async for one in channels for lesson in one.starting_between(since, until)]
+            found = with_pauses(each_outcome(lessons, kept, due_now, names, now), LESSONS_AT_ONCE)
+            yield in_order([one async for one in found])
 
     def camera_views(self) -> CamerasView:
         """All channels at this moment."""

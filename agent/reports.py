@@ -42,6 +42,7 @@ BATCH = 50
 RETRY_MAX_SEC = 60.0
 REJECTED_SEC = 300.0
 """How long something waits that the server says no to."""
+LEDGERS = 200
 LOST_MAX_SEC = 6 * 3600.0
 """The longest wait between two uploads of a file that the server does not find."""
 
@@ -70,6 +71,10 @@ class Reports:
         self._on_lost = on_lost
         self._rejected: dict[str, float] = {}
         self._conflicts: dict[str, int] = {}
+        self._ledgers: dict[int, tuple[int, RecordingReport]] = {}
+        """By `slice_id`, the newest ledgers and the revisions whose they are: a lesson's is told once more with its
+        last slice, and again and again to a server that is away.
+        """
 
     def wake(self) -> None:
         """There is something new to report."""
@@ -196,6 +201,16 @@ class Reports:
 
     async def ledger(self, row: RecordingRow) -> RecordingReport:
         """What of a recording stands in slices and what is missing, as far as it is known now."""
+        told = self._ledgers.get(row.slice_id)
+        if told is not None and told[0] == row.revision:
+            return told[1]
+        report = await self._worked_out(row)
+        self._ledgers[row.slice_id] = row.revision, report
+        if len(self._ledgers) > LEDGERS:
+            del self._ledgers[next(iter(self._ledgers))]
+        return report
+
+    async def _worked_out(self, row: RecordingRow) -> RecordingReport:
         slices, named = await self._journal.do(Journal.lesson_of, row)
         if row.ended_at is None:
             gaps, coverage = account_so_far(row.planned_start, slices, named), None

@@ -27,6 +27,9 @@ from agent.wire.models import GatherSettings, RegisterReply, StorageTarget, Sync
 log = logging.getLogger(__name__)
 
 
+_NO_CAMERAS = '"cameras": {}'
+
+
 class NewerState(NewerFormat):
     """A newer gather-agent has written it."""
 
@@ -91,6 +94,7 @@ class AgentState:
         self.path = folder / "agent.json"
         self.token_path = folder / "token"
         folder.mkdir(parents=True, exist_ok=True)
+        self._lines: dict[int, tuple[WireCamera, str]] = {}
         self.known = self._load()
         self._timetable: Timetable | None = None
         self._timed_at = -1
@@ -123,7 +127,7 @@ class AgentState:
         if not self._behind:
             return known
         try:
-            replace_file(self._kept_path, known.model_dump_json(indent=1).encode(), mode=0o600)
+            replace_file(self._kept_path, self._text(known).encode(), mode=0o600)
         except OSError as error:
             log.warning("no copy of %s is kept: %s", self.path, error)
         return known
@@ -155,7 +159,20 @@ class AgentState:
         if token != self._kept_token:
             replace_file(self.token_path, token.encode(), mode=0o600)
             self._kept_token = token
-        replace_file(self.path, known.model_dump_json(indent=1).encode(), mode=0o600)
+        replace_file(self.path, self._text(known).encode(), mode=0o600)
+
+    def _text(self, known: Known) -> str:
+        """As JSON, each channel on a line of its own. The lines are kept: where one channel was switched off, the
+        courses of all others stay as they were.
+        """
+        self._lines = {camera_id: self._line(camera) for camera_id, camera in known.cameras.items()}
+        lines = ",\n".join(f'  "{camera_id}": {line}' for camera_id, (_, line) in self._lines.items())
+        rest = known.model_copy(update={"cameras": {}}).model_dump_json(indent=1)
+        return rest.replace(_NO_CAMERAS, f'"cameras": {{\n{lines}\n }}', 1)
+
+    def _line(self, camera: WireCamera) -> tuple[WireCamera, str]:
+        before = self._lines.get(camera.camera_id)
+        return before if before is not None and before[0] is camera else (camera, camera.model_dump_json())
 
     def _conceal(self) -> None:
         """What is secret here never stands in a log."""

@@ -79,10 +79,7 @@ def course_from_wire(wire: WireCourse, camera_id: int) -> Course:
 
 def lesson_on(course: Course, day: date, zone: tzinfo) -> Lesson:
     """The lesson that this course gives on a local day (whose weekday the caller has checked)."""
-    return _lesson(course, day, _instant(day, course.start_sec, zone))
-
-
-def _lesson(course: Course, day: date, start: float) -> Lesson:
+    start = _instant(day, course.start_sec, zone)
     return Lesson(course, day, start, start + course.elapse_sec)
 
 
@@ -97,13 +94,27 @@ def _instant(day: date, start_sec: int, zone: tzinfo) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Some days' lessons by start. Who asks for an instant of `[since, until)` finds all of its lessons here."""
+    """Some days' lessons by start. Who asks for an instant of `[since, until)` finds all of its lessons here.
+
+    Lessons are made when they are asked for: those of a school, kept, would be tens of thousands of objects that the
+    garbage collector goes through, again and again, while nothing else runs.
+    """
 
     since: float
     until: float
-    lessons: Sequence[Lesson] = ()
     starts: Sequence[float] = ()
+    days: Sequence[date] = ()
+    courses: Sequence[Course] = ()
     longest: float = 0.0
+
+    def lessons(self, first: int, last: int) -> list[Lesson]:
+        """Those of these places in `starts`."""
+        return [
+            Lesson(course, day, start, start + course.elapse_sec)
+            for start, day, course in zip(
+                self.starts[first:last], self.days[first:last], self.courses[first:last], strict=True
+            )
+        ]
 
 
 class ChannelTimetable:
@@ -115,9 +126,9 @@ class ChannelTimetable:
     def __init__(self, courses: Iterable[Course], zone: tzinfo) -> None:
         self.courses = tuple(courses)
         self._zone = zone
-        self._by_weekday: dict[int, list[Course]] = {}
-        for course in self.courses:
-            self._by_weekday.setdefault(course.week_id, []).append(course)
+        self._by_weekday: dict[int, list[tuple[int, Course]]] = {}
+        for at, course in enumerate(self.courses):
+            self._by_weekday.setdefault(course.week_id, []).append((at, course))
         self._longest = max((course.elapse_sec for course in self.courses), default=0)
         # A day more than the longest lesson, for one that a zone change moved over midnight.
         self._reach_back = timedelta(days=2 + self._longest // 86_400)
@@ -127,7 +138,18 @@ class ChannelTimetable:
         """Every lesson that is on at some moment of `[since, until)`, by start."""
         window = self._around(since, until)
         first, last = bisect_left(window.starts, since - window.longest), bisect_left(window.starts, until)
-        return [lesson for lesson in window.lessons[first:last] if lesson.end > since]
+        return [lesson for lesson in window.lessons(first, last) if lesson.end > since]
+
+    def starting_between(self, since: float, until: float) -> Sequence[Lesson]:
+        """Every lesson that begins in `[since, until)`, by start, worked out for the occasion: whoever asks what was a
+        month ago leaves the days around now where they are.
+        """
+        first, last = (_local_day(instant, self._zone) for instant in (since, until))
+        return [
+            Lesson(self.courses[at], day, start, start + self.courses[at].elapse_sec)
+            for start, _, at, day in self._found(first - timedelta(days=1), last)
+            if since <= start < until
+        ]
 
     def next_start(self, since: float) -> float:
         """When the next lesson begins, from `since` on; infinite where there is no course."""
@@ -143,7 +165,7 @@ class ChannelTimetable:
         window = self._around(now, now + _WEEK.total_seconds())
         first = bisect_right(window.starts, now)
         last = bisect_left(window.starts, now + _WEEK.total_seconds(), first)
-        return window.lessons[first : min(last, first + count)]
+        return window.lessons(first, min(last, first + count))
 
     def _around(self, since: float, until: float) -> _Window:
         window = self._window
@@ -158,20 +180,22 @@ class ChannelTimetable:
         first = _local_day(since, self._zone) - timedelta(days=1) - self._reach_back
         ahead = _AHEAD + timedelta(days=self.courses[0].camera_id % 8)
         last = max(_local_day(until, self._zone) + timedelta(days=2), _local_day(since, self._zone) + ahead)
-        lessons = sorted(
-            (
-                _lesson(course, day, _instant(day, course.start_sec, self._zone))
-                for day in _days(first, last)
-                for course in self._by_weekday.get((day.weekday() + 1) % 7, ())
-            ),
-            key=_order,
-        )
+        found = self._found(first, last)
         return _Window(
             min(since, _instant(first + self._reach_back, 0, self._zone)),
             max(until, _instant(last - timedelta(days=1), 0, self._zone)),
-            lessons,
-            [lesson.start for lesson in lessons],
+            [start for start, _, _, _ in found],
+            [day for _, _, _, day in found],
+            [self.courses[at] for _, _, at, _ in found],
             self._longest,
+        )
+
+    def _found(self, first: date, last: date) -> list[tuple[float, int, int, date]]:
+        """Start, course, its place in `courses` and the day, of every lesson of these days, in order."""
+        return sorted(
+            (_instant(day, course.start_sec, self._zone), course.course_id, at, day)
+            for day in _days(first, last)
+            for at, course in self._by_weekday.get((day.weekday() + 1) % 7, ())
         )
 
 
@@ -202,6 +226,11 @@ class Timetable:
     def lessons_between(self, since: float, until: float) -> list[Lesson]:
         """Every lesson that is on at some moment of `[since, until)`, by start."""
         found = (channel.lessons_between(since, until) for channel in self.channels.values())
+        return sorted((lesson for lessons in found for lesson in lessons), key=_order)
+
+    def starting_between(self, since: float, until: float) -> list[Lesson]:
+        """Every lesson that begins in `[since, until)`, by start."""
+        found = (channel.starting_between(since, until) for channel in self.channels.values())
         return sorted((lesson for lessons in found for lesson in lessons), key=_order)
 
     def lessons_on(self, now: float) -> list[Lesson]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 
 from agent import __version__, logs
@@ -85,6 +86,8 @@ async def tell_systemd(
     try:
         await asyncio.wait((ready, stopping), return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
+            # What a start leaves stays for good: a full collection need not go through it, in which nothing else runs.
+            gc.freeze()
             notifier.ready()
         pause = min(STATUS_SEC, (notifier.watchdog_sec or STATUS_SEC * 3) / 3)
         loop = asyncio.get_running_loop()

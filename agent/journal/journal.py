@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from agent.journal.file import JournalFile
@@ -22,6 +23,7 @@ from recorder.protocol import GapFound
 from recorder.specs import SliceFacts
 
 ALIVE_SEC = 10.0
+ASKED_AT_ONCE = 1000
 _OF_SLICE = (
     *("stem", "slice_id", "slice_inx", "camera_id", "course_id", "path", "thumbnail", "started_at", "media_sec"),
     *("overlap_sec", "size", "sha256", "video", "audio"),
@@ -201,9 +203,11 @@ class Journal(JournalFile):
             ),
         )
 
-    def known_stems(self) -> set[str]:
-        """The stems of all slices that are, or were, on disk."""
-        return {row["stem"] for row in self._db.execute("SELECT stem FROM slice")}
+    def unknown_stems(self, stems: Sequence[str]) -> set[str]:
+        """Those of these that are the stem of no slice that is, or was, on disk."""
+        unknown = "value FROM json_each(?)", "NOT EXISTS (SELECT 1 FROM slice WHERE stem = value)"
+        asked = (json.dumps(stems[at : at + ASKED_AT_ONCE]) for at in range(0, len(stems), ASKED_AT_ONCE))
+        return {stem for some in asked for (stem,) in self._select(*unknown, some)}
 
     def every_slice(self) -> Iterator[SliceRow]:
         """All slices, by stem, read a thousand at a time."""

@@ -11,16 +11,17 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from aiohttp import web
 
 from agent.config.model import LocalSection
-from agent.local import Sights
 from agent.metrics import Exposition
 from agent.page.hosts import is_own_host
 from agent.page.render import Renderer, Sight
 from agent.page.words import Words
 from agent.readiness import Check, Readiness
+from agent.status import DaemonView, LessonsView, UploadsView
 from agent.tally import Tally
 from agent.vitals import consumption
 from agent.watch import Watch
@@ -31,6 +32,22 @@ log = logging.getLogger(__name__)
 
 RETRY_SEC = 30.0
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Sights(Protocol):
+    """Where the views come from."""
+
+    async def look(self) -> DaemonView:
+        """Everything at this moment."""
+        ...
+
+    async def lessons(self) -> LessonsView:
+        """Today's lessons."""
+        ...
+
+    async def uploads_view(self) -> UploadsView:
+        """The queue."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,28 +78,27 @@ def to_text(frame: Sync | Command | Hello | Answer | EventFrame) -> str:
 
 
 def _sync(body: Any) -> Sync:
-    try:
-        return Sync.model_validate(body)
-    except ValidationError as error:
-        cameras = body.get("cameras") if isinstance(body, dict) else None
-        if not isinstance(cameras, list):
-            raise
-        return _without_the_damaged(body, cameras, error)
+    """Channel by channel: whoever reads the state of a big school lets other threads run in between.
 
-
-def _without_the_damaged(body: dict[str, Any], cameras: list[Any], error: ValidationError) -> Sync:
-    """One channel of which nothing can be understood but its number must not cost the others their lessons, nor itself
+    One channel of which nothing can be understood but its number must not cost the others their lessons, nor itself
     those that are known. Raises `ValidationError` where anything else is wrong.
     """
+    cameras = body.get("cameras") if isinstance(body, dict) else None
+    if not isinstance(cameras, list):
+        return Sync.model_validate(body)
     good: list[WireCamera] = []
     damaged: list[int] = []
-    for camera in cameras:
+    why = ""
+    for number, camera in enumerate(cameras):
         try:
             good.append(WireCamera.model_validate(camera))
-        except ValidationError:
+        except ValidationError as error:
+            why = why or f"cameras.{number}.{_first(error)}"
             damaged.append(_Numbered.model_validate(camera).camera_id)
     rest = Sync.model_validate({**body, "cameras": []})
-    return PartialSync(rev=rest.rev, gather=rest.gather, cameras=tuple(good), damaged=tuple(damaged), why=_first(error))
+    if damaged:
+        return PartialSync(rev=rest.rev, gather=rest.gather, cameras=tuple(good), damaged=tuple(damaged), why=why)
+    return rest.model_copy(update={"cameras": tuple(good)})
 
 
 def _object(text: str | bytes) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import date
+from itertools import groupby
 
 from agent.link.relay import answer
-from agent.status import CamerasView, DaemonView, LessonsView, QueueView, UploadsView
+from agent.status import CamerasView, DaemonView, LessonOutcome, LessonsView, QueueView, UploadsView
 from agent.wire.codes import Code
 from agent.wire.models import Answer, Command
 from tests.agent.views import channel
@@ -27,10 +29,17 @@ class Behind:
         """For `/status`."""
         return self.status
 
-    async def lessons(self, first: date | None = None, days: int = 1) -> LessonsView:
+    def lessons_by_day(
+        self, first: date | None, days: int
+    ) -> tuple[LessonsView, AsyncIterator[tuple[LessonOutcome, ...]]]:
         """For `/lessons`."""
         self.days.append((first, days))
-        return self.shown
+
+        async def by_day() -> AsyncIterator[tuple[LessonOutcome, ...]]:
+            for _, lessons in groupby(self.shown.lessons, lambda one: one.planned_start // 86_400):
+                yield tuple(lessons)
+
+        return self.shown.model_copy(update={"lessons": ()}), by_day()
 
     def camera_views(self) -> CamerasView:
         """For `/cameras`."""

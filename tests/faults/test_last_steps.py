@@ -66,8 +66,7 @@ def die(place: Path, film: Path, number: int) -> Kill:
     journal = Journal(place / "journal.sqlite")
     for closed in told:
         journal.add_slice(closed.facts)
-    known = journal.known_stems()
-    unknown = [one.stem for one in slices.glob("*.mp4") if one.stem not in known and parse(one.name)]
+    unknown = sorted(journal.unknown_stems([one.stem for one in slices.glob("*.mp4") if parse(one.name)]))
     events: list[Event] = []
     repair_folder(slices, unknown, events.append)
     for event in events:

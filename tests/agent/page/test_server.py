@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,7 @@ class Sights:
     async def look(self) -> DaemonView:
         return self.shown
 
-    async def lessons(self, first: date | None = None, days: int = 1) -> LessonsView:
+    async def lessons(self) -> LessonsView:
         day = "2027-01-15"
         return LessonsView(now=NOW, first_day=day, last_day=day, timezone="Asia/Shanghai", lessons=self.outcomes)
 

@@ -45,6 +45,7 @@ class InlineJournal(JournalThread):
     def __init__(self, path: Path) -> None:
         self.inline = Journal(path)
         self.inline._db.execute("PRAGMA synchronous=OFF")
+        self.inline._db.execute("PRAGMA cache_size=-100000")
         self._together = self.inline.together()
         self._together.__enter__()
         self._dead = False
@@ -189,7 +190,8 @@ class SchoolAgent:
         if how == "stop":
             await self.fleet.close()
             await self._cancel(self._tasks)
-        known = self.journal.inline.known_stems()
+        finished = [facts.stem for facts in self.cameras.finished.values()]
+        known = set(finished) - self.journal.inline.unknown_stems(finished)
         self.journal.die()
         if how != "stop":
             await self._cancel([task for task in asyncio.all_tasks() if task is not asyncio.current_task()])
