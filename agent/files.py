@@ -7,6 +7,10 @@ import os
 from pathlib import Path
 
 
+class CannotUse(Exception):
+    """A file of the state folder cannot be used; the message says which, why and what to do."""
+
+
 class NewerFormat(Exception):
     """A file of the state folder that a newer gather-agent has written; the message says what to do."""
 
@@ -17,12 +21,17 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """
     temporary = path.with_name(f".{path.name}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_directory(path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        if error.errno and not error.filename:  # a full disk is told of a descriptor, which says nothing to people
+            error.filename = str(path)
+        raise
 
 
 def sync_directory(directory: Path) -> None:

@@ -169,10 +169,10 @@ class Fleet:
         due = {item.key: item for desired in self.desired.values() for item in desired.due}
         if missed is not None:
             unseen = list(self._missed(timetable, moved, now, missed))
-            if unseen and missed.cause:
-                log.warning("%d lessons were missed, wholly or in part: %s", len(unseen), missed.detail)
             for at in range(0, len(unseen), MISSED_AT_ONCE):
                 await self._journal.do(Journal.account_missed, unseen[at : at + MISSED_AT_ONCE], now)
+            if unseen and missed.cause:
+                log.warning("%d lessons were missed, wholly or in part: %s", len(unseen), missed.detail)
         new = [item for key, item in due.items() if self._accounted.get(key) != item]
         if new:
             await self._journal.do(Journal.open_all, new, now)

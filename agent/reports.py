@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 
 from agent.background import within
@@ -99,8 +100,8 @@ class Reports:
             new.clear()
             try:
                 wait = await report() if self._client.has_token else LOOK_SEC
-            except (ServerError, StorageError) as error:
-                wait = max(backoff.next(), error.rest_sec)
+            except (ServerError, StorageError, sqlite3.Error) as error:
+                wait = max(backoff.next(), 0.0 if isinstance(error, sqlite3.Error) else error.rest_sec)
                 level = logging.WARNING if self._reminders.is_news(report, str(error)) else logging.DEBUG
                 log.log(level, "report failed, next try in %.0f s: %s", wait, error)
                 await asyncio.sleep(wait)

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 
 _NO_CAMERAS = '"cameras": {}'
+AGAIN_SEC = 10.0
+"""After so long it is tried again to write what could not be written."""
 
 
 class NewerState(NewerFormat):
@@ -188,14 +190,19 @@ class AgentState:
         if not self._behind or asyncio._get_running_loop() is None:
             self._write(self.known, self.token)
             self._written = self._changes
-        elif self._writing is None or self._writing.done():
+        else:
+            self._behind_again()
+
+    def _behind_again(self) -> None:
+        if self._written < self._changes and (self._writing is None or self._writing.done()):
             self._writing = asyncio.create_task(self._write_behind(), name="state")
+            self._writing.add_done_callback(lambda task: task.cancelled() or task.exception())  # it is in the log
 
     async def durable(self) -> None:
         """Wait until every change so far is on disk. `OSError` when the disk does not take it."""
         while self._written < self._changes:
-            if self._writing is None or self._writing.done():
-                self._writing = asyncio.create_task(self._write_behind(), name="state")
+            self._behind_again()
+            assert self._writing is not None
             await asyncio.shield(self._writing)
 
     async def _write_behind(self) -> None:
@@ -205,7 +212,8 @@ class AgentState:
             try:
                 await asyncio.to_thread(self._write, known.model_copy(update=copies), token)
             except OSError as error:
-                log.error("%s cannot be written: %s; it is tried again with the next change", self.path, error)
+                log.error("%s cannot be written: %s; it is tried again in %.0f s", self.path, error, AGAIN_SEC)
+                asyncio.get_running_loop().call_later(AGAIN_SEC, self._behind_again)
                 raise
             self._written = changes
 

@@ -179,8 +179,7 @@ class Uploads:
             self._failed(row, error)
             return
         except (OSError, sqlite3.Error) as error:
-            # Our own disk, not the storage: nobody has to resume anything (`auto_fds`) when it is well again.
-            self._failed(row, StorageError(f"{row.path}: {error}", retry=False))
+            self._failed(row, StorageError(f"{row.path}: {error}"), ours=True)
             return
         except Exception as error:  # a task's boundary: the file waits like any other that could not go
             log.exception("upload of %s failed unexpectedly", row.path)
@@ -222,7 +221,8 @@ class Uploads:
             log.warning("%s goes without its thumbnail: %s", row.path.name, error)
             return ""
 
-    def _failed(self, row: SliceRow, error: StorageError) -> None:
+    def _failed(self, row: SliceRow, error: StorageError, *, ours: bool = False) -> None:
+        """`ours`: this machine's disk is at fault, and nobody has to resume anything when it is well again."""
         backoff, _ = self._waiting.setdefault(row.stem, (Backoff(1.0, self._retry_max), 0.0))
         if not error.retry:
             # Nothing here can mend it; it stays in the journal and on disk and is looked at again at the slowest pace.
@@ -238,7 +238,7 @@ class Uploads:
         log.log(logging.WARNING if news else logging.DEBUG, "upload failed, next try in %.0f s: %s", wait, error)
         if first:
             self._tell(Happening(kind="queue", text=f"upload failed: {error}", camera_id=row.camera_id))
-        if error.retry and not self._keep_trying():
+        if error.retry and not ours and not self._keep_trying():
             self._give_up(self.error)
             log.warning("auto_fds is 0: uploads are paused until they are resumed")
 

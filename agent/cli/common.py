@@ -80,9 +80,9 @@ def single_instance(folder: Path) -> Iterator[None]:
             lock.seek(0)
             owner = lock.read(20).strip() or "unknown"
             raise Stop(Exit.TRY_AGAIN, f"already running with the folder {folder} (process {owner})") from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+        with contextlib.suppress(OSError):  # whose lock it is is for people; a full disk must not end a lesson
+            lock.truncate(0)
+            os.write(lock.fileno(), f"{os.getpid()}\n".encode())
         yield
 
 

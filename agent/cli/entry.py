@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from agent.cli.arguments import language_wanted, parser
 from agent.cli.exits import Exit, Stop
 from agent.config import ConfigError
-from agent.files import NewerFormat
+from agent.files import CannotUse, NewerFormat
 from agent.logs import redact
 from agent.words import Words
 
@@ -41,9 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # By name: `status` does not pay for the daemon, and only two commands load the embedded server.
         return int(importlib.import_module(f"agent.cli.{args.module}").run(args))
-    except (ConfigError, NewerFormat) as error:  # neither mends itself: the unit does not start again
+    except (ConfigError, NewerFormat, CannotUse) as error:
         print(redact(str(error)), file=sys.stderr)  # noqa: T201
-        return Exit.CONFIG
+        # The first two do not mend themselves: the unit does not start again.
+        return Exit.CONFIG if isinstance(error, (ConfigError, NewerFormat)) else Exit.CANNOT_CREATE
     except Stop as stop:
         print(f"gather-agent: {redact(str(stop))}", file=sys.stderr)  # noqa: T201
         return stop.code

@@ -14,9 +14,12 @@ from agent.journal.versions import DamagedJournal, JournalError, prepare, versio
 class JournalFile:
     """One SQLite file, used by one thread at a time (`threaded.JournalThread`)."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open it, and make it unless `read_only`, which changes nothing, not even an older one's tables."""
-        self.path = path
+    def __init__(self, path: Path, *, read_only: bool = False, alone: bool = False) -> None:
+        """Open it, and make it unless `read_only`, which changes nothing, not even an older one's tables.
+
+        `alone` needs no file of shared memory beside it, for which a full disk has no room, and lets nobody else read.
+        """
+        self.path, self._alone = path, alone
         self._open, self._shared, self._undone = True, False, False
         try:
             if read_only:
@@ -40,6 +43,8 @@ class JournalFile:
     def _prepare(self, read_only: bool) -> None:
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA busy_timeout=5000")
+        if self._alone:
+            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         version = version_of(self._db, self.path, read_only=read_only)
         if not read_only:
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
@@ -119,6 +124,8 @@ class JournalFile:
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> str:
+    if isinstance(error, sqlite3.OperationalError):
+        return f"{path} cannot be used as the journal now: {error}. Is its disk full, read-only or failing?"
     return (
         f"{path} cannot be used as the journal: {error}. Move it away and start again: it is rebuilt from the"
         " recordings on disk."

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from agent.journal.journal import Journal
-from agent.journal.versions import DamagedJournal, set_aside
+from agent.journal.versions import DamagedJournal, JournalError, NewerJournal, set_aside
 
 log = logging.getLogger(__name__)
 
@@ -145,3 +145,9 @@ def _opened(path: Path) -> Journal:
     except DamagedJournal as error:
         log.error("%s; it is now %s, and a new one is made from the recordings on disk", error, set_aside(path))
         return Journal(path)
+    except NewerJournal:
+        raise
+    except JournalError as error:
+        # Of a full disk it can be read all the same: what is confirmed is deleted, and then there is room again.
+        log.error("%s", error)
+        return Journal(path, alone=True)

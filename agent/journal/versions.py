@@ -9,13 +9,13 @@ import sqlite3
 import time
 from pathlib import Path
 
-from agent.files import NewerFormat, sync_directory
+from agent.files import CannotUse, NewerFormat, sync_directory
 from agent.journal.schema import LATER_INDEXES, STEPS, TABLES, VERSION
 
 log = logging.getLogger(__name__)
 
 
-class JournalError(Exception):
+class JournalError(CannotUse):
     """The journal cannot be used; the message says what to do."""
 
 

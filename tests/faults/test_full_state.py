@@ -57,3 +57,31 @@ def test_a_lesson_begins_while_the_state_folder_is_full(tmp_path: Path, sample: 
 
 def log_of(school: School) -> str:
     return (school.folder / "run.log").read_text()
+
+
+def test_a_lesson_is_recorded_by_a_machine_that_starts_with_a_full_state_folder(
+    tmp_path: Path, sample: MakeSample
+) -> None:
+    (tmp_path / "agent").mkdir()
+    with Small(tmp_path / "small") as disk:
+        (tmp_path / "agent/state").symlink_to(disk.root)
+        school = School(tmp_path)
+        try:
+            _, course_id = school.lesson_now(sample(), minutes=600)
+            until("the recording", school.recording)
+            school.stop()
+            disk.strike()
+            school.start_daemon()
+            until("the recording", school.recording)
+            status = school.status()
+            assert status is not None
+            assert "full" in status["journal_error"]
+            disk.heal()
+            until("the journal being written", lambda: "the journal can be written again" in log_of(school))
+            school.api("del_course", course_id=course_id)
+            until("everything being listed", school.all_listed, 120)
+            until("the link", lambda: (school.status() or {})["link"] == "connected")
+            assert school.stop() < 10
+        finally:
+            school.close()
+        assert "Traceback" not in log_of(school)
