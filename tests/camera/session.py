@@ -63,12 +63,7 @@ class Session:
 
     def raw(self, data: bytes) -> bool:
         """Bytes into the RTSP connection; whether it still stands."""
-        with self._writing:
-            try:
-                self._sock.sendall(data)
-            except OSError:
-                self._closed.set()
-        return not self._closed.is_set()
+        return self._written(data) and not self._closed.is_set()
 
     def wait(self, seconds: float) -> bool:
         """Let time pass; whether the session still stands afterwards."""
@@ -207,12 +202,21 @@ class Session:
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
-    def frame(self, channel: int, packet: bytes) -> None:
-        """An interleaved frame."""
+    def _written(self, data: bytes) -> bool:
+        with self._writing:
+            try:
+                self._sock.sendall(data)
+            except OSError:
+                self._closed.set()
+                return False
+        return True
+
+    def frame(self, channel: int, packet: bytes) -> bool:
+        """An interleaved frame; whether it left."""
         data = b"$" + bytes([channel]) + len(packet).to_bytes(2, "big") + packet
         for fault in self._camera.faults:
             data = fault.wire(self, data)
-        self.raw(data)
+        return self._written(data)
 
     def _send_all(self, position: float) -> None:
         for due in self.boot.since(position):
@@ -249,13 +253,13 @@ class Session:
             data = packet.encoded()
             if any(fault.takes_over(self, data) for fault in self._camera.faults):
                 continue
-            line.transport.send(data, control=False)
+            # Counted before anything else: the client may have read it, and gone, before this thread runs again.
+            if line.transport.send(data, control=False) and (index, packet.sequence) in self._entries:
+                self._entries.pop((index, packet.sequence)).waiting.discard(packet.sequence)
             if self._closed.is_set():
                 return
             line.packets += 1
             line.octets += len(packet.payload)
-            if (index, packet.sequence) in self._entries:
-                self._entries.pop((index, packet.sequence)).waiting.discard(packet.sequence)
 
     def _packets(self, due: Due, stamp: int) -> list[RtpPacket]:
         boot, index = self.boot, due.track

@@ -13,8 +13,8 @@ class Transport(Protocol):
 
     answer: str  # the `Transport` header of the answer to SETUP
 
-    def send(self, packet: bytes, *, control: bool) -> None:
-        """One RTP packet, or (`control`) RTCP packet."""
+    def send(self, packet: bytes, *, control: bool) -> bool:
+        """One RTP packet, or (`control`) RTCP packet; whether it left."""
         ...
 
     def close(self) -> None:
@@ -25,8 +25,8 @@ class Transport(Protocol):
 class Interleaver(Protocol):
     """What sends interleaved frames for us."""
 
-    def frame(self, channel: int, packet: bytes) -> None:
-        """`$`, channel, length, packet."""
+    def frame(self, channel: int, packet: bytes) -> bool:
+        """`$`, channel, length, packet; whether it left."""
         ...
 
 
@@ -39,8 +39,8 @@ class Interleaved:
         self._interleaver = interleaver
         self.answer = f"RTP/AVP/TCP;unicast;interleaved={self._rtp}-{self._rtcp}"
 
-    def send(self, packet: bytes, *, control: bool) -> None:
-        self._interleaver.frame(self._rtcp if control else self._rtp, packet)
+    def send(self, packet: bytes, *, control: bool) -> bool:
+        return self._interleaver.frame(self._rtcp if control else self._rtp, packet)
 
     def close(self) -> None:
         pass
@@ -57,9 +57,10 @@ class Udp:
         ours = self._rtp.getsockname()[1]
         self.answer = f"RTP/AVP;unicast;client_port={ports[1]}-{ports[2]};server_port={ours}-{ours + 1}"
 
-    def send(self, packet: bytes, *, control: bool) -> None:
+    def send(self, packet: bytes, *, control: bool) -> bool:
         with contextlib.suppress(OSError):  # the client's port is closed: that is not a sender's affair
             (self._rtcp if control else self._rtp).sendto(packet, self._peers[control])
+        return True
 
     def close(self) -> None:
         self._rtp.close()
