@@ -12,7 +12,10 @@ BIN := $(ENV)/bin
 SERVERS := ffmpeg chromium faketime nginx libnginx-mod-rtmp python3-gst-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-rtsp systemd mosquitto mosquitto-clients openssl postgresql debhelper debootstrap iproute2
 
-.PHONY: help env run test test-all again bench soak conformance deb servers clean
+# The tests start hundreds of Python processes, which must not translate the same modules again each time.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help env run test checks types suite test-all again bench soak conformance deb servers clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -26,17 +29,26 @@ $(ENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 \
 		|| { echo "pip is missing; on Debian: apt install python3-pip" >&2; exit 1; }
 	$(PYTHON) -m venv --clear --without-pip $(ENV)
-	$(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet -c constraints.txt -e '.[dev]'
+	$(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-compile -c constraints.txt -e '.[dev]'
+	-@$(BIN)/python -m compileall -q -j 0 $(ENV)/lib agent recorder >/dev/null
 	@touch $@
 
 run: env
 	@exec $(BIN)/gather-agent standalone --demo --home demo $(if $(SOURCE),--source '$(SOURCE)')
 
-test: env
+# What is quickly told comes first; mypy then runs beside the tests, and says what it found when it is done.
+test: checks
+	@$(MAKE) --no-print-directory -j 2 types suite
+
+checks: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: env
+	@found=$$($(BIN)/mypy 2>&1); code=$$?; printf '\nmypy: %s\n' "$$found"; exit $$code
+
+suite: env
 	$(BIN)/pytest -n 4 -m 'not integration and not browser and not faults'
 
 test-all: env
