@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import get_args
 
 from agent.status import ChannelView, DaemonView, Happening, RecordingView
+from agent.wire.live_causes import live_cause
 from agent.words import Words, clock, megabytes
 from recorder.names import parse_stem
 from recorder.specs import Cause
@@ -171,5 +172,5 @@ def until(recording: RecordingView, say: Words) -> str:
 
 def live_state(data: Mapping[str, object], say: Words) -> str:
     """The state of a push in words, from the fields of a `LiveView` or of its news."""
-    cause = say(f"push_{data.get('cause') or ''}")
+    cause = live_cause(str(data.get("cause") or ""), say.language)
     return say(f"live_{data['state']}", target=data["target"], cause=cause)

@@ -23,6 +23,7 @@ from agent.timetable import BadCourse, course_from_wire
 from agent.uploads import Uploads
 from agent.wire.codes import Code
 from agent.wire.commands import COMMANDS, CameraRef, GoToPreset, SetCourse, StartLive, StartRecord
+from agent.wire.live_causes import live_advice, live_cause
 from agent.wire.models import Answer, Command, GatherSettings, WireCamera, WireModel
 from recorder.errors import RefusedUrl
 
@@ -35,10 +36,11 @@ OFFLINE_SEC = 2.0
 class Refused(Exception):
     """A command that cannot be done, with the code that says why."""
 
-    def __init__(self, code: Code, message: str = "") -> None:
+    def __init__(self, code: Code, message: str = "", data: dict[str, Any] | None = None) -> None:
         super().__init__(message or code.name)
         self.code = code
         self.message = message
+        self.data = data
 
 
 class Commands:
@@ -93,7 +95,7 @@ class Commands:
         except (BadCourse, NoSource) as error:
             return answer(command.id, Code.BAD_DATA, message=str(error))
         except Refused as refused:
-            return answer(command.id, refused.code, message=refused.message)
+            return answer(command.id, refused.code, refused.data, refused.message)
         except Exception as error:  # a task's boundary: the caller gets FAILED instead of silence
             log.exception("command %s failed", command.cmd)
             return answer(command.id, Code.FAILED, message=f"{type(error).__name__}: {error}")
@@ -231,7 +233,7 @@ class Commands:
                 why = channel.shown_link
                 detail = why.detail or why.cause or why.state
                 raise Refused(Code.CAMERA_OFFLINE, f"the channel is offline: {detail}") from failed
-            raise Refused(Code.PUSH_FAILED, str(failed)) from failed
+            raise Refused(Code.PUSH_FAILED, *_why_not_live(order.camera_id, failed)) from failed
         return {"camera_id": order.camera_id, "state": view.state, "target": view.target, "until": view.until}
 
     async def _stop_live(self, ref: CameraRef) -> dict[str, Any]:
@@ -245,3 +247,18 @@ class Commands:
 
     async def _status(self, _: WireModel) -> dict[str, Any]:
         return self._view().model_dump(mode="json")
+
+
+def _why_not_live(camera_id: int, failed: PushFailed) -> tuple[str, dict[str, Any]]:
+    """What and where, and what to do; the same for programs, and for people who read Chinese."""
+    advice = live_advice(failed.cause, "en")
+    said = {
+        "camera_id": camera_id,
+        "cause": failed.cause,
+        "detail": str(failed),
+        "target": failed.view.target,
+        "retry_at": failed.view.retry_at,
+        "en": f"{live_cause(failed.cause, 'en')}: {advice}",
+        "zh": f"{live_cause(failed.cause, 'zh')}：{live_advice(failed.cause, 'zh')}",
+    }
+    return f"{failed}; {advice}" if advice else str(failed), said

@@ -32,7 +32,8 @@ class RecordingView(View):
 class LiveView(View):
     """A channel that is pushed to `target` (shown without secrets) until `until` unless that is renewed.
 
-    `since` is when its state began; `skipped` packets were not sent because the line is slow.
+    `since` is when its state began, `retry_at` when a lost push is tried again; `skipped` packets were not sent because
+    the line is slow.
     """
 
     state: Literal["waiting", "connecting", "live"]
@@ -41,6 +42,7 @@ class LiveView(View):
     until: float
     cause: str = ""
     detail: str = ""
+    retry_at: float | None = None
     sent_bytes: int = 0
     skipped: int = 0
 

@@ -30,7 +30,8 @@ Cause = Literal[
 ]
 LiveCause = Literal[
     "no_picture",  # the channel gives none: camera away, recorder restarting
-    "unreachable",  # name does not resolve, port closed, no route
+    "unresolved",  # the server's name is not known
+    "unreachable",  # port closed, no route, no answer
     "tls",  # no encrypted connection, or a certificate that is not valid
     "refused",  # the server is there and does not take this stream
     "timeout",  # it was connected to and did not answer in time

@@ -12,7 +12,8 @@ import pytest
 from agent.alarms import NOT_RECORDING
 from agent.cli.arguments import parser
 from agent.disk import DiskState
-from recorder.specs import AlarmKind, Cause
+from agent.wire.live_causes import LIVE_CAUSES
+from recorder.specs import AlarmKind, Cause, LiveCause
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("README*.md")])
@@ -77,3 +78,10 @@ def test_the_index_names_every_page() -> None:
     index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"\]\((\w[\w-]*\.md)\)", index))
     assert named == {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+
+
+def test_every_cause_of_a_push_has_its_words_and_its_row() -> None:
+    said = {*get_args(LiveCause), "pending"}
+    assert LIVE_CAUSES.keys() == said | {""}
+    assert all(bool(english) == bool(chinese) for _, _, english, chinese in LIVE_CAUSES.values())
+    assert rows((ROOT / "docs/live.md").read_text(encoding="utf-8")) == said

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from agent.board import live_state, until, what_is
 from agent.cli.common import words
 from agent.cli.door import Door
-from agent.status import ChannelView, DaemonView
+from agent.status import ChannelView, DaemonView, LiveView
 from agent.verdict import Health, judge, not_recording
+from agent.wire.live_causes import live_advice
 from agent.words import Words, clock, megabytes
 
 
@@ -62,9 +63,27 @@ def channel_lines(channel: ChannelView, now: float, say: Words) -> Iterator[str]
         )
         yield f"    {state}: {what_is(recording, say)}, {until(recording, say)}"
     if channel.live is not None:
-        skipped = say("live_skipped", count=channel.live.skipped) if channel.live.skipped else ""
-        since = say("live_since", time=say.time(channel.live.since), elapsed=clock(now - channel.live.since))
-        yield "    " + ", ".join(filter(None, (live_state(channel.live.model_dump(), say), since, skipped)))
+        yield from _live_lines(channel.live, now, say)
+
+
+def _live_lines(live: LiveView, now: float, say: Words) -> Iterator[str]:
+    """Where it is pushed to, since when; where it is not, what was heard of the server and what to do."""
+    yield "    " + ", ".join(
+        filter(
+            None,
+            (
+                live_state(live.model_dump(), say),
+                say("live_since", time=say.time(live.since), elapsed=clock(now - live.since)),
+                say("live_retry", time=say.time(live.retry_at)) if live.retry_at else "",
+                say("live_skipped", count=live.skipped) if live.skipped else "",
+            ),
+        )
+    )
+    if live.state == "waiting":
+        if live.detail:
+            yield f"        {live.detail}"
+        if advice := live_advice(live.cause, say.language):
+            yield f"        {say('live_advice', advice=advice)}"
 
 
 def queue_line(view: DaemonView, say: Words) -> str:

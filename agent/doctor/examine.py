@@ -26,6 +26,7 @@ from agent.words import Words
 from recorder.specs import Limits, SourceSpec
 
 DAY_SEC = 86_400.0
+_NO_FAULT_OF_THE_SERVER = ("", "no_picture", "changed", "stopped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ async def examine(found: LoadedConfig, daemon: Daemon, say: Words, *, as_service
     findings += of_daemon
     findings += seen.findings if config.server.url or not (of_daemon or found.problems) else []
     findings += await asyncio.to_thread(lambda: list(_neighbours(config, daemon)))
+    findings += _pushes(daemon)
     if as_service:
         findings += await asyncio.to_thread(lambda: list(service.check_service(unit, config)))
     cameras, rates = await _cameras(config, known, daemon)
@@ -110,6 +112,18 @@ def _running(config: Config, daemon: Daemon, say: Words) -> list[Finding]:
         return [ok("daemon_well")]
     severe = error if verdict.health is Health.NOT_RECORDING else warning
     return [severe("daemon_troubled", why="; ".join(verdict.reasons))]
+
+
+def _pushes(daemon: Daemon) -> Iterator[Finding]:
+    """Channels that somebody wants to see live, as the running daemon has them: it alone knows where they go."""
+    for channel in daemon.status.channels if daemon.status else ():
+        where, push = f"{channel.camera_id} {channel.name}".rstrip(), channel.live
+        if push is None:
+            continue
+        if push.state == "live":
+            yield ok("live_well", where, target=push.target)
+        elif push.state == "waiting" and push.cause not in _NO_FAULT_OF_THE_SERVER:
+            yield warning(f"live_{push.cause}", where, why=push.detail or push.target)
 
 
 def _server_of(daemon: Daemon, configured: str) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.doctor.camera_phrases import CAMERA, Phrase
+from agent.wire.live_causes import LIVE_CAUSES
 
 _DAEMON: dict[str, Phrase] = {
     "config_wrong": (
@@ -323,4 +324,18 @@ _SERVICE: dict[str, Phrase] = {
     ),
 }
 
-PHRASES: dict[str, Phrase] = _DAEMON | _PLACES | _CLOCK | _SERVER | _SERVICE | CAMERA
+_LIVE: dict[str, Phrase] = {
+    "live_well": ("channel {where} is live at {target}", "通道 {where} 正在直播到 {target}", "", ""),
+    **{
+        f"live_{cause}": (
+            f"channel {{where}} is not live: {en} ({{why}})",
+            f"通道 {{where}} 未直播：{zh}（{{why}}）",
+            do_en,
+            do_zh,
+        )
+        for cause, (en, zh, do_en, do_zh) in LIVE_CAUSES.items()
+        if cause
+    },
+}
+
+PHRASES: dict[str, Phrase] = _LIVE | _DAEMON | _PLACES | _CLOCK | _SERVER | _SERVICE | CAMERA

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from recorder.specs import LiveCause
 
 RETRY_SEC = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Each is shortened by up to half at random: all rooms of a school lose their media server in the same instant."""
 STEADY_SEC = 10.0
 """A push that lasted this long was a good one: the waits begin anew."""
 _NO_FAULT_OF_THE_SERVER = ("changed", "no_picture")
+_UNTIL_SOMEBODY_MENDS_IT = ("refused", "tls", "unusable", "refused_url")
+AWAY_SEC = 10.0
+"""A server that is away comes back by itself, and viewers look at a black picture until it is tried again."""
 
 
 @dataclass(slots=True)
@@ -21,6 +27,7 @@ class Lease:
     failures: int = 0
     try_at: float = 0.0
     """The next attempt is not made before."""
+    jitter: Callable[[], float] = random.random
 
     def holds(self, now: float) -> bool:
         """Whether the channel is to be pushed."""
@@ -49,6 +56,7 @@ class Lease:
             wait = 0.0 if cause == "changed" and live_sec >= 1.0 else RETRY_SEC[0]
         else:
             self.failures += 1
-            wait = RETRY_SEC[min(self.failures, len(RETRY_SEC)) - 1]
+            most = RETRY_SEC[-1] if cause in _UNTIL_SOMEBODY_MENDS_IT else AWAY_SEC
+            wait = min(most, RETRY_SEC[min(self.failures, len(RETRY_SEC)) - 1]) * (1.0 - 0.5 * self.jitter())
         self.try_at = now + wait
         return wait

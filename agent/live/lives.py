@@ -25,14 +25,13 @@ ANSWER_SEC = 8.0
 
 
 class PushFailed(Exception):
-    """The channel is not live at this target; `cause` in one word, the message for people, without secrets.
-
-    It is tried again until the lease ends.
+    """The channel is not live at this target; `cause` is a word of `agent.wire.live_causes`, the message for people,
+    without secrets.  `view` is how it stands: it is tried again until the lease ends.
     """
 
-    def __init__(self, cause: str, message: str) -> None:
+    def __init__(self, cause: str, message: str, view: LiveView) -> None:
         super().__init__(message)
-        self.cause = cause
+        self.cause, self.view = cause, view
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +75,9 @@ class Lives:
         not live in time.
         """
         target, token = self._target(push_url)
+        while (push := self._pushes.get(camera_id)) is not None and push.ending:
+            await asyncio.wait([push.task])  # somebody comes while the last one is on its way out
         now = self._setup.clock.monotonic()
-        push = self._pushes.get(camera_id)
         if push is None:
             push = self._pushes[camera_id] = _Push(
                 camera_id, Lease(push_url, now + lease_sec), target, token, self._setup
@@ -120,8 +120,15 @@ class _Push:
         self._settled = asyncio.Event()
         self._state = LiveChanged("waiting", "no_picture")
         self._since = setup.clock.wall()
+        self._retry_at: float | None = None
         self._attempt: Attempt | None = None
+        self._stopped = False
         self.task = asyncio.create_task(self._run(), name=f"live {camera_id}")
+
+    @property
+    def ending(self) -> bool:
+        """Whether it was stopped, or is over: it takes no new wish."""
+        return self._stopped or self.task.done()
 
     @property
     def view(self) -> LiveView:
@@ -134,6 +141,7 @@ class _Push:
             until=clock.wall() + self._lease.until - clock.monotonic(),
             cause=self._state.cause or "",
             detail=self._state.detail,
+            retry_at=self._retry_at,
             sent_bytes=pulse.sent_bytes if pulse else 0,
             skipped=pulse.skipped if pulse else 0,
         )
@@ -151,11 +159,13 @@ class _Push:
         await within(patience_sec, self._settled)
         if self._state.state == "live":
             return self.view
-        cause = self._state.cause or "timeout"
-        raise PushFailed(cause, self._state.detail or f"{self._target.shown}: not live yet")
+        raise PushFailed(
+            self._state.cause or "pending", self._state.detail or f"{self._target.shown}: not live yet", self.view
+        )
 
     async def stop(self) -> None:
         """End it."""
+        self._stopped = True
         self._lease.end()
         self._turn.set()
         await asyncio.wait([self.task])
@@ -180,13 +190,22 @@ class _Push:
         if channel is None:
             return
         order = PushLive(target.url, token, self._setup.ca_file)
+
+        def on_change(changed: LiveChanged) -> None:
+            if self._target is target:  # else a late word of a place that is not meant any more
+                self._change(changed)
+
         try:
             attempt = self._attempt = await Attempt.begin(
-                self._setup.host, channel, order, self._setup.clock, self._change
+                self._setup.host, channel, order, shown=target.shown, clock=self._setup.clock, on_change=on_change
             )
             while (left := self._left()) > 0 and self._target is target and not attempt.over:
                 self._turn.clear()
                 await attempt.wait(self._turn, left)
+            if not attempt.over:  # no failure: who wishes it again meanwhile waits for the next attempt
+                self._settled.clear()
+                await attempt.end()
+                return
             ended = await attempt.end()
         except RecorderGone as error:
             ended = Ended("no_picture", f"the channel has no picture now: {error}", 0.0)
@@ -209,6 +228,7 @@ class _Push:
     def _change(self, state: LiveChanged, retry_sec: float = 0.0) -> None:
         if state.state == "ended" and self._left() > 0 and self._channel() is not None:
             return  # said once the wait is known
+        self._retry_at = self._setup.clock.wall() + retry_sec if retry_sec else None
         if state == self._state:
             return
         self._state, self._since = state, self._setup.clock.wall()
@@ -221,7 +241,7 @@ class _Push:
             "connecting": "connects",
             "live": "is live",
             "ended": f"ended: {state.detail}",
-        }[state.state] + (f"; next try in {retry_sec:.0f} s" if retry_sec else "")
+        }[state.state] + (f"; next try in {retry_sec:.1f} s" if retry_sec else "")
         data: dict[str, str | int | float | None] = {"state": state.state, "cause": state.cause, "detail": state.detail}
         data["target"] = self._target.shown
         sentence = f"channel {self._camera_id}: push to {self._target.shown} {text}"

@@ -34,8 +34,11 @@ class Ended:
 class Attempt:
     """The live process and what it says. `begin`, then `wait` until it is `over` or not wanted, then `end`."""
 
-    def __init__(self, process: RecorderProcess, clock: Clock, on_change: Callable[[LiveChanged], None]) -> None:
+    def __init__(
+        self, process: RecorderProcess, shown: str, clock: Clock, on_change: Callable[[LiveChanged], None]
+    ) -> None:
         self.pulse: LivePulse | None = None
+        self._shown = shown
         self._process, self._clock, self._on_change = process, clock, on_change
         self._last = LiveChanged("waiting")
         self._live_at: float | None = None
@@ -47,14 +50,18 @@ class Attempt:
         host: RecorderHost,
         channel: Channel,
         order: PushLive,
+        *,
+        shown: str,
         clock: Clock,
         on_change: Callable[[LiveChanged], None],
     ) -> Self:
-        """A new process, fed by the channel's recorder. Raises `RecorderGone` when there is none of either."""
+        """A new process, fed by the channel's recorder; `shown` is its target for people. Raises `RecorderGone` when
+        there is none of either.
+        """
         recorders_end, live_end = socket.socketpair()
         with recorders_end, live_end:
             process = await host.spawn()
-            attempt = cls(process, clock, on_change)
+            attempt = cls(process, shown, clock, on_change)
             try:
                 await process.order(order, live_end.fileno())
                 await channel.feed_live(recorders_end.fileno())
@@ -95,8 +102,8 @@ class Attempt:
             return Ended(self._last.cause, self._last.detail, live_sec)
         if status == -signal.SIGALRM:
             if self._live_at is None:
-                return Ended("timeout", "the server does not answer in time", live_sec)
-            return Ended("stalled", "the server takes nothing any more", live_sec)
+                return Ended("timeout", f"{self._shown}: the server does not answer", live_sec)
+            return Ended("stalled", f"{self._shown}: the server takes nothing any more", live_sec)
         return Ended("crashed", f"the live process ended with status {status}", live_sec)
 
     async def _listen(self) -> None:

@@ -9,7 +9,16 @@ from zoneinfo import ZoneInfo
 from agent.alarms import NOT_RECORDING
 from agent.outlook import lost_now, outlook
 from agent.page.words import Words
-from agent.status import AlarmView, ChannelView, DaemonView, LessonOutcome, LessonsView, UploadsView, UploadView
+from agent.status import (
+    AlarmView,
+    ChannelView,
+    DaemonView,
+    LessonOutcome,
+    LessonsView,
+    LiveView,
+    UploadsView,
+    UploadView,
+)
 from agent.web.markup import Markup, asset, html
 from agent.web.parts import (
     HEALTH,
@@ -25,6 +34,7 @@ from agent.web.parts import (
     section,
     size,
 )
+from agent.wire.live_causes import live_advice, live_cause
 
 SHOWN_FILES = 6
 _KINDS = {"coming": "upcoming", "due": "silent", "recording": "on", "recorded": "done"}
@@ -177,8 +187,7 @@ class _Live:
         if channel.sub_state:
             notes.append(f"{words['sub_stream']}: {words[channel.sub_state]}")
         if (push := channel.live) is not None:
-            since, why = self._clock(push.since), push.detail or push.cause
-            notes.append(words.of(f"live_{push.state}", target=push.target, time=since, detail=why))
+            notes.append(self._push(push))
         rate = f"{channel.bit_rate / 1e6:.1f} Mbit/s" if channel.bit_rate else ""
         return html(
             asset("channel.html"),
@@ -193,6 +202,17 @@ class _Live:
             gather=" · ".join(notes),
             taken=f"{words['picture_of']} {self._clock(channel.snapshot_at)}" if channel.snapshot_at else "",
         )
+
+    def _push(self, push: LiveView) -> str:
+        words, language = self._words, self._words.language
+        why = [live_cause(push.cause, language), live_advice(push.cause, language), push.detail]
+        said = words.of(
+            f"live_{push.state}",
+            target=push.target,
+            time=self._clock(push.since),
+            detail=" — ".join(filter(None, why)),
+        )
+        return f"{said} ({words.of('live_retry', time=self._clock(push.retry_at))})" if push.retry_at else said
 
     def _lesson(self, lesson: LessonOutcome) -> Markup:
         is_lost = lesson.state == "recording" and lesson.camera_id in self._silent

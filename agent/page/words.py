@@ -30,6 +30,7 @@ _WORDS: Table = {
     "live_live": ("正在直播到 {target}，自 {time} 起", "live at {target} since {time}"),
     "live_connecting": ("正在连接直播服务器 {target}", "connecting to {target} for live"),
     "live_waiting": ("直播到 {target} 等待中：{detail}", "live at {target} waits: {detail}"),
+    "live_retry": ("{time} 重试", "next try at {time}"),
     "restarts": ("录像进程重启 {count} 次", "restarts of the recorder: {count}"),
     "state_not_due": ("无需录制", "not due"),
     "open_end": ("直到停止", "until stopped"),

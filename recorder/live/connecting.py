@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from pathlib import Path
 
+from recorder.clocks import monotonic
 from recorder.live.failures import PushEnded
 from recorder.live.target import Target
 
@@ -26,11 +28,8 @@ def connect(target: Target, ca_file: str, limit_sec: float) -> socket.socket:
 
     Raises `PushEnded`, which says why: libav does not.
     """
-    try:
-        plain = socket.create_connection((target.host, target.port), timeout=limit_sec)
-    except OSError as error:
-        reason = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        raise PushEnded("unreachable", f"{target.shown}: cannot be reached ({reason})") from error
+    end = monotonic() + limit_sec
+    plain = _reached(target, _addresses(target, limit_sec), end)
     bound_waits(plain)
     if not target.encrypted:
         return plain
@@ -43,6 +42,40 @@ def connect(target: Target, ca_file: str, limit_sec: float) -> socket.socket:
     except OSError as error:
         plain.close()
         raise PushEnded("tls", f"{target.shown}: no encrypted connection ({error.strerror or error})") from error
+
+
+def _addresses(target: Target, limit_sec: float) -> list[str]:
+    """Where the host is; the system's resolver knows no time limit, and cannot be interrupted."""
+    found: list[str] = []
+    failed: list[OSError] = []
+
+    def ask() -> None:
+        try:
+            answers = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            failed.append(error)
+        else:
+            found.extend(dict.fromkeys(str(answer[4][0]) for answer in answers))
+
+    asking = threading.Thread(target=ask, name="resolver", daemon=True)
+    asking.start()
+    asking.join(limit_sec)
+    if found:
+        return found
+    why = "no answer from the name server" if not failed else failed[0].strerror or str(failed[0])
+    raise PushEnded("unresolved", f"{target.shown}: {target.host} is not known ({why})") from next(iter(failed), None)
+
+
+def _reached(target: Target, addresses: list[str], end: float) -> socket.socket:
+    why: OSError = TimeoutError()
+    for number, address in enumerate(addresses):
+        share = max(0.1, (end - monotonic()) / (len(addresses) - number))
+        try:
+            return socket.create_connection((address, target.port), timeout=share)
+        except OSError as error:
+            why = error
+    reason = f"no answer from port {target.port}" if isinstance(why, TimeoutError) else why.strerror or str(why)
+    raise PushEnded("unreachable", f"{target.shown}: cannot be reached ({reason})") from why
 
 
 def bound_waits(sock: socket.socket) -> None:

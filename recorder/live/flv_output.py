@@ -4,6 +4,7 @@ the live process only.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import socket
@@ -22,11 +23,13 @@ from recorder.live.failures import PushEnded
 from recorder.live.framing import LivePacket, LiveTrack
 from recorder.live.http_sink import HttpSink
 from recorder.live.target import Target
+from recorder.specs import LiveCause
 
 VIDEO = ("h264", "hevc", "av1")
 """H.265 and AV1 go as enhanced FLV; anything else has no place in FLV."""
 JOINT_SEC = 0.04
 """Between the last packet before a break and the first behind it: viewers see a cut and no pause."""
+_SAYS_NOTHING = " and closes the connection without a word"
 _FLUSH_PACKETS = 0x0200  # AVFMT_FLAG_FLUSH_PACKETS
 _OPTIONS = {
     "flvflags": "no_duration_filesize",
@@ -65,6 +68,10 @@ class FlvOutput:
             self._sink = HttpSink(target, token, ca_file, limit_sec)
         else:
             connect(target, ca_file, limit_sec).close()  # libav does not tell why it could not
+        # Its errors come with the exceptions then, and nothing of it, as it may quote the address, goes to the log.
+        av.logging.set_level(av.logging.FATAL)
+        self.is_taken = False
+        """Whether the server has shown that it takes the stream; until then, what it does to it is a refusal."""
         try:
             with ExitStack() as opening:
                 self._output = self._open(ca_file, opening)
@@ -76,6 +83,7 @@ class FlvOutput:
                 _bound_waits_of_libav()
         except (*AV_ERRORS, PushEnded) as error:
             raise self._failed(error) from None
+        self.is_taken = target.by_http  # it has answered, if only by silence
         self._shift: Fraction | None = None
         self._last = dict.fromkeys(usable, -1)
         self._end = Fraction(0)
@@ -137,12 +145,29 @@ class FlvOutput:
             return error
         if self._sink is not None and self._sink.error is not None:
             return self._sink.error
-        text = self._target.redact(str(error).partition(":")[0])
+        words = self._target.redact(_words_of(error))
+        said = f" ({words})" if words else ""
+        cause: LiveCause
         if isinstance(error, TimeoutError):
-            return PushEnded("stalled", f"{self._target.shown}: the server takes nothing any more")
-        if isinstance(error, ConnectionError):
-            return PushEnded("ended", f"{self._target.shown}: the server closed the connection ({text})")
-        return PushEnded("refused", f"{self._target.shown}: the server does not take the stream ({text})")
+            cause, what = ("stalled", "takes nothing any more") if self.is_taken else ("timeout", "does not answer")
+        elif not self.is_taken:
+            cause, what = "refused", f"does not take the stream{said or _SAYS_NOTHING}"
+        elif isinstance(error, av.error.PermissionError):
+            cause, what = "refused", f"ends the stream{said}"
+        else:
+            cause, what = "ended", f"closed the connection{said}"
+        return PushEnded(cause, f"{self._target.shown}: the server {what}")
+
+
+def _words_of(error: Exception) -> str:
+    """What the server said, as libav heard it; else what the system says, where that means anything."""
+    log = getattr(error, "log", None)
+    if log:
+        return str(log[2]).strip().removeprefix("Server error: ")
+    # I/O error, end of file, broken pipe: a connection that is closed at different moments.
+    number = getattr(error, "errno", None)
+    known = None if number in (errno.EIO, errno.EPIPE, errno.ECONNRESET) else getattr(error, "strerror", None)
+    return "" if isinstance(error, EOFError) else known or ("" if number else str(error).partition(":")[0])
 
 
 def _bound_waits_of_libav() -> None:

@@ -137,7 +137,8 @@ class HttpSink:
     def _refused(self, status: int, reason: str) -> PushEnded:
         cause: LiveCause = "ended" if status == 200 else "refused"
         word = "ended the stream" if status == 200 else "refuses the stream"
-        return PushEnded(cause, f"{self._target.shown}: the server {word} ({status} {reason})".replace(" )", ")"))
+        said = f"{status} {self._target.redact(reason)}".strip()
+        return PushEnded(cause, f"{self._target.shown}: the server {word} ({said})")
 
     def _lost(self, error: OSError) -> PushEnded:
         if isinstance(error, TimeoutError) or error.errno == errno.ETIMEDOUT:

@@ -21,13 +21,20 @@ from recorder.live.target import Target, target_of
 from recorder.process_name import name_process
 from recorder.protocol import CloseChannel, LiveChanged, LivePulse, PushLive, Trouble
 
-CONNECT_SEC = 8.0
+CONNECT_SEC = 7.0
+"""Less than the daemon takes to answer a command (`agent.live.ANSWER_SEC`), so that the answer says what is wrong."""
+PROOF_SEC = 0.5
+"""nginx-rtmp says "publish" and hangs up right behind it on whom it does not let publish: so long an RTMP server has to
+take the stream before it counts as live. The picture itself waits for nothing."""
 HANG_SEC = STALL_SEC + 2.0
 """libav cannot be interrupted while it writes: the kernel's alarm ends the process."""
+SLOWEST_BYTES = 8 << 10
+"""A line that takes so many bytes a second only is slow and does not hang: a large key frame gets the time it needs."""
+GOODBYE_SEC = 2.0
 QUIET_SEC = 6.0
 """A server that has a publisher tells its viewers that there is a picture: without one for so long, it is let go."""
 PULSE_SEC = 1.0
-_READ_BYTES = 256 << 10
+_READ_BYTES = 64 << 10
 
 
 class Push:
@@ -41,7 +48,7 @@ class Push:
         self._tracks: tuple[LiveTrack, ...] = ()
         self._output: FlvOutput | None = None
         self._sent_bytes = self._sent_packets = self._skipped = 0
-        self._next_pulse = self._fed_at = 0.0
+        self._next_pulse = self._fed_at = self._proof_at = 0.0
         self._told_waiting = False
 
     def run(self) -> None:
@@ -64,7 +71,7 @@ class Push:
         self._link.tell(ended)
         self._link.flush(PULSE_SEC)
         if self._output is not None:
-            signal.setitimer(signal.ITIMER_REAL, HANG_SEC)
+            signal.setitimer(signal.ITIMER_REAL, GOODBYE_SEC)
             self._output.close()
             signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -79,10 +86,16 @@ class Push:
             if self._output is None and not self._told_waiting:
                 self._told_waiting = True
                 self._link.tell(LiveChanged("waiting", "no_picture"))
+        if self._output is not None and not self._output.is_taken and now >= self._proof_at:
+            self._output.is_taken = True
+            self._link.tell(LiveChanged("live"))
+        wake_at = self._next_pulse
+        if self._output is not None and not self._output.is_taken:
+            wake_at = min(wake_at, self._proof_at)
         poll = select.poll()
         poll.register(self._feed, select.POLLIN)
         poll.register(self._link, select.POLLIN)
-        poll.poll(max(0.0, self._next_pulse - monotonic()) * 1000)
+        poll.poll(max(0.0, wake_at - monotonic()) * 1000)
         stop = any(isinstance(order, CloseChannel) for order in self._link.listen(0.0))
         return stop or self._link.ended
 
@@ -103,7 +116,7 @@ class Push:
         if isinstance(message, LivePacket):
             if self._output is None:
                 self._output = self._connect(target)
-            signal.setitimer(signal.ITIMER_REAL, HANG_SEC)
+            signal.setitimer(signal.ITIMER_REAL, HANG_SEC + len(message.data) / SLOWEST_BYTES)
             sent = self._output.write(message)
             signal.setitimer(signal.ITIMER_REAL, 0)
             if sent:
@@ -124,14 +137,18 @@ class Push:
         self._link.tell(LiveChanged("connecting"))
         self._link.flush(PULSE_SEC)
         signal.setitimer(signal.ITIMER_REAL, CONNECT_SEC)
-        output = FlvOutput(
-            target, self._tracks, token=self._order.token, ca_file=self._order.ca_file, limit_sec=CONNECT_SEC / 2
-        )
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            output = FlvOutput(
+                target, self._tracks, token=self._order.token, ca_file=self._order.ca_file, limit_sec=CONNECT_SEC / 2
+            )
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for reason in output.dropped:
             self._link.tell(Trouble("live", reason))
-        self._link.tell(LiveChanged("live"))
-        self._link.flush(PULSE_SEC)
+        self._proof_at = monotonic() + PROOF_SEC
+        if output.is_taken:
+            self._link.tell(LiveChanged("live"))
+            self._link.flush(PULSE_SEC)
         return output
 
     def _pulse(self) -> LivePulse:

@@ -14,6 +14,8 @@ from recorder.packets import Track
 from recorder.timeline import Lineup, Timed
 
 BACKLOG_BYTES = 8 << 20
+UNSENT_BYTES = 64 << 10
+"""What lies between the two processes is as late as what waits here, and cannot be left out any more."""
 BACKLOG_SEC = 5.0
 """A viewer who is further behind than this jumps to the newest picture."""
 
@@ -26,6 +28,7 @@ class Tap:
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(True)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_BYTES)
         self._sock = sock
         self._backlog = Backlog(BACKLOG_BYTES, BACKLOG_SEC)
         self._changed = threading.Condition()

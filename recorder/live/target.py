@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
 from recorder.errors import RefusedUrl
 
@@ -12,6 +12,7 @@ DEFAULT_PORTS: dict[str, int] = {"rtmp": 1935, "rtmps": 443, "http": 80, "https"
 MAX_LENGTH = 4096
 _UNSAFE = re.compile(r"[^\x21-\x5b\x5d-\x7e]")
 _HIDDEN = "***"
+_MOST_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,17 @@ class Target:
         return self.scheme.endswith("s")
 
     def redact(self, text: str) -> str:
-        """`text` (a message of a library, which may quote the address) without anything that is not shown."""
-        hidden = {self.url, self.path, self.path.partition("?")[2], *self.path.split("/"), self.user, self.password}
+        """`text` (a message of a library or a server, which may quote the address) without anything that is not shown:
+        one line of at most 200 characters.
+        """
+        shown_part, slash, rest = self.path.partition("/")
+        quoted = {self.url, self.path, self.path.partition("?")[2], self.user, self.password}
+        for one in re.split("[/?&;#]", rest if slash and "?" not in shown_part else self.path):
+            quoted |= {one, one.partition("=")[2]}  # a server that refuses a token may say which
+        hidden = quoted | {unquote(one) for one in quoted} | {unquote_plus(one) for one in quoted}
         for secret in sorted((one for one in hidden if len(one) >= 3), key=len, reverse=True):
             text = text.replace(secret, _HIDDEN)
-        return text
+        return "".join(one if one.isprintable() else " " for one in text)[:_MOST_SHOWN]
 
 
 def target_of(url: str) -> Target:
@@ -59,7 +66,7 @@ def target_of(url: str) -> Target:
     if "://" not in url or scheme not in DEFAULT_PORTS:
         raise RefusedUrl("a push address begins with rtmp://, rtmps://, http:// or https://")
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url, allow_fragments=False)
         host, port = parts.hostname, parts.port or DEFAULT_PORTS[scheme]
     except ValueError:
         raise RefusedUrl("the host or port of the push address cannot be read") from None

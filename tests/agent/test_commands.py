@@ -8,86 +8,16 @@ from typing import Any
 
 import pytest
 
-from agent.commands import Commands
-from agent.live import Lives, LiveSetup
-from agent.onvif.devices import Devices
-from agent.state import AgentState
-from agent.status import DaemonView
-from agent.uploads import Uploads
 from agent.wire.codes import Code
 from agent.wire.commands import COMMANDS
-from agent.wire.models import Answer, Command
 from recorder.protocol import RecordingBegan, RecordingEnded, SliceClosed
-from tests.agent.rooms import Rooms, rooms_in
-from tests.agent.spool import Pauses
+from tests.agent.commanded import Agent
+from tests.agent.rooms import rooms_in
 from tests.media import MakeSample
 from tests.servers.flv_targets import flv_target
 from tests.servers.onvif_device import Device, Stream, serving
 
 FILM: dict[str, object] = {"camera_id": 7, "stream_prop": 1, "stream_mp4": "/film.mp4"}
-
-
-class Agent:
-    """Commands over rooms."""
-
-    def __init__(self, rooms: Rooms, folder: Path) -> None:
-        self.rooms, self.folder = rooms, folder
-        self.pauses = Pauses()
-        self.uploads = Uploads(
-            rooms.journal,
-            lambda: None,
-            rooms.clock,
-            parallel=1,
-            retry_max_sec=1.0,
-            keep_trying=lambda: True,
-            on_uploaded=lambda: None,
-            tell=lambda _: None,
-            gave_up=self.pauses.gave_up,
-            give_up=self.pauses.give_up,
-            held=lambda: rooms.state.known.uploads_held,
-        )
-        self.lives = Lives(
-            LiveSetup(
-                rooms.host,
-                rooms.fleet.channels,
-                rooms.clock,
-                server="http://127.0.0.1",
-                token=lambda: "agent-token",
-                ca_file="",
-                tell=lambda _: None,
-                relay=lambda name, data: None,
-                on_change=lambda: None,
-            )
-        )
-        self.commands = Commands(
-            rooms.state,
-            rooms.fleet.channels,
-            self.uploads,
-            rooms.clock,
-            self.lives,
-            devices=Devices(folder / "state", lambda: rooms.state.known.gather, rooms.clock.monotonic),
-            reconcile=rooms.fleet.reconcile,
-            view=lambda: DaemonView(now=1.0, version="0", pid=1),
-        )
-
-    async def answer(self, cmd: str, rev: int = 0, **data: Any) -> Answer:
-        return await self.commands.carry_out(Command(id="x", cmd=cmd, rev=rev, data=data))
-
-    async def ok(self, cmd: str, rev: int = 0, **data: Any) -> dict[str, Any]:
-        answer = await self.answer(cmd, rev, **data)
-        assert answer.err_code == 0, answer
-        assert answer.id == "x"
-        return answer.data
-
-    async def code(self, cmd: str, **data: Any) -> Code:
-        answer = await self.answer(cmd, **data)
-        assert answer.err_msg
-        return Code(answer.err_code)
-
-    @property
-    def on_disk(self) -> AgentState:
-        """The state as a restart would find it."""
-        return AgentState(self.folder / "state")
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-Behaviour = Literal["take", "refuse", "silent", "stop_reading", "hang_up"]
+Behaviour = Literal["take", "refuse", "silent", "shake_hands", "stop_reading", "hang_up"]
+_HANDSHAKE = 1536
+"""Bytes of RTMP's C1 and S1: "shake_hands" answers those, and nothing behind them."""
 _TAKEN_BEFORE = 20_000
 """Bytes that "stop_reading" and "hang_up" take first."""
 
@@ -84,6 +86,11 @@ def _accept(listener: socket.socket, target: FlvTarget, behaviour: Behaviour) ->
 def _serve(connection: socket.socket, target: FlvTarget, behaviour: Behaviour) -> None:
     with connection, contextlib.suppress(OSError), contextlib.ExitStack() as open_for:
         if behaviour == "silent":
+            _wait_for_the_end(target)
+            return
+        if behaviour == "shake_hands":
+            hello = connection.recv(1 + _HANDSHAKE, socket.MSG_WAITALL)
+            connection.sendall(b"\x03" + bytes(_HANDSHAKE) + hello[1:])
             _wait_for_the_end(target)
             return
         stream = open_for.enter_context(connection.makefile("rb"))

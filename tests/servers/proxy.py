@@ -51,6 +51,8 @@ class Proxy:
         self.port = 0
         self.watch: Callable[[str, bytes], None] = lambda way, piece: None
         """Called with "up" or "down" and each piece before it is forwarded."""
+        self.window = 0
+        """Bytes that the kernel takes in beforehand for a connection (0: megabytes): set it before `serve`."""
         self.connections = self.up = self.down = 0
         self.target, self.plan = target, plan
         self._break_at: int | None = None
@@ -69,6 +71,8 @@ class Proxy:
         """Listen."""
         server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, limit=PIECE)
         self.port = server.sockets[0].getsockname()[1]
+        if self.window:
+            server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.window)
         try:
             yield self
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ master_process off;
 error_log {folder}/error.log info;
 pid {folder}/nginx.pid;
 events {{ worker_connections 64; }}
+http {{ access_log off; server {{ listen 127.0.0.1:{door}; location / {{ return 403; }} }} }}
 rtmp {{
   server {{
     listen 127.0.0.1:{port};
@@ -27,17 +29,19 @@ rtmp {{
     access_log off;
     application live {{ live on; wait_key on; record all; record_path {folder}; record_suffix .flv; }}
     application closed {{ live on; deny publish all; }}
+    application guarded {{ live on; on_publish http://127.0.0.1:{door}/; }}
   }}
 }}
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class RtmpServer:
-    """`live` takes everything, `closed` nothing."""
+    """`live` takes everything, `closed` nothing, and whom `guarded` asks about a key says 403."""
 
     port: int
     folder: Path
+    process: subprocess.Popen[bytes] | None = None
 
     def url(self, stream: str, application: str = "live") -> str:
         """Where a stream is published and played."""
@@ -47,20 +51,37 @@ class RtmpServer:
         """What was published so far."""
         return self.folder / f"{stream}.flv"
 
+    def start(self) -> None:
+        """Listen, on the port that it has always had."""
+        nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin")
+        assert nginx is not None, "nginx is not installed: apt-get install nginx libnginx-mod-rtmp"
+        command = [nginx, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")]
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        await_port(self.port, self.process, self.folder / "error.log")
+
+    def signal(self, number: signal.Signals) -> None:
+        """SIGSTOP has it hang, SIGCONT go on."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def stop(self) -> None:
+        """Nobody listens any more, publishers and viewers are cut off."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(_STOP_SEC)
+            self.process = None
+
 
 @contextlib.contextmanager
-def rtmp_server(folder: Path) -> Iterator[RtmpServer]:
-    """Runs inside `folder` until the end of the block."""
-    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin")
-    assert nginx is not None, "nginx is not installed: apt-get install nginx libnginx-mod-rtmp"
+def rtmp_server(folder: Path, *, away: bool = False) -> Iterator[RtmpServer]:
+    """Runs inside `folder` until the end of the block; with `away` it is to be started yet."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    config = folder / "nginx.conf"
-    config.write_text(_CONFIG.format(module=_MODULE, folder=folder, port=port))
-    process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(config)], stderr=subprocess.DEVNULL)
+    server = RtmpServer(free_port(), folder)
+    config = _CONFIG.format(module=_MODULE, folder=folder, port=server.port, door=free_port())
+    (folder / "nginx.conf").write_text(config)
     try:
-        await_port(port, process, folder / "error.log")
-        yield RtmpServer(port, folder)
+        if not away:
+            server.start()
+        yield server
     finally:
-        process.terminate()
-        process.wait(_STOP_SEC)
+        server.stop()

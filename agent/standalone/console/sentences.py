@@ -89,6 +89,8 @@ def of_answer(answer: Answer, language: str) -> dict[str, Any]:
     """An agent's answer: `done`, `err_code`, and a sentence, with the agent's own reason where it gave one."""
     pair = AGENT.get(answer.err_code)
     sentence = answer.err_msg if pair is None else pair[language == "en"]
-    if pair is not None and answer.err_msg and answer.err_msg != codes.MESSAGES.get(Code(answer.err_code)):
+    if answer.err_code == Code.PUSH_FAILED and (why := str(answer.data.get("en" if language == "en" else "zh", ""))):
+        sentence = f"{sentence} {why} ({answer.data.get('detail')})"
+    elif pair is not None and answer.err_msg and answer.err_msg != codes.MESSAGES.get(Code(answer.err_code)):
         sentence = f"{sentence} ({answer.err_msg})"
     return {"done": answer.err_code == Code.OK, "err_code": answer.err_code, "sentence": sentence}

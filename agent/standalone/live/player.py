@@ -104,7 +104,8 @@ async def beat(request: web.Request) -> web.Response:
     state = _state(channel)
     text = "" if state == "live" else words[state]
     if state == "failed":
-        text = f"{text} {channel.answer.err_msg}"
+        why = channel.answer.data.get(words.language) or channel.answer.err_msg
+        text = f"{text} {why}"
     return web.json_response({"state": state, "text": text}, headers={"Cache-Control": "no-store"})
 
 

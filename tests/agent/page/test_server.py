@@ -182,11 +182,13 @@ async def test_a_lesson_that_is_being_lost_stands_at_the_top(visitor: Visitor) -
 
 
 async def test_who_watches(visitor: Visitor) -> None:
-    away = push(state="waiting", cause="refused", detail="403 Forbidden")
+    away = push(state="waiting", cause="refused", detail="403 Forbidden", retry_at=NOW + 5)
     visitor.sights.shown = view(channels=(channel(live=push()), channel(camera_id=2, live=away)))
     english, chinese = await visitor.page("en", "/live"), await visitor.page("zh", "/live")
     assert "live at rtmp://school/live/*** since 15:58:30" in english
-    assert "live at rtmp://school/live/*** waits: 403 Forbidden" in english
+    assert "live at rtmp://school/live/*** waits: the media server does not take the stream — check" in english
+    assert "直播到 rtmp://school/live/*** 等待中：直播服务器拒绝接收 — 检查推流地址中的应用名和推流密钥" in chinese
+    assert all("403 Forbidden (" in page for page in (english, chinese))
     assert "正在直播到 rtmp://school/live/***，自 15:58:30 起" in chinese
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote, unquote_plus
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +70,15 @@ def test_no_secret_of_an_address_is_ever_shown(scheme: str, key: str, token: str
         assert key not in text
         assert token not in text
         assert password.replace("%", "") not in text
+
+
+@given(st.sampled_from(["rtmp", "http"]), SECRET, SECRET)
+def test_a_server_may_quote_what_it_refuses_as_it_read_it(scheme: str, key: str, token: str) -> None:
+    target = target_of(f"{scheme}://media.school/live/Kk{key}?user=seven&token=Tt{token}#x")
+    for secret in (f"Kk{key}", f"Tt{token}", unquote(f"Kk{key}"), unquote_plus(f"Tt{token}")):
+        assert secret not in target.redact(f"application live: {secret} is not valid")
+    assert target.redact("application live:\r\nnot found" + "!" * 999).startswith("application live:  not found!!")
+    assert len(target.redact("!" * 999)) == 200
 
 
 @given(st.text(max_size=200))
