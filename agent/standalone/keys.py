@@ -67,7 +67,10 @@ class Keys:
         self.first_run = not path.exists()
         self._secrets, is_whole = (_fresh(), False) if self.first_run else _load(path)
         if not is_whole:
-            _save(path, self._secrets)
+            try:
+                _save(path, self._secrets)
+            except OSError as error:
+                raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
 
     @property
     def credential(self) -> str:
@@ -196,6 +199,8 @@ def _load(path: Path) -> tuple[_Secrets, bool]:
         return _Secrets(**values), is_whole
     except (ValueError, TypeError, KeyError) as error:
         raise SettingsError(f"{path} is damaged: restore it, or move it away to begin with new secrets") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}; does it belong to another user?") from error
 
 
 def _save(path: Path, values: _Secrets) -> None:

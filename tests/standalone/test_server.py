@@ -130,3 +130,23 @@ async def test_on_all_addresses_the_caller_is_told_the_one_it_used(
     async with http.get(f"http://localhost:{port}/api/v1/list_camera", params={"token": api.token}) as response:
         assert (await response.json())["storage_addr"] == f"http://localhost:{port}"
     await server.stop()
+
+
+async def test_a_damaged_database_is_named_with_what_to_do(tmp_path: Path) -> None:
+    settings = ServerSettings(data_dir=tmp_path)
+    first = EmbeddedServer(settings)
+    await first.start()
+    await first.stop()
+    content = settings.database_file.read_bytes()
+    for damaged in (b"x" * 100 + content[100:], content[: len(content) // 2], b"no database at all" * 1000):
+        settings.database_file.write_bytes(damaged)
+        server = EmbeddedServer(settings)
+        with pytest.raises(SettingsError, match=r"server\.sqlite.*put back the copy"):
+            await server.start()
+        assert settings.database_file.read_bytes() == damaged, "what can be saved is still there"
+
+
+async def test_secrets_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "secrets.json").mkdir()
+    with pytest.raises(SettingsError, match=r"secrets\.json cannot be read"):
+        EmbeddedServer(ServerSettings(data_dir=tmp_path))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,10 +32,22 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "server"
 
 
-def stored_files(folder: Path) -> list[str]:
+@contextlib.contextmanager
+def elsewhere(folder: Path) -> Iterator[Path]:
+    """The folder becomes a link to one of another file system."""
+    shared = Path("/dev/shm")
+    if not shared.is_dir() or shared.stat().st_dev == folder.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    with tempfile.TemporaryDirectory(dir=shared) as disk:
+        folder.rmdir()
+        folder.symlink_to(disk)
+        yield Path(disk)
+
+
+def stored_files(folder: Path, *subs: str) -> list[str]:
     return sorted(
         str(path.relative_to(folder))
-        for sub in ("recordings", "snapshots", "incoming")
+        for sub in subs or ("recordings", "snapshots", "incoming")
         for path in (folder / sub).rglob("*")
         if path.is_file()
     )
@@ -300,3 +314,14 @@ async def test_leftovers_of_a_crash_go_at_start(settings: ServerSettings, folder
     await server.start()
     assert stored_files(folder) == []
     await server.stop()
+
+
+async def test_recordings_may_have_a_disk_of_their_own(api: Api, agent: ScriptedAgent, folder: Path) -> None:
+    """A link to another file system, onto which nothing can be renamed."""
+    with elsewhere(folder / "recordings") as disk:
+        status, stored = await agent.put(stem() + ".mp4", b"media" * 1000)
+        assert status == 200
+        async with api.http.get(api.server.url + stored["file"]) as response:
+            assert await response.read() == b"media" * 1000
+        assert stored_files(disk.parent, disk.name) == [f"{disk.name}/2026-11-24/{stem()}.mp4"]
+        assert stored_files(folder, "incoming") == []

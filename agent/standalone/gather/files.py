@@ -7,10 +7,12 @@ incoming/                                uploads that are under way, and <digest
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,8 @@ from zoneinfo import ZoneInfo
 
 KEPT_PART_SEC = 7 * 86_400.0
 """What nobody went on with for a week is not wanted any more."""
+RESERVE_BYTES = 64 << 20
+"""So much of the disk no upload takes: a database without room could not even note what is to be deleted."""
 STORAGE_PREFIX = "/storage/"
 _FORM = re.compile(
     r"[0-9a-f]{32}_(?P<camera>\d{1,18})_(?P<start>\d{1,11})_\d{1,18}_\d{1,18}_\d{1,9}_\d{1,9}\.(?:mp4|jpg)"
@@ -130,6 +134,11 @@ class FileStore:
         finally:
             self._arriving.discard(name)
 
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes more leave the reserve."""
+        disk = os.statvfs(self.incoming)
+        return disk.f_bavail * disk.f_frsize - size >= RESERVE_BYTES
+
     def busy(self, name: str) -> bool:
         """Whether an upload of this name is on."""
         return name in self._arriving
@@ -146,7 +155,12 @@ class FileStore:
         target = self.path(relative)
         new_folder = not target.parent.exists()
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        arrived.replace(target)
+        try:
+            arrived.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _copy(arrived, target)  # the recordings have a disk of their own: a mount, or a link to it
         sync_folder(target.parent)
         if new_folder:
             sync_folder(target.parent.parent)
@@ -154,6 +168,20 @@ class FileStore:
     def remove(self, relative: str) -> None:
         """Delete a file; none is there is as good."""
         self.path(relative).unlink(missing_ok=True)
+
+
+def _copy(arrived: Path, target: Path) -> None:
+    """To another file system, whole or not at all; `arrived` goes with its `FileStore.arriving`."""
+    unfinished = target.with_name(f".{target.name}.part")
+    try:
+        with arrived.open("rb") as source, unfinished.open("wb") as copy:
+            shutil.copyfileobj(source, copy, 1 << 20)
+            copy.flush()
+            os.fsync(copy.fileno())
+        unfinished.replace(target)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def part_of(owner: int, name: FileName, digest: bytes) -> str:

@@ -86,6 +86,8 @@ async def _take(request: web.Request, who: Caller, digest: bytes, offset: int, t
         raise Refused(503, "this name is being uploaded by another request")
     if offset and (not part or services.files.held(part) != offset):
         raise Refused(409, "the upload does not go on where it stopped")
+    if not services.files.has_room(total - offset):
+        raise Refused(507, "the storage is full")
     try:
         with services.files.arriving(name.text, part) as (file, arrived):
             # Whoever had the name until now may have stored something since the look above.

@@ -84,7 +84,9 @@ class Database:
         try:
             self._make_or_migrate(now)
         except DBAPIError as error:
-            raise SettingsError(f"database: {self._engine.url!r}: {_said(error)}") from error
+            said = _said(error)
+            hint = _DAMAGED_HINT if any(sign in said for sign in _DAMAGED) else ""
+            raise SettingsError(f"database: {self._engine.url!r}: {said}{hint}") from error
 
     def _make_or_migrate(self, now: float) -> None:
         with self._engine.begin() as connection:
@@ -114,6 +116,14 @@ def driver_url(url: str) -> URL:
     if address.drivername in ("postgres", "postgresql"):
         return address.set(drivername="postgresql+psycopg")
     return address
+
+
+_DAMAGED = ("malformed", "not a database")
+"""What SQLite says of a damaged file."""
+_DAMAGED_HINT = (
+    ": put back the copy that you have of it, or save what can be read "
+    "(sqlite3 server.sqlite .recover | sqlite3 new.sqlite); recordings are files of their own and still there"
+)
 
 
 def _said(error: DBAPIError) -> str:
