@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.channel_view import view_of
 from agent.cli.status import channel_lines
 from agent.doctor.examine import Daemon, _pushes
 from agent.metrics import Exposition
@@ -105,8 +106,7 @@ class School:
     def look(self, camera_id: int) -> ChannelView:
         """The channel as views have it; what people and programs are shown of it is kept in `seen`."""
         channel = self.agent.rooms.fleet.channels[camera_id]
-        live = self.agent.lives.view(camera_id)
-        view = channel.view(True).model_copy(update={"live": live})
+        view = view_of(channel, wanted=True, live=self.agent.lives.view(camera_id))
         whole = DaemonView(now=self.agent.rooms.clock.wall(), version="0", pid=1, channels=(view,))
         metrics, _ = Exposition(whole, Tally(), consumption(), LoopLag(), clock_steps=0, is_ready=True).text("")
         self.seen += [
