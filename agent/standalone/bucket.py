@@ -64,6 +64,11 @@ class BucketShelf:
         self._bucket = bucket
         self._session: aiohttp.ClientSession | None = None
 
+    @property
+    def bucket(self) -> str:
+        """See `Shelf`."""
+        return urlsplit(self._bucket.endpoint).netloc + self._path("")
+
     async def open(self) -> None:
         """See `Shelf`."""
         self._session = aiohttp.ClientSession(auto_decompress=False)

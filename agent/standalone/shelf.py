@@ -20,6 +20,10 @@ class ShelfError(OSError):
 class Shelf(Protocol):
     """A place for whole files, by their paths (`FileStore.place`)."""
 
+    @property
+    def bucket(self) -> str:
+        """The bucket, as people know it; empty for the data folder."""
+
     async def open(self) -> None:
         """Get ready, once a loop runs."""
 
@@ -43,6 +47,8 @@ class Shelf(Protocol):
 
 class FolderShelf:
     """The data folder itself."""
+
+    bucket = ""
 
     def __init__(self, files: FileStore) -> None:
         self._files = files

@@ -177,7 +177,7 @@ def _gaps(lesson: LessonLine, words: Words, clock: Callable[[float], str]) -> Ma
     rest = sum(gap.until - gap.since for gap in lesson.gaps) - sum(gap.until - gap.since for gap in shown)
     items = [html("<li>{text}</li>", text=gap_text(gap, words, clock)) for gap in shown]
     if len(lesson.gaps) > len(shown):
-        text = f"{words['more_gaps']}: {len(lesson.gaps) - len(shown)} × , {span(rest, words)}"
+        text = words.of("more_gaps", count=len(lesson.gaps) - len(shown), time=span(rest, words))
         items.append(html("<li>{text}</li>", text=text))
     return html('<ul class="gaps" aria-label="{label}">{items}</ul>', label=words["gaps"], items=joined(items))
 

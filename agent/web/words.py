@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -37,7 +37,7 @@ COMMON: Table = {
     "coverage": ("完整度", "coverage"),
     "complete": ("完整，无缺失", "complete, nothing missing"),
     "gaps": ("缺失", "missing"),
-    "more_gaps": ("其余缺失", "more"),
+    "more_gaps": ("另有 {count} 处缺失，共 {time}", "{count} more gap{s}, {time} in all"),
     "seconds": ("秒", "s"),
     "as_of": ("更新于", "as of"),
     "question": ("下一节课能录上吗？", "Will the next lesson be recorded?"),
@@ -108,8 +108,12 @@ class Words:
         return pair[self._column]
 
     def of(self, key: str, **values: object) -> str:
-        """A sentence, filled in."""
-        return self[key].format(**values)
+        """A sentence, filled in; `{s}` in it is the English plural's of `count`."""
+        return self[key].format(**{"s": "" if values.get("count") == 1 else "s"} | values)
+
+    def listed(self, names: Iterable[str]) -> str:
+        """Names one after the other, as the language separates them."""
+        return ("、" if self.language == "zh" else ", ").join(names)
 
     def when(self, unix: float, now: float, zone: ZoneInfo) -> str:
         """`today 14:00`, `tomorrow 08:00`, `Mon 08:00`, and with the date where it is further away than six days."""

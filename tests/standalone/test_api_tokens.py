@@ -41,6 +41,20 @@ async def test_one_is_revoked_and_the_other_goes_on(api: Api, settings: ServerSe
     assert (await do(api.server, api.http, "revoke_token", token_id=second))["err_code"] == 1010
 
 
+async def test_the_console_lists_them_and_ends_all(api: Api) -> None:
+    other = await another(api, "<b>sync</b>")
+    await set_up(api.server, api.http)
+    async with api.http.get(f"{api.server.url}/console/api?lang=en") as response:
+        text = await response.text()
+    assert "<span>&lt;b&gt;sync&lt;/b&gt;</span>" in text
+    assert "127.0.0.1 · made 10:00:00 · last used 10:00:00" in text
+    assert text.count('data-do="revoke_token"') == 2
+    assert (await do(api.server, api.http, "revoke_tokens"))["err_code"] == 0
+    assert [(await one.get("list_school"))["err_code"] for one in (api, other)] == [1007, 1007]
+    await api.sign_in()
+    await api.ok("list_school")
+
+
 async def test_a_revoked_one_changes_nothing_either(api: Api, settings: ServerSettings) -> None:
     await set_up(api.server, api.http)
     (token_id, *_) = rows(settings)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from agent.standalone.bucket import parse_bucket
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings, SettingsError
 from tests.servers.s3_moto import BUCKET, S3Server, s3_server
-from tests.standalone.helpers import JPEG, Api, FakeClock, ScriptedAgent, record, stem
+from tests.standalone.helpers import JPEG, Api, FakeClock, ScriptedAgent, record, set_up, sign_in, stem
 from tests.standalone.test_api_cameras import add
 
 MEDIA = bytes(range(256)) * 40_000  # 10 MB: two parts
@@ -41,6 +42,31 @@ async def stored(api: Api, agent: ScriptedAgent) -> AsyncIterator[str]:
     _, picture = await agent.put(name + ".jpg", JPEG)
     assert (await agent.post("records", record(name, answer, image_fdfs=picture["file"])))[0] == 200
     yield answer["file"]
+
+
+async def storage_page(server: EmbeddedServer, http: aiohttp.ClientSession) -> str:
+    async with http.get(f"{server.url}/console/storage?lang=en") as response:
+        return await response.text()
+
+
+async def test_the_console_tells_of_the_bucket(
+    stored: str, api: Api, bucket: S3Server, settings: ServerSettings, tmp_path: Path
+) -> None:
+    await set_up(api.server, api.http)
+    text = await storage_page(api.server, api.http)
+    assert f"<dd>{bucket.url.removeprefix('http://')}/{BUCKET}/{tmp_path.name}</dd>" in text
+    assert "The bucket answers and has the newest file." in text and "2 files, 10.2 MB" in text
+    assert "has room for" not in text and bucket.who.secret_key not in text
+
+    nobody = replace(settings, storage="s3+http://key:secret@127.0.0.1:9/bucket")
+    other = EmbeddedServer(nobody, FakeClock())
+    await other.start()
+    try:
+        await sign_in(other, api.http)
+        text = await storage_page(other, api.http)
+        assert 'role="alert"' in text and "The bucket cannot be used: " in text and "127.0.0.1:9/bucket" in text
+    finally:
+        await other.stop()
 
 
 async def test_it_lies_there_and_not_here(

@@ -107,7 +107,7 @@ async def test_what_the_page_shows(api: Api, agent: ScriptedAgent, clock: FakeCl
     assert live in text or 'class="lesson"' in live
     clock.now += 90
     text = await page(api.server, api.http, **{"Accept-Language": "en"})
-    assert "agent offline" in text and "not known yet" in text
+    assert "recorder offline" in text and "not known yet" in text
 
 
 async def test_lessons_after_their_end(api: Api, agent: ScriptedAgent, clock: FakeClock) -> None:

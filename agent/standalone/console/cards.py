@@ -13,7 +13,7 @@ def channel_card(visit: Visit, channel: ChannelView, *, name: Markup | str = "",
     words = visit.words
     on = ", ".join(title or words["by_hand"] for title in channel.recording)
     trouble = " — ".join(filter(None, (words.cause(channel.cause) if channel.cause else "", channel.detail)))
-    lines = [trouble, *(f"{words.alarm(one.kind)} · {visit.clock(one.since)}" for one in channel.alarms)]
+    lines = [trouble, *(f"{words.alarm(one.kind)} · {visit.since(one.since)}" for one in channel.alarms)]
     return html(
         asset("channel.html"),
         picture=_watched(visit, channel),
@@ -25,7 +25,7 @@ def channel_card(visit: Visit, channel: ChannelView, *, name: Markup | str = "",
         recording=f"{words['recording']}: {on}" if on else words["idle"],
         trouble=joined(html('<span class="line">{text}</span>', text=line) for line in lines if line),
         media=channel.media,
-        taken=f"{words['picture_of']} {visit.clock(channel.taken)}" if channel.taken else "",
+        taken=f"{words['picture_of']} {visit.since(channel.taken)}" if channel.taken else "",
     )
 
 

@@ -32,7 +32,7 @@ async def player(request: web.Request) -> web.Response:
     services, words = request.app[SERVICES], Words(words_of(request).language, _WORDS)
     ticket = request.match_info["ticket"]
     record_id = services.keys.admitted("record", ticket)
-    record = None if record_id is None else await services.database.run(_click, record_id)
+    record = None if record_id is None else await services.database.run(click, record_id)
     if record is None:
         return _not_there(services, words)
     page = html(
@@ -75,7 +75,8 @@ def named_record(session: Session, record_id: int) -> tuple[Record, str, str] | 
     return record, camera.camera_name if camera else "", subject.subject_name if subject else ""
 
 
-def _click(session: Session, record_id: int) -> Record | None:
+def click(session: Session, record_id: int) -> Record | None:
+    """Count that a recording is opened; None where there is none."""
     record = session.get(Record, record_id)
     if record is not None:
         record.clicks += 1

@@ -48,6 +48,13 @@ class Visit:
         text = self.text(name)
         return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else default
 
+    def since(self, unix: float) -> str:
+        """A moment that may be long ago: the time of day, before today with the date."""
+        local = self.services.local(unix)
+        return (
+            f"{local:%H:%M:%S}" if local.date() == self.services.local(self.now).date() else f"{local:%Y-%m-%d %H:%M}"
+        )
+
     def clock(self, unix: float) -> str:
         """A moment's time of day in the server's zone."""
         return self.services.local(unix).strftime("%H:%M:%S")

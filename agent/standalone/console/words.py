@@ -53,7 +53,7 @@ _WORDS: Table = {
     "copy": ("复制", "Copy"),
     "copied": ("已复制。", "Copied."),
     "unknown": ("等待上报", "not heard of yet"),
-    "agent_offline": ("采集端离线", "agent offline"),
+    "agent_offline": ("采集端离线", "recorder offline"),
     "stopped": ("已停止", "stopped"),
     "watch": ("直播", "Live"),
     "play": ("播放", "Play"),

@@ -50,7 +50,7 @@ def revoke(session: Session, token_id: int) -> bool:
 
 
 def revoke_all(session: Session) -> None:
-    """End every token: the credential they were made with is another one now."""
+    """End every token, as a new credential does."""
     session.execute(delete(ApiToken))
 
 

@@ -149,7 +149,7 @@ async def test_viewers_change_nothing(api: Api, agent: ScriptedAgent) -> None:
     await as_viewer(server, http)
     headers = {"X-Form-Token": await form_token(server, http)}
     own = ["add_device", "add_user", "mod_user", "del_user", "test_camera"]
-    own += ["replace_credential", "replace_enrol_key", "revoke_gather", "revoke_token"]
+    own += ["replace_credential", "replace_enrol_key", "revoke_gather", "revoke_token", "revoke_tokens"]
     changing = [name for name in TABLE if name.startswith(("add_", "mod_", "del_", "start_", "stop_"))]
     assert len(changing) == 19
     for name in changing + own:

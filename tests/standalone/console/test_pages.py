@@ -43,12 +43,25 @@ async def test_every_page_in_both_languages(
 async def test_the_overview_answers_first(school: School, server: EmbeddedServer, http: aiohttp.ClientSession) -> None:
     text = await get(server, http, "/")
     assert "现在应录而未录：302。" in text
-    assert "照现状录不上。今天 14:00，生物，303。" in text
+    assert "照现状录不上。今天 14:00：生物（303）。" in text
     assert "303：摄像机不可用 (无法连接摄像头)" in text
     assert "四号楼：采集端离线" in text
     assert "同时开始的另外 2 节没有问题" in text
     assert text.index("现在应录而未录") < text.index("下一节课能录上吗") < text.index('<ul class="channels">')
     assert "2 个切片待上传，81.0 MB · 最早的是 今天 09:00（已 1:20:00）" in text
+
+
+async def test_opening_a_recording_is_a_click_on_the_slice_where_it_begins(
+    school: School, server: EmbeddedServer, http: aiohttp.ClientSession, api: Api
+) -> None:
+    about = lesson(school, "301", 8)
+    film = f"/console/recordings/film?key={about['camera_id']}-{about['slice_id']}"
+    await get(server, http, film)
+    await get(server, http, f"{film}&at={int(about['planned_start']) + 7}")
+    await get(server, http, f"{film}&at={int(about['planned_start']) + 8}")
+    rows = (await api.ok("list_record", course_id=about["course_id"]))["data"]
+    assert {row["slice_inx"]: row["clicks"] for row in rows} == {1: 1, 2: 0, 3: 2}
+    assert "播放 3 次" in await get(server, http, "/console/recordings")
 
 
 async def test_the_day_draws_gaps_with_cause_and_times(

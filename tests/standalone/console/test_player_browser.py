@@ -6,7 +6,7 @@ import pytest
 
 from agent.standalone.server import EmbeddedServer
 from tests.servers.chromium import Tab, shown_number
-from tests.standalone.console.school import School
+from tests.standalone.console.school import EIGHT, School
 
 pytestmark = pytest.mark.browser
 
@@ -66,6 +66,45 @@ async def test_the_ledger_leads_to_the_film_and_its_gaps(browser: Tab, server: E
     await browser.until("document.getElementById('film')?.open")
     await browser.until("document.querySelectorAll('#film .gap').length === 2")
     assert "camera unreachable" in await browser.evaluate("document.querySelector('#film .gaps').textContent")
+
+
+async def test_a_click_on_the_days_bar_plays_from_there(browser: Tab, server: EmbeddedServer, school: School) -> None:
+    await browser.open(f"{server.url}/console/day", width=1280, height=900, language="en")
+    lesson = f'a.piece[href$="={school.rooms["301"]}-{800 + school.rooms["301"]}"]'
+    left, top, width, height = await browser.box(f"{lesson} .frame")
+    at = left + width / 2, top + height / 2  # of 45 minutes, of which the first ten seconds are here
+    await browser.mouse("Moved", *at, button="none", buttons=0)
+    hair = "document.getElementById('hair')"
+    await browser.until(f"!{hair}.hidden && {hair}.dataset.time.startsWith('08:22:')")
+    assert "08:00 – 08:45" in await browser.evaluate("document.getElementById('tip').textContent")
+    for kind in ("Pressed", "Released"):
+        await browser.mouse(kind, *at)
+    await browser.until("document.getElementById('film')?.open")
+    assert 1300 < await browser.evaluate("Number(new URL(location).searchParams.get('at')) % 3600") < 1400
+    await browser.until(f"{AT} > 9.5 && {FILE} === '3'")
+
+    await browser.open(
+        f"{server.url}/console/recordings?show={school.rooms['301']}-{800 + school.rooms['301']}&at={int(EIGHT) + 4}",
+        width=1280,
+        height=900,
+        language="en",
+    )
+    await browser.until(f"document.getElementById('film')?.open && {AT} >= 4 && {WALL} >= '08:00:04'")
+
+
+async def test_a_recording_that_cannot_be_had_says_so(browser: Tab, server: EmbeddedServer, school: School) -> None:
+    await browser.open(f"{server.url}/console/recordings", width=1280, height=900, language="en")
+    await browser.call(
+        "Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1
+    )
+    await browser.click("a.film")
+    await browser.until("document.getElementById('notice').textContent.startsWith('The server cannot be reached')")
+    browser.complaints.clear()  # of the network
+    await browser.call(
+        "Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1
+    )
+    await browser.click("a.film")
+    await browser.until("document.getElementById('film').open")
 
 
 async def test_a_gap_says_what_it_is_to_pointer_and_keyboard(

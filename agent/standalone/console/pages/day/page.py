@@ -15,6 +15,8 @@ from agent.web.markup import Markup, asset, html, joined
 from agent.web.parts import answer_panel, percent, span
 from agent.web.words import Table
 
+LEAD_SEC = 5
+"""A click on what is missing plays from so long before it."""
 BAR_TOP, BAR_HEIGHT = 22, 22
 """Pixels: the names of the lessons stand above the bar."""
 MISSING_RIM = 3
@@ -22,11 +24,14 @@ MISSING_RIM = 3
 
 _WORDS: Table = {
     **FORM_WORDS,
-    "all_recorded": ("{count} 节课全部录下，无缺失。", "All of {count} lessons recorded, nothing is missing."),
-    "some_missing": ("{count} 节课中有 {bad} 节不完整，共缺 {time}。", "{bad} of {count} lessons miss {time} in all."),
+    "all_recorded": ("{count} 节课全部录下，无缺失。", "{count} lesson{s} recorded whole: nothing is missing."),
+    "some_missing": (
+        "{count} 节课中有 {bad} 节不完整，共缺 {time}。",
+        "{bad} of {count} lesson{s} incomplete, {time} missing in all.",
+    ),
     "some_unknown": (
         "{count} 节课结果未知：采集端离线。",
-        "Of {count} it is not known yet: their recorder is offline.",
+        "{count} lesson{s} not known yet: the recorder is offline.",
     ),
     "nothing_due": ("还没有需要录制的课程。", "Nothing has been due."),
     "was_all_recorded": ("都录上了吗？", "Was everything recorded?"),
@@ -54,7 +59,7 @@ async def view(visit: Visit) -> Markup:
 
 async def beside(visit: Visit) -> Markup:
     """What a piece of a bar says when it is pointed at."""
-    return Markup('<p id="tip" role="status" hidden></p>')
+    return Markup('<p id="tip" role="status" hidden></p><div id="hair" aria-hidden="true" hidden></div>')
 
 
 class _Drawing:
@@ -76,6 +81,9 @@ class _Drawing:
             show=words["show"],
             answer=self._answer(),
             axis=self._axis(),
+            since=int(found.drawn.since),
+            length=int(found.drawn.length),
+            offset=self._offset(),
             rows=joined(map(self._row, found.channels)),
             none=Markup() if found.channels else html('<p class="empty">{text}</p>', text=words["no_channels"]),
             legend=joined(
@@ -88,6 +96,11 @@ class _Drawing:
                 )
             ),
         )
+
+    def _offset(self) -> int:
+        """Seconds that the clock on the wall is ahead of UTC, where the bars begin."""
+        ahead = self._visit.services.local(self._found.drawn.since).utcoffset()
+        return int(ahead.total_seconds()) if ahead else 0
 
     def _link(self, day: date, word: str, sign: str) -> Markup:
         address = str(self._visit.request.rel_url.without_query_params("part").update_query(day=day.isoformat()))
@@ -168,7 +181,10 @@ class _Drawing:
             height=BAR_TOP,
             title=title,
         )
-        body = joined(self._part(part, title) for part in sorted(drawn.parts, key=lambda part: part.kind == "missing"))
+        address = f"/console/recordings?show={lesson.camera_id}-{lesson.slice_id}" if lesson.slice_id else ""
+        body = joined(
+            self._part(part, title, address) for part in sorted(drawn.parts, key=lambda part: part.kind == "missing")
+        )
         label = " · ".join(filter(None, facts))
         frame = html(
             '<rect class="frame" x="{x}" y="{y}" width="{width}" height="{height}"/>',
@@ -177,12 +193,10 @@ class _Drawing:
             width=self._width(Span(begin, end)),
             height=BAR_HEIGHT,
         )
-        if lesson.slice_id:
+        if address:
             return html(
-                '<a class="piece" href="/console/recordings?show={camera}-{slice}" aria-label="{label}" '
-                'data-tip="{label}">{head}{frame}</a>{body}',
-                camera=lesson.camera_id,
-                slice=lesson.slice_id,
+                '<a class="piece" href="{address}" aria-label="{label}" data-tip="{label}">{head}{frame}</a>{body}',
+                address=address,
                 label=label,
                 head=head,
                 frame=frame,
@@ -201,7 +215,7 @@ class _Drawing:
             return drawn.lesson.end
         return drawn.parts[-1].until if drawn.parts else drawn.lesson.begin
 
-    def _part(self, part: Part, title: str) -> Markup:
+    def _part(self, part: Part, title: str, address: str) -> Markup:
         rim = MISSING_RIM if part.kind == "missing" else 0
         rect = html(
             '<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{height}"/>',
@@ -217,8 +231,12 @@ class _Drawing:
         times = f"{self._visit.clock(part.since)} – {self._visit.clock(part.until)}"
         cause = words.cause(part.cause)
         label = " · ".join((title, times, span(part.until - part.since, words), cause))
+        tag = html('a href="{address}&amp;at={at}"', address=address, at=int(part.since) - LEAD_SEC)
         return html(
-            '<g class="piece hole" tabindex="0" role="img" aria-label="{word}: {label}" data-tip="{label}">{rect}</g>',
+            '<{tag} class="piece hole"{role} aria-label="{word}: {label}" data-tip="{label}">{rect}</{end}>',
+            tag=tag if address else "g",
+            role="" if address else Markup(' tabindex="0" role="img"'),
+            end="a" if address else "g",
             word=words["missing" if part.kind == "missing" else "not_known"],
             label=label,
             rect=rect,

@@ -32,7 +32,7 @@ _WORDS: Table = {
     **FORM_WORDS,
     "csv": ("导出 CSV（Excel）", "CSV for Excel"),
     "no_such_lessons": ("没有符合条件的课程。", "There is no such lesson."),
-    "counted": ("{count} 节课，{parts}", "{count} lessons: {parts}"),
+    "counted": ("{count} 节课，{parts}", "{count} lesson{s}: {parts}"),
     "count_whole": ("{count} 节完整", "{count} whole"),
     "count_incomplete": ("{count} 节不完整（共缺 {time}）", "{count} incomplete ({time} missing)"),
     "count_unknown": ("{count} 节结果未知", "{count} not known yet"),

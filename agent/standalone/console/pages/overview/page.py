@@ -16,10 +16,11 @@ from agent.web.words import Table
 
 _WORDS: Table = {
     **STORAGE_WORDS,
-    "answer_unknown": (
-        "无法确定。{when}，{what}，{channel}。",
-        "It cannot be told: {when}, {what}, {channel}.",
-    ),
+    "next_yes": ("能。{when}：{lessons}。", "Yes: {when}, {lessons}."),
+    "next_doubtful": ("很可能。{when}：{lessons}。", "Probably: {when}, {lessons}."),
+    "next_no": ("照现状录不上。{when}：{lessons}。", "Not as things stand: {when}, {lessons}."),
+    "next_unknown": ("无法确定。{when}：{lessons}。", "It cannot be told: {when}, {lessons}."),
+    "in_room": ("{title}（{room}）", "{title} ({room})"),
     "doubt_agent_offline": (
         "{channel}：采集端离线，可能关机，也可能只是断网",
         "{channel}: the recorder is offline; it may be off, or only its network down",
@@ -30,8 +31,8 @@ _WORDS: Table = {
     "doubt_disk_failing": ("{channel}：采集端录像磁盘无法写入", "{channel}: the recorder's disk takes nothing"),
     "now_on": ("正在录制：{what}。", "Recording now: {what}."),
     "now_nothing": ("当前没有正在录制的课程。", "Nothing is being recorded right now."),
-    "others_well": ("同时开始的另外 {count} 节没有问题", "{count} others that begin then are well"),
-    "more_channels": ("等 {count} 间", "and {count} more"),
+    "others_well": ("同时开始的另外 {count} 节没有问题", "{count} other lesson{s} beginning then: all well"),
+    "more_channels": ("等 {count} 个", "and {rest} more"),
 }
 SHOWN_NAMES = 3
 _LOST = "not_recording"
@@ -82,10 +83,9 @@ class _Rendered:
         answer, lessons = found.outlook.answer, found.outlook.lessons
         first = lessons[0] if lessons else None
         sentence = words.of(
-            f"answer_{answer}",
+            "answer_none" if answer == "none" else f"next_{answer}",
             when=words.when(first.start, found.now, self._services.zone) if first else "",
-            what=", ".join(dict.fromkeys(lesson.title for lesson in lessons[:SHOWN_NAMES])),
-            channel=self._some([found.rooms[lesson.camera_id].name for lesson in lessons]),
+            lessons=self._some([self._in_room(lesson.title, found.rooms[lesson.camera_id].name) for lesson in lessons]),
         )
         return answer_panel(
             HEALTH[answer],
@@ -101,17 +101,22 @@ class _Rendered:
 
     def _some(self, names: list[str]) -> str:
         shown = list(dict.fromkeys(names))
-        text = ", ".join(shown[:SHOWN_NAMES])
-        return f"{text} {self._words.of('more_channels', count=len(shown))}" if len(shown) > SHOWN_NAMES else text
+        text = self._words.listed(shown[:SHOWN_NAMES])
+        if len(shown) <= SHOWN_NAMES:
+            return text
+        return f"{text} {self._words.of('more_channels', count=len(shown), rest=len(shown) - SHOWN_NAMES)}"
 
     def _reason(self, reason: Reason) -> str:
         text = self._words.of(f"doubt_{reason.doubt}", channel=reason.where)
         return f"{text} ({self._words.cause(reason.cause)})" if reason.cause else text
 
+    def _in_room(self, title: str, room: str) -> str:
+        return self._words.of("in_room", title=title, room=room)
+
     def _now(self) -> str:
         words = self._words
         on = [
-            f"{title or words['by_hand']} ({channel.name})"
+            self._in_room(title or words["by_hand"], channel.name)
             for channel in self._found.channels
             for title in channel.recording
         ]
@@ -119,7 +124,7 @@ class _Rendered:
 
     def _alarm_line(self, alarm: AlarmLine) -> str:
         words = self._words
-        since = f"{words['since']} {self._visit.clock(alarm.since)}"
+        since = f"{words['since']} {self._visit.since(alarm.since)}"
         return " · ".join(filter(None, (f"{alarm.channel}: {words.alarm(alarm.kind)}", since, alarm.detail)))
 
 

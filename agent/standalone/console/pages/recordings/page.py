@@ -14,7 +14,7 @@ from agent.standalone.clocktime import length_text
 from agent.standalone.console.filters import filter_of, read_choices
 from agent.standalone.console.forms import FORM_WORDS, filter_form, pager
 from agent.standalone.console.pages.recordings.view import RecordingView, Shelf, read_recording, read_shelf
-from agent.standalone.console.player import named_record
+from agent.standalone.console.player import click, named_record
 from agent.standalone.console.site import Page
 from agent.standalone.console.visit import Visit
 from agent.standalone.downloads import file_name
@@ -30,8 +30,9 @@ _KEY = re.compile(r"(\d{1,18})-(\d{1,18})")
 _WORDS: Table = {
     **FORM_WORDS,
     "no_recordings": ("没有符合条件的录像。", "There is no such recording."),
-    "parts": ("{count} 个片段", "parts: {count}"),
+    "parts": ("{count} 个片段", "{count} part{s}"),
     "part": ("片段 {number}", "Part {number}"),
+    "clicks": ("播放 {count} 次", "played {count} time{s}"),
     "still_on": ("录制中", "still being recorded"),
     "repaired": ("断电或崩溃后修复", "repaired after a crash"),
     "player": ("播放器", "Player"),
@@ -46,8 +47,9 @@ _WORDS: Table = {
     "delete_recording": ("删除录像", "Delete the recording"),
     "delete_question": (
         "确定删除「{title}」的全部 {count} 个片段吗？删除后无法恢复。",
-        "Delete all {count} parts of “{title}”? They cannot be brought back.",
+        "Delete “{title}” with all its parts ({count})? They cannot be brought back.",
     ),
+    "gone": ("该录像已被删除。", "This recording has been deleted."),
     "failed": ("无法播放：文件无法读取，或浏览器不支持该编码。", "It cannot be played: no file, or an unknown codec."),
 }
 
@@ -72,6 +74,7 @@ async def view(visit: Visit) -> Markup:
         items=html('<ul class="records">{items}</ul>', items=items) if items else empty,
         pager=pager(PATH, asked, words, more=shelf.more) if shown is None else Markup(),
         show=visit.text("show") if shown is not None else "",
+        at=visit.number("at") or "",
     )
 
 
@@ -86,6 +89,8 @@ def _card(visit: Visit, one: RecordingView) -> Markup:
     until = visit.clock(one.end)[:5] if one.end is not None else ""
     title = one.title or words["by_hand"]
     notes = [words.of("parts", count=len(one.slices)), size(one.size)]
+    if one.clicks:
+        notes.append(words.of("clicks", count=one.clicks))
     if not one.ended:
         notes.append(words["still_on"])
     if any(piece.repaired for piece in one.slices):
@@ -132,17 +137,20 @@ async def beside(visit: Visit) -> Markup:
         deletion=deletion if visit.is_administrator else Markup(),
         close=words["close"],
         failed=words["failed"],
+        gone=words["gone"],
+        disconnected=words["disconnected"],
         gaps=words["gaps"],
         **{key: words[key] for key in keys},
     )
 
 
 async def film(visit: Visit) -> Any:
-    """A recording as the player takes it."""
+    """A recording as the player takes it; opening it is a click on the slice in which it begins to play."""
     key = _key(visit.text("key"))
     one = await visit.read(read_recording, *key) if key else None
     if one is None:
         return web.Response(status=404, headers=HEADERS)
+    await visit.read(click, one.slice_at(visit.number("at")).record_id)
     words = visit.words
     title = one.title or words["by_hand"]
     when = visit.services.stamp(one.begin)[:16]

@@ -62,11 +62,25 @@ function items(list, made) {
   );
 }
 
-async function open(key) {
-  const answer = await fetch(`/console/recordings/film?key=${key}`, { cache: "no-store" });
-  if (answer.status === 401) return location.reload();
-  if (!answer.ok) return undefined;
-  told = await answer.json();
+/** Ask for a recording; null where there is none to be had, which is said. */
+async function ask(key, at) {
+  try {
+    const answer = await fetch(`/console/recordings/film?key=${key}&at=${Math.floor(at)}`, { cache: "no-store" });
+    if (answer.status === 401) location.reload();
+    if (answer.ok) return await answer.json();
+    if (answer.status === 404) say(dialog.dataset.gone, true);
+    else throw new Error(answer.status);
+  } catch {
+    say(dialog.dataset.away, true);
+  }
+  return null;
+}
+
+/** Open a recording and play it, from a moment on (Unix seconds; 0: from its begin). */
+async function open(key, at = 0) {
+  const answer = await ask(key, at);
+  if (!answer) return;
+  told = answer;
   failed.hidden = true;
   of(".caption").textContent = told.caption;
   of(".of").textContent = text(told.length);
@@ -88,16 +102,19 @@ async function open(key) {
   );
   if (!dialog.open) dialog.showModal();
   film.open(told.clips);
+  if (at) film.seek(place(at));
   film.play();
   update();
-  return undefined;
 }
 
-shelf.addEventListener("click", (event) => {
+shelf.addEventListener("click", async (event) => {
   const link = event.target.closest("a.film");
   if (!link || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
-  open(link.dataset.key);
+  if (link.ariaBusy) return; // it comes
+  link.ariaBusy = "true";
+  await open(link.dataset.key);
+  link.ariaBusy = null;
 });
 
 film.addEventListener("moved", update);
@@ -145,4 +162,4 @@ of(".delete")?.addEventListener("click", async (event) => {
   else say(answer.sentence, true);
 });
 
-if (shelf.dataset.show) open(shelf.dataset.show);
+if (shelf.dataset.show) open(shelf.dataset.show, Number(shelf.dataset.at));

@@ -32,6 +32,7 @@ class SliceView:
     repaired: bool
     video: str
     audio: str
+    clicks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,16 @@ class RecordingView:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(piece.size for piece in self.slices)
+
+    @property
+    def clicks(self) -> int:
+        """How often it was opened, by whichever of its slices."""
+        return sum(piece.clicks for piece in self.slices)
+
+    def slice_at(self, unix: float) -> SliceView:
+        """The slice in which a moment (Unix seconds) is looked for: the last that began before it, else the first."""
+        begun = [piece for piece in self.slices if piece.started <= unix]
+        return begun[-1] if begun else self.slices[0]
 
     @property
     def key(self) -> str:
@@ -148,4 +159,5 @@ def _slice(record: Record) -> SliceView:
         repaired=bool(record.repaired),
         video=record.video,
         audio=record.audio,
+        clicks=record.clicks,
     )

@@ -26,6 +26,7 @@ _OWN: Table = {
     "reset_password": ("在服务器上重置密码", "Reset a password on the server's machine"),
     "end_session": ("结束会话", "Signed a browser out"),
     "replace_credential": ("更换 API 凭证", "Replaced the API credential"),
+    "revoke_tokens": ("撤销全部 API 访问凭证", "Revoked all access tokens of the API"),
     "replace_enrol_key": ("更换接入密钥", "Replaced the enrol key"),
     "revoke_gather": ("撤销采集端访问权", "Revoked a recorder's access"),
     "revoke_token": ("撤销 API 访问凭证", "Revoked an access token of the API"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from agent.standalone.console.pages.overview.view import GatherView
 from agent.standalone.console.pages.storage.view import StorageView, read_storage
 from agent.standalone.console.site import Page
@@ -12,21 +14,33 @@ from agent.web.words import Table
 
 LOW_DAYS, SHORT_DAYS = 14, 3
 """Days until the disk is full from which on it is a warning, and bad."""
+BUCKET_SEC = 3.0
+"""How long a bucket may take to say that it has the newest file: the page waits for it."""
 LATE_SEC = 3600.0
 """What has waited for longer than this is late."""
 
 WORDS: Table = {
-    "disk_enough": ("服务器磁盘还可用约 {days} 天。", "The server's disk has room for about {days} days."),
+    "disk_enough": ("服务器磁盘还可用约 {count} 天。", "The server's disk has room for about {count} day{s}."),
     "disk_plenty": ("服务器磁盘空间充足。", "The server's disk has plenty of room."),
+    "bucket": ("存储桶", "The bucket"),
+    "bucket_well": ("存储桶可用，最新的文件在其中。", "The bucket answers and has the newest file."),
+    "bucket_empty": ("存储桶中还没有文件。", "Nothing has come to the bucket yet."),
+    "bucket_lost": ("存储桶中没有最新的文件：{path}", "The bucket has not got the newest file: {path}"),
+    "bucket_away": ("存储桶不可用：{why}", "The bucket cannot be used: {why}"),
+    "bucket_silent": ("{seconds:.0f} 秒内没有应答", "no answer within {seconds:.0f} s"),
+    "bucket_disk": (
+        "服务器磁盘只存放数据库和正在接收的文件，剩余 {free}。",
+        "The server's own disk holds the database and what is arriving; {free} free.",
+    ),
     "disk_of_server": ("服务器磁盘", "The server's disk"),
     "disk_used": ("已用 {used}，共 {total}，剩余 {free}", "{used} of {total} used, {free} free"),
     "stored": ("录像存储", "Stored recordings"),
-    "stored_text": ("{files} 个文件，{size}；每天约 {a_day}", "{files} files, {size}; about {a_day} a day"),
+    "stored_text": ("{count} 个文件，{size}；每天约 {a_day}", "{count} file{s}, {size}; about {a_day} a day"),
     "to_delete": ("待删除文件", "Files to be deleted"),
     "gathers": ("采集端", "Recorders"),
     "no_gathers": ("还没有采集端接入。", "No recorder has registered yet."),
     "queue_empty": ("没有待上传的录像", "nothing waits"),
-    "queue_of": ("{files} 个切片待上传，{size}", "{files} slices wait, {size}"),
+    "queue_of": ("{count} 个切片待上传，{size}", "{count} slice{s} waiting, {size}"),
     "queue_since": ("最早的是 {when}（已 {length}）", "the oldest of {when}, for {length}"),
     "queue_paused": ("上传已暂停", "uploads are paused"),
     "heard": ("最后联系 {when}", "last heard {when}"),
@@ -56,12 +70,13 @@ async def view(visit: Visit) -> Markup:
     used = found.disk_total - found.disk_free
     return html(
         asset("storage.html", __package__),
-        answer=_answer(visit, found),
+        answer=await _bucket_answer(visit, found) if visit.services.shelf.bucket else _answer(visit, found),
+        bucket=_fact(words["bucket"], visit.services.shelf.bucket),
         disk_title=words["disk_of_server"],
         disk=words.of("disk_used", used=size(used), total=size(found.disk_total), free=size(found.disk_free)),
         bar=share_bar(used, found.disk_total),
         stored_title=words["stored"],
-        stored=words.of("stored_text", files=found.files, size=size(found.bytes), a_day=size(found.a_day)),
+        stored=words.of("stored_text", count=found.files, size=size(found.bytes), a_day=size(found.a_day)),
         trash_title=words["to_delete"],
         trash=found.to_delete,
         gathers=section("gathers", "gathers", (gather_line(visit, one) for one in found.gathers), words),
@@ -73,7 +88,30 @@ def _answer(visit: Visit, found: StorageView) -> Markup:
     if days is None or days > 365:
         return answer_panel("good", visit.words["disk_plenty"])
     health = "bad" if days < SHORT_DAYS else "warn" if days < LOW_DAYS else "good"
-    return answer_panel(health, visit.words.of("disk_enough", days=int(days)))
+    return answer_panel(health, visit.words.of("disk_enough", count=int(days)))
+
+
+async def _bucket_answer(visit: Visit, found: StorageView) -> Markup:
+    """Whether the bucket can be used, by asking it for the file that came last."""
+    words, shelf = visit.words, visit.services.shelf
+    disk = words.of("bucket_disk", free=size(found.disk_free))
+    if not found.newest:
+        return answer_panel("calm", words["bucket_empty"], reasons=[disk])
+    try:
+        async with asyncio.timeout(BUCKET_SEC):
+            there = await shelf.size(found.newest) >= 0
+    except TimeoutError:
+        why = words.of("bucket_silent", seconds=BUCKET_SEC)
+        return answer_panel("bad", words.of("bucket_away", why=why), reasons=[disk], is_alert=True)
+    except OSError as error:
+        return answer_panel("bad", words.of("bucket_away", why=error), reasons=[disk], is_alert=True)
+    if there:
+        return answer_panel("good", words["bucket_well"], reasons=[disk])
+    return answer_panel("bad", words.of("bucket_lost", path=found.newest), reasons=[disk], is_alert=True)
+
+
+def _fact(title: str, text: str) -> Markup:
+    return html("<div><dt>{title}</dt><dd>{text}</dd></div>", title=title, text=text) if text else Markup()
 
 
 def share_bar(used: float, total: float) -> Markup:
@@ -117,7 +155,7 @@ def _queue(visit: Visit, one: GatherView) -> str:
     words = visit.words
     if not one.queue_files:
         return words["queue_empty"]
-    text = words.of("queue_of", files=one.queue_files, size=size(one.queue_bytes))
+    text = words.of("queue_of", count=one.queue_files, size=size(one.queue_bytes))
     if one.queue_oldest is None:
         return text
     when = words.when(one.queue_oldest, visit.now, visit.services.zone)

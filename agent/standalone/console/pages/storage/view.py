@@ -27,6 +27,8 @@ class StorageView:
     recordings: int
     a_day: float
     to_delete: int
+    newest: str
+    """The path of the file that came last."""
     gathers: tuple[GatherView, ...]
 
     @property
@@ -51,5 +53,6 @@ def read_storage(session: Session, now: float, folder: Path) -> StorageView:
         recordings=session.scalar(select(func.count()).select_from(Record)) or 0,
         a_day=came / over_days,
         to_delete=session.scalar(select(func.count()).select_from(Trash)) or 0,
+        newest=session.scalar(select(StoredFile.path).order_by(StoredFile.created.desc()).limit(1)) or "",
         gathers=read_gathers(session, now),
     )

@@ -59,7 +59,7 @@ def _tile(visit: Visit, channel: ChannelView) -> Markup:
         state=words[channel.state],
         on=html('<span class="pill on">● {text}</span>', text=on) if on else Markup(),
         trouble=" · ".join(filter(None, trouble)),
-        taken=words.of("as_of_picture", time=visit.clock(channel.taken)) if channel.taken else "",
+        taken=words.of("as_of_picture", time=visit.since(channel.taken)) if channel.taken else "",
         stop=words["stop_live"],
     )
 
