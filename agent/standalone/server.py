@@ -33,6 +33,7 @@ from agent.standalone.store.database import Database
 from agent.standalone.store.schema import Camera
 from agent.standalone.store.sealed import Vault
 from agent.standalone.store.trash import Sweeper
+from agent.standalone.weblog import http_logger
 
 MAX_URL = 64 << 10
 """Bytes of a request line: parameters of 10 kB have to fit, three times as long when they are encoded."""
@@ -126,6 +127,7 @@ class EmbeddedServer:
             max_line_size=MAX_URL,
             max_field_size=MAX_URL,
             access_log=None,
+            logger=http_logger(),
             keepalive_timeout=IDLE_SECONDS,
         )
         await self._runner.setup()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agent.standalone.gather.hub import Hub
     from agent.standalone.shelf import Shelf
 
+_HOST = re.compile(r"(?:[\w.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
 _LAST_MOMENT = 253_370_000_000.0  # in the year 9998
 
 Clock = Callable[[], float]
@@ -47,8 +49,8 @@ class Services:
         """
         if self.settings.public_url:
             return self.settings.public_url.rstrip("/")
-        if self.settings.everywhere and request.host:
-            return f"{request.scheme}://{request.host}"
+        if self.settings.everywhere and (host := plain_host(request)):
+            return f"{request.scheme}://{host}"
         return self.url
 
     def local(self, unix: float) -> datetime:
@@ -58,6 +60,13 @@ class Services:
     def stamp(self, unix: float) -> str:
         """A moment as API v1 prints it."""
         return self.local(unix).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def plain_host(request: web.BaseRequest) -> str:
+    """The name by which the caller asks for this server; empty where it is none that may stand in an address or a
+    header of an answer.
+    """
+    return request.host if _HOST.fullmatch(request.host) else ""
 
 
 SERVICES = web.AppKey("services", Services)

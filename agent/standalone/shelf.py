@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Protocol
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from agent.standalone.gather.files import FileStore
 
+_ONE_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-0*[1-9][0-9]{0,17})")
 TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 
 
@@ -76,7 +79,19 @@ class FolderShelf:
         path = self._files.path(relative)
         if not path.is_file():
             raise web.HTTPNotFound
-        return web.FileResponse(path, chunk_size=256 << 10, headers={**headers, "Content-Type": TYPES[path.suffix]})
+        return _Ranged(path, chunk_size=256 << 10, headers={**headers, "Content-Type": TYPES[path.suffix]})
+
+
+class _Ranged(web.FileResponse):
+    """A file of which one range may be asked for. Several at once, and what is none in bytes, are passed over, as RFC
+    9110 (14.2) has it: the whole file is the answer.
+    """
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Begin the answer."""
+        if _ONE_RANGE.fullmatch(request.headers.get("Range", "")) is None:
+            request = request.clone(headers={name: text for name, text in request.headers.items() if name != "Range"})
+        return await super().prepare(request)
 
 
 def _size(path: Path) -> int:

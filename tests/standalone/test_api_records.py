@@ -193,3 +193,25 @@ async def test_numbers_as_strings(api: Api, agent: ScriptedAgent) -> None:
         str(len(b"media of " + stem(1).encode())),
     )
     assert (answer["total_num"], answer["err_code"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "content"),
+    [
+        ("bytes=0-0", 206, b"m"),
+        ("bytes=3-", 206, b"ia of a slice"),
+        ("bytes=-5", 206, b"slice"),
+        ("bytes=3-99999", 206, b"ia of a slice"),
+        ("bytes=99-", 416, b""),
+        ("bytes=0-1,3-4", 200, b"media of a slice"),
+        ("bytes=" + "0-1," * 5000, 200, b"media of a slice"),
+        ("lessons=1-2", 200, b"media of a slice"),
+        ("bytes=x", 200, b"media of a slice"),
+        ("bytes=-0", 200, b"media of a slice"),
+        ("bytes=" + "9" * 40 + "-", 200, b"media of a slice"),
+    ],
+)
+async def test_ranges(api: Api, agent: ScriptedAgent, wanted: str, status: int, content: bytes) -> None:
+    _, stored = await agent.put(stem(77) + ".mp4", b"media of a slice")
+    async with api.http.get(api.server.url + stored["file"], headers={"Range": wanted}) as response:
+        assert (response.status, await response.read()) == (status, content)

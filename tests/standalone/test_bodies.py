@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 
 import aiohttp
 import pytest
@@ -14,7 +15,7 @@ from agent.standalone import server as server_module
 from agent.standalone.bodies import MOST_BYTES
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
-from tests.standalone.helpers import FakeClock, ScriptedAgent, set_up
+from tests.standalone.helpers import Api, FakeClock, ScriptedAgent, set_up
 
 
 async def opened(server: EmbeddedServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -38,6 +39,28 @@ async def test_heads_that_never_end_are_given_up(
         for _, writer in lines:
             writer.close()
         await server.stop()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET /api/v1/list_school?token={token}&name=a b HTTP/1.1",
+        "GET /api/v1/list_school?token={token} HTTP/9.9",
+        "GET /api/v1/list_school?token={token}&name=" + "x" * 70_000 + " HTTP/1.1",
+        "GET /api/v1/list_school/token/{token}\x7f\x01 HTTP/1.1",
+    ],
+)
+async def test_a_request_that_is_none_leaves_one_line_without_its_token(
+    api: Api, caplog: pytest.LogCaptureFixture, line: str
+) -> None:
+    with caplog.at_level(logging.INFO):
+        reader, writer = await opened(api.server)
+        writer.write(line.format(token=api.token).encode() + b"\r\nHost: x\r\n\r\n")
+        assert b" 400 " in await asyncio.wait_for(reader.readline(), 30)
+        writer.close()
+    (said,) = [one for one in caplog.records if one.name == "agent.standalone.http"]
+    assert said.levelno == logging.INFO and "from 127.0.0.1" in said.getMessage()
+    assert api.token not in caplog.text and "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize("path", ["/console/sign-in", "/console/set-up", "/gather/v1/status"])

@@ -11,7 +11,7 @@ from agent.standalone.framing import framed_headers
 from agent.standalone.live.channels import LIVE, LiveChannel
 from agent.standalone.live.publish import routes as publish_routes
 from agent.standalone.live.view import stream
-from agent.standalone.services import SERVICES
+from agent.standalone.services import SERVICES, plain_host
 from agent.standalone.store.schema import Camera
 from agent.web.markup import asset, html
 from agent.web.serving import POLICY, language_of, page_response
@@ -139,7 +139,8 @@ def _state(channel: LiveChannel) -> str:
 def _headers(request: web.Request) -> dict[str, str]:
     # Media Source Extensions play from blob: addresses; 'self' stands for websockets in newer browsers only.
     policy = POLICY.replace("media-src 'self'", "media-src 'self' blob:")
-    policy = policy.replace("connect-src 'self'", f"connect-src 'self' ws://{request.host} wss://{request.host}")
+    if host := plain_host(request):
+        policy = policy.replace("connect-src 'self'", f"connect-src 'self' ws://{host} wss://{host}")
     return framed_headers(request.app[SERVICES], policy)
 
 

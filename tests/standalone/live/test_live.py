@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -278,3 +279,12 @@ async def test_the_player_library_is_served_as_what_it_is(server: EmbeddedServer
             assert response.status == 200
             assert response.headers["Content-Type"] == "text/javascript; charset=utf-8"
             assert len(await response.read()) > 1000
+
+
+@pytest.mark.parametrize("settings", [{"host": "0.0.0.0"}], indirect=True)
+@pytest.mark.parametrize("host", ["x; script-src *", "x' 'unsafe-inline'", 'x"onload="', "a/b", "a@b", "[::1"])
+async def test_a_host_that_is_none_comes_nowhere(api: Api, camera_id: int, host: str) -> None:
+    path = urlsplit((await api.ok("play_camera", camera_id=camera_id))["play_url"]).path
+    for where in (path, f"/api/v1/play_camera?token={api.token}&camera_id={camera_id}"):
+        async with api.http.get(api.server.url + where, headers={"Host": host}) as response:
+            assert host not in await response.text() + str(response.headers), where
