@@ -21,6 +21,9 @@ from recorder.packets import Packet, Track
 RESYNC_SEC = 0.1
 """The camera's stamps rule again when the count of samples has left them by this much (packets were lost)."""
 
+SPOILT_PACKETS = 50
+"""So many packets in a row that cannot be decoded, and there is no sound to be had; fewer are lost packets."""
+
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
@@ -50,7 +53,6 @@ class AacTranscoder:
             self._encoder: AudioCodecContext = stream.codec_context
             self._encoder.bit_rate = (32000 if rate <= 16000 else 64000) * (1 if layout == "mono" else 2)
             self._sink.start_encoding()
-            self._resampler = AudioResampler("fltp", layout, rate, frame_size=self._encoder.frame_size)
         except AV_ERRORS as error:
             raise AudioError(f"{track.codec} cannot become AAC: {error}") from error
         self.track = replace(
@@ -62,6 +64,9 @@ class AacTranscoder:
             channels=1 if layout == "mono" else 2,
             template=stream,
         )
+        self._resampler: AudioResampler | None = None
+        self._shape: tuple[str, str, int] | None = None  # of the frames that the resampler takes
+        self._spoilt = 0
         self._source = track
         self._source_rate = track.sample_rate or rate
         self._heard = 0  # samples decoded, in the camera's rate
@@ -70,23 +75,53 @@ class AacTranscoder:
         self._offset: int | None = None  # the camera's clock minus the count of samples, in samples
 
     def feed(self, packet: Packet) -> list[Packet]:
-        """The AAC packets that are ready now; none while samples for a whole one are missing."""
-        raw = av.Packet(packet.data)
-        raw.pts = raw.dts = None
+        """The AAC packets that are ready now; none while samples for a whole one are missing.
+
+        A packet that cannot be decoded is one that was lost.
+        """
         self._lost += packet.lost
-        out: list[Packet] = []
         try:
-            frames = self._decoder.decode(raw)
+            frames = self._decoded(packet)
+            if not frames:
+                return []
             self._follow(packet, sum(frame.samples for frame in frames))
-            for frame in frames:
-                frame.pts = None
-                for piece in self._resampler.resample(frame):
-                    piece.pts, piece.time_base = self._fed, self.track.time_base
-                    self._fed += piece.samples
-                    out += [self._packet(made, packet.arrival) for made in self._encoder.encode(piece)]
+            return [made for frame in frames for made in self._encoded(frame, packet.arrival)]
         except AV_ERRORS as error:
             raise AudioError(f"{self._source.codec} cannot become AAC: {error}") from error
+
+    def _decoded(self, packet: Packet) -> list[av.AudioFrame]:
+        raw = av.Packet(packet.data)
+        raw.pts = raw.dts = None
+        try:
+            frames = self._decoder.decode(raw)
+        except AV_ERRORS:
+            self._spoilt += 1
+            if self._spoilt >= SPOILT_PACKETS:
+                raise
+            self._lost += 1
+            self._offset = None  # the count of samples says nothing any more
+            return []
+        self._spoilt = 0
+        return frames
+
+    def _encoded(self, frame: av.AudioFrame, arrival: float) -> list[Packet]:
+        out: list[Packet] = []
+        frame.pts = None
+        for piece in self._resampled(frame):
+            piece.pts, piece.time_base = self._fed, self.track.time_base
+            self._fed += piece.samples
+            out += [self._packet(made, arrival) for made in self._encoder.encode(piece)]
         return out
+
+    def _resampled(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
+        """In the encoder's shape; a camera may change its own in mid-stream, from mono to stereo, say."""
+        shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if self._resampler is None or shape != self._shape:
+            self._shape = shape
+            self._resampler = AudioResampler(
+                "fltp", self._encoder.layout.name, self._encoder.rate, frame_size=self._encoder.frame_size
+            )
+        return self._resampler.resample(frame)
 
     def _follow(self, packet: Packet, samples: int) -> None:
         """Compare the camera's clock with the count of samples."""

@@ -22,6 +22,8 @@ from recorder.specs import Cause, Limits, SourceSpec
 from recorder.timeline import Timed, Timeline
 
 _CAUSES = frozenset(get_args(Cause))
+FROZEN_SEC = 3.0
+"""Who should look every second and looks so late did not run meanwhile, and saw no silence."""
 
 
 class Reader:
@@ -60,6 +62,8 @@ class Reader:
         self._stalled = self._idle = False
         self._led_at = 0.0  # when the last packet of the picture came, or of the sound where that is all
         self._patience_sec = 0.0
+        self._watched_at = math.inf
+        self._thawed_at = 0.0
         self._source: Source | None = None
         self._transcoders: dict[Track, AacTranscoder] = {}
         self._unusable: set[Track] = set()
@@ -86,9 +90,12 @@ class Reader:
 
         A source that nobody needs any more is let go of here.
         """
+        if now - self._watched_at > FROZEN_SEC:
+            self._thawed_at = now
+        self._watched_at = now
         if not self._needed():
             self._interrupt()
-        elif self.online and now - self._led_at > self._patience_sec:
+        elif self.online and now - max(self._led_at, self._thawed_at) > self._patience_sec:
             self._stalled = True
             self._interrupt()
         elif self._idle:

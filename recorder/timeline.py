@@ -33,7 +33,10 @@ REORDER_SEC = 10.0
 SETTLED_SEC = 1.0
 """After so long the delay of a connection is known."""
 ANCHOR_SEC = 60.0
-"""The window in which the least delayed packet is sought."""
+"""The window in which the least delayed packet is sought.  Pauses count as a second at most: while nothing comes,
+because the recorder stood still or the camera is silent, what is known of the delay does not grow old.
+"""
+_PAUSE_SEC = 1.0
 
 _SAME_JUMP_SEC = 0.5
 _REMEMBERED = 16  # connections whose anchors are kept
@@ -91,7 +94,9 @@ class Anchor:
     """Which monotonic instant is media zero: told by the least delayed packet of the last `ANCHOR_SEC` seconds."""
 
     def __init__(self) -> None:
-        self._lows: deque[tuple[float, float]] = deque()  # (arrival, delay), both rising
+        self._lows: deque[tuple[float, float]] = deque()  # (seconds without pauses, delay), both rising
+        self._lasted = 0.0  # seconds since the first packet, without pauses
+        self._arrival = 0.0
         self._since: float | None = None  # when the first packet arrived
         self._zero: float | None = None  # apart, because other threads read it
 
@@ -102,16 +107,18 @@ class Anchor:
     def update(self, arrival: float, at: float) -> None:
         """A packet of media time `at` arrived."""
         if self._since is None:
-            self._since = arrival
+            self._since = self._arrival = arrival
+        passed, self._arrival = arrival - self._arrival, arrival
+        lasted = self._lasted = self._lasted + (passed if passed < _PAUSE_SEC else _PAUSE_SEC)
         lows, delay = self._lows, arrival - at
         while lows and lows[-1][1] >= delay:
             lows.pop()
         # Larger delays within a second of a smaller one hardly ever become the minimum: 60 entries are enough.
-        if not lows or arrival - lows[-1][0] >= 1.0:
-            lows.append((arrival, delay))
+        if not lows or lasted - lows[-1][0] >= 1.0:
+            lows.append((lasted, delay))
         elif lows[-1][1] > delay:
-            lows[-1] = (arrival, delay)
-        while lows[0][0] < arrival - ANCHOR_SEC and len(lows) > 1:
+            lows[-1] = (lasted, delay)
+        while lows[0][0] < lasted - ANCHOR_SEC and len(lows) > 1:
             lows.popleft()
         self._zero = lows[0][1]
 

@@ -18,6 +18,10 @@ from recorder.source.rtsp.problems import NotOurs
 ReaderName = Literal["own", "libav"]
 DOUBTS = 2
 """So many connections in a row that came to nothing for no telling reason, and the other reader is tried."""
+STRIKES = 3
+"""So often something that our reader does not understand may turn up in a camera that it has read before: a torn packet
+looks like another codec, and FFmpeg's reader names no loss.
+"""
 _DOUBTFUL = frozenset(("timeout", "ended", "unusable"))
 
 
@@ -29,6 +33,8 @@ class Choice:
     reason: str = ""
     told: bool = False
     doubts: int = 0
+    strikes: int = 0
+    helped: bool = False
 
     @property
     def next(self) -> ReaderName:
@@ -38,21 +44,31 @@ class Choice:
         return "libav" if self.doubts > 0 and self.doubts % (DOUBTS + 1) == DOUBTS else "own"
 
     def opened(self, reader: ReaderName) -> None:
-        """This reader found the tracks."""
-        self.settled, self.doubts = reader, 0
+        """This reader found the tracks.
+
+        FFmpeg's must have done so twice where ours failed without a telling reason: a camera that was only just
+        starting would else be left to it for as long as this process lives.
+        """
+        if reader == "own" or (self.helped and self.settled is None):
+            self.settled = reader
+        self.helped = self.helped or reader == "libav"
+        self.doubts = 0
 
     def failed(self, reader: ReaderName, error: SourceError) -> None:
         """It did not, or met something later."""
         if isinstance(error, NotOurs):
-            self.settled, self.reason, self.doubts = "libav", str(error), 0
+            self.strikes += 1
+            if self.settled != "own" or self.strikes >= STRIKES:
+                self.settled = "libav"
+            self.reason, self.doubts = str(error), 0
         elif self.settled is None and error.cause in _DOUBTFUL:
             self.doubts += 1
             if reader == "own":
                 self.reason = str(error)
 
-    def tell(self) -> str:
+    def tell(self, reader: ReaderName) -> str:
         """A sentence for people, once: that FFmpeg's reader reads this camera, and why. Empty otherwise."""
-        if self.settled != "libav" or self.told:
+        if reader != "libav" or self.told:
             return ""
         self.told = True
         return f"read by FFmpeg's reader instead of our own: {self.reason}"
@@ -100,7 +116,7 @@ class AutoSource:
         except NotOurs:
             self._change()
             tracks = self._attempt()
-        if sentence := self._choice.tell():
+        if sentence := self._choice.tell(self._reader):
             self._said = (sentence,)
         return tracks
 

@@ -18,6 +18,8 @@ from pathlib import Path
 _DESCRIPTORS = Path("/proc/self/fd")
 _POLL_SEC = 0.2
 _NAP_SEC = 0.5
+_FROZEN_SEC = 1.0
+"""A nap that took so much longer: the process did not run, and what came meanwhile was not yet looked at."""
 _opening = threading.Lock()
 
 
@@ -91,6 +93,7 @@ class Watchdog:
         self._connections = connections
         self._monotonic = monotonic
         self._deadline: float | None = None
+        self._frozen_sec = 0.0  # since `waiting`: the source was not silent then, nobody listened
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="source watchdog", daemon=True)
         self.tripped = False
@@ -100,6 +103,7 @@ class Watchdog:
 
     def waiting(self, limit_sec: float) -> None:
         """From now on at most `limit_sec`."""
+        self._frozen_sec = 0.0
         self._deadline = self._monotonic() + limit_sec
 
     def done(self) -> None:
@@ -112,11 +116,14 @@ class Watchdog:
         self._thread.join()
 
     def _run(self) -> None:
-        left = 0.0
+        left, now = 0.0, self._monotonic()
         # Asleep until the deadline, looking in between: a packet is waited for less long than a connection.
-        while not self._stopping.wait(min(left, _NAP_SEC) if left > 0 else _POLL_SEC):
+        while not self._stopping.wait(nap := min(left, _NAP_SEC) if left > 0 else _POLL_SEC):
+            fell_asleep, now = now, self._monotonic()
+            if now - fell_asleep - nap > _FROZEN_SEC:
+                self._frozen_sec += now - fell_asleep
             deadline = self._deadline
-            left = deadline - self._monotonic() if deadline is not None else 0.0
+            left = deadline + self._frozen_sec - now if deadline is not None else 0.0
             if deadline is not None and left <= 0:
                 self.tripped = True
                 self._connections.cut()

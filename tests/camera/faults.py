@@ -108,14 +108,18 @@ class Dead(Fault):
 
 
 class Answer(Fault):
-    """These bytes are the answer to a method; `%cseq` in them is the number of the request, `%url` its address."""
+    """These bytes are the answer to a method; `%cseq` in them is the number of the request, `%url` its address.
 
-    def __init__(self, method: str, answer: bytes) -> None:
+    `to`: how the addresses end that are answered like this.
+    """
+
+    def __init__(self, method: str, answer: bytes, to: str = "") -> None:
         self._method = method
         self._answer = answer
+        self._to = to
 
     def reply(self, session: Session, request: Request) -> bytes | None:
-        if request.method != self._method:
+        if request.method != self._method or not request.url.endswith(self._to):
             return None
         return self._answer.replace(b"%cseq", request.cseq.encode()).replace(b"%url", request.url.encode())
 

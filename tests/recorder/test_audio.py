@@ -13,7 +13,7 @@ from typing import Any
 import av
 import pytest
 
-from recorder.audio import AacTranscoder, AudioError, needs_transcoding
+from recorder.audio import SPOILT_PACKETS, AacTranscoder, AudioError, needs_transcoding
 from recorder.packets import Packet, Track
 from recorder.source.rtsp.descriptions import sound_track
 from recorder.source.rtsp.plain_audio import CODECS, PlainAudio
@@ -97,7 +97,7 @@ def test_what_cannot_be_decoded_is_an_audio_error() -> None:
         AacTranscoder(Track(1, "audio", "h264", Fraction(1, 8000), sample_rate=8000, channels=1))
     broken = AacTranscoder(Track(1, "audio", "opus", Fraction(1, 48_000), sample_rate=48_000, channels=2))
     with pytest.raises(AudioError, match="opus"):
-        for _ in range(10):
+        for _ in range(SPOILT_PACKETS):
             broken.feed(Packet(G711, b"\xff\xff\xff\xff", 0, 0, 0, True, 0.0))
 
 
@@ -129,3 +129,43 @@ def test_g726_is_heard_as_it_was_said(name: str, bits: int) -> None:
     crossings = sum((one < 0) != (other < 0) for one, other in pairwise(middle))
     assert crossings == pytest.approx(2 * 440 * len(middle) / 8000, rel=0.05)
     assert max(middle) == pytest.approx(12_000 / 32_768, abs=0.12)
+
+
+def _mp2(packets: int, layout: str = "mono") -> list[Packet]:
+    """Silence in MP2, 24 ms a packet."""
+    encoder: Any = av.CodecContext.create("mp2", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = 48_000, layout, "s16"
+    frame = av.AudioFrame("s16", layout, 1152)
+    for plane in frame.planes:
+        plane.update(bytes(plane.buffer_size))
+    frame.sample_rate = 48_000
+    track = Track(1, "audio", "mp2", Fraction(1, 48_000), sample_rate=48_000, channels=1)
+    made: list[Packet] = []
+    while len(made) < packets:
+        frame.pts = None
+        for one in encoder.encode(frame):
+            at = len(made) * 1152
+            made.append(Packet(track, bytes(one), at, at, 1152, True, at / 48_000))
+    return made
+
+
+def test_a_packet_that_cannot_be_decoded_is_a_lost_one() -> None:
+    """A bit that fell over on the way must not cost a lesson its sound."""
+    packets = _mp2(100)
+    spoilt = [replace(one, data=b"\0" * 50) if n in (40, 41) else one for n, one in enumerate(packets)]
+    transcoder = AacTranscoder(packets[0].track)
+    made = [one for packet in spoilt for one in transcoder.feed(packet)]
+    assert sum(one.lost for one in made) == 2
+    steps = [(after.pts or 0) - (before.pts or 0) for before, after in pairwise(made)]
+    assert sorted(set(steps)) == [1024, 1024 + 2 * 1152], "the sound behind it stands where it belongs"
+    with pytest.raises(AudioError):
+        for _ in range(SPOILT_PACKETS):
+            transcoder.feed(spoilt[40])
+
+
+def test_a_sound_that_turns_from_mono_to_stereo_goes_on() -> None:
+    mono, stereo = _mp2(50), _mp2(50, "stereo")
+    transcoder = AacTranscoder(mono[0].track)
+    after = [replace(one, track=mono[0].track, pts=(one.pts or 0) + 50 * 1152, dts=None) for one in stereo]
+    made = [one for packet in (*mono, *after) for one in transcoder.feed(packet)]
+    assert len(made) == pytest.approx(100 * 1152 / 1024, abs=4)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from recorder.audio import SPOILT_PACKETS
 from recorder.clocks import monotonic
 from recorder.errors import SourceError
 from recorder.feed import Feed
@@ -201,9 +202,27 @@ def test_a_source_that_may_pause_is_left_alone(monkeypatch: pytest.MonkeyPatch, 
         assert isinstance(online, LinkChanged)
         assert online.heap_sec == 30.0
         assert source.played.wait(LIMIT_SEC)
-        reader.watch(now + 55.0)
+        for second in range(56):
+            reader.watch(now + second)
         assert not source.interrupted.is_set()
-        reader.watch(now + 65.0)
+        for second in range(56, 65):
+            reader.watch(now + second)
+        heard.wait_for(is_state("waiting", "stalled"))
+
+
+def test_silence_is_not_counted_while_nobody_looked(monkeypatch: pytest.MonkeyPatch, sample: MakeSample) -> None:
+    """The whole process stood still: the reading thread may not have had its turn yet."""
+    now = monotonic()
+    packets = [replace(one, arrival=now) for one in camera_packets(sample(), 0.2)]
+    source = Played(tracks_of(packets), packets, falls_silent)
+    source.stall_sec = 2.0
+    with reading(monkeypatch, [source]) as (reader, heard, _):
+        assert source.played.wait(LIMIT_SEC)
+        reader.watch(now + 1.0)
+        for second in range(61, 65):
+            reader.watch(now + second)
+        assert not source.interrupted.is_set()
+        reader.watch(now + 66.0)
         heard.wait_for(is_state("waiting", "stalled"))
 
 
@@ -237,7 +256,7 @@ def test_g711_comes_out_as_aac(monkeypatch: pytest.MonkeyPatch, sample: MakeSamp
 def test_sound_that_breaks_costs_only_the_sound(monkeypatch: pytest.MonkeyPatch, sample: MakeSample) -> None:
     picture = [p for p in camera_packets(sample(), 2.0) if p.track.kind == "video"]
     opus = Track(1, "audio", "opus", G711.time_base, sample_rate=48_000, channels=2)
-    nonsense = [Packet(opus, b"\xff\xff\xff\xff", n, n, 0, True, 1 + n / 50) for n in range(30)]
+    nonsense = [Packet(opus, b"\xff\xff\xff\xff", n, n, 0, True, 1 + n / 50) for n in range(2 * SPOILT_PACKETS)]
     both = sorted([*picture, *nonsense], key=lambda packet: packet.arrival)
     source = Played([picture[0].track, opus], both, falls_silent)
     with reading(monkeypatch, [source]) as (_, heard, feed):

@@ -238,6 +238,18 @@ def test_the_anchor_is_the_least_delay_of_the_window(delays: list[float], step: 
         assert anchor.zero <= min(surely) + 1e-6 or anchor.zero <= max(min(recent), min(surely)) + 2
 
 
+@given(st.floats(0.5, 300), st.floats(0.01, 0.2))
+def test_what_comes_late_after_a_pause_does_not_move_the_anchor(pause: float, delay: float) -> None:
+    """A recorder that stood still for minutes finds what the camera sent meanwhile: it was made when its stamps say."""
+    anchor = Anchor()
+    frames = [n / 25 for n in range(500)]
+    for at in frames:
+        anchor.update(1000 + at + delay, at)
+    for at in (n / 25 for n in range(500, 500 + round(pause * 25))):
+        anchor.update(1020 + pause + delay, at)
+        assert anchor.zero == pytest.approx(1000 + delay)
+
+
 @given(st.lists(st.integers(1, 400), min_size=2, max_size=40))
 def test_durations_fill_the_distance_where_the_camera_gives_none(steps: list[int]) -> None:
     dts = [0]

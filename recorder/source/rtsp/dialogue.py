@@ -6,6 +6,7 @@ Without I/O: each conversation is a generator that yields the next `Request` and
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
@@ -20,7 +21,6 @@ SESSION_SEC = 60.0
 _REDIRECTIONS = frozenset((301, 302, 303, 305, 307, 308))
 _UNAUTHORIZED = 401
 _BUSY = frozenset((453, 503))
-_NO_SESSION = 454
 
 Conversation = Generator[Request, Message, None]
 
@@ -79,21 +79,38 @@ class Dialogue:
         self._aggregate = joined(self._base, description.control)
         return description
 
-    def set_up(self, media: Sequence[Media], transport: Callable[[int], str]) -> Conversation:
-        """Ask for these; `transport` gives the `Transport` header of each by its number."""
+    def set_up(
+        self, media: Sequence[Media], transport: Callable[[int], str]
+    ) -> Generator[Request, Message, dict[int, Refused]]:
+        """Ask for these, the most wanted first; `transport` gives the `Transport` header of each by its number.
+
+        Those that the camera refuses, by their numbers: nobody misses the picture because it will not give the sound.
+        Raises `Refused` where it gives not even the first, or wants a login.
+        """
+        refused: dict[int, Refused] = {}
         for number, one in enumerate(media):
             leg = Leg(one, url=joined(self._base, one.control))
             request = Request("SETUP", leg.url, {"Transport": transport(number)})
             try:
-                answer = yield from self._ask(request)
-            except Refused as refused:
-                if refused.status not in _BUSY or self._old_session is None:
+                answer = yield from self._set_up(request)
+            except Refused as error:
+                if not self.legs or error.status == _UNAUTHORIZED:
                     raise
-                yield from self._return_old_session()
-                answer = yield from self._ask(request)
+                refused[number] = error
+                continue
             self._take_session(answer)
             leg.way = transport_of(answer.get("transport"))
             self.legs.append(leg)
+        return refused
+
+    def _set_up(self, request: Request) -> Generator[Request, Message, Message]:
+        try:
+            return (yield from self._ask(request))
+        except Refused as refused:
+            if refused.status not in _BUSY or self._old_session is None:
+                raise
+            yield from self._return_old_session()
+            return (yield from self._ask(request))
 
     def play(self) -> Conversation:
         """Have the packets come."""
@@ -105,20 +122,18 @@ class Dialogue:
             leg.first_stamp = _stamp_for(leg, stamps, alone=len(self.legs) == 1)
 
     def keep_alive(self) -> Conversation:
-        """Tell the camera that we are still there. Raises `Refused` when it has forgotten the session."""
-        use = self._get_parameter_works and (not self._methods or "GET_PARAMETER" in self._methods)
-        if use:
-            try:
-                yield from self._ask(Request("GET_PARAMETER", self._aggregate))
-            except Refused as refused:
-                if refused.status == _NO_SESSION:
-                    raise
+        """Tell the camera that we are still there.
+
+        What it answers decides nothing.  Cameras refuse GET_PARAMETER, or say that they know no such session, and send
+        on: the clients that they are tried with do not listen.  Whether a session has ended, its packets tell.
+        """
+        with suppress(Redirected):
+            if self._get_parameter_works and (not self._methods or "GET_PARAMETER" in self._methods):
+                answer = yield from self._ask(Request("GET_PARAMETER", self._aggregate), bear=True)
+                if answer.status < 400:
+                    return
                 self._get_parameter_works = False
-            else:
-                return
-        answer = yield from self._ask(Request("OPTIONS", self._aggregate), bear=True)
-        if answer.status == _NO_SESSION:
-            raise Refused("OPTIONS", answer.status, answer.reason)
+            yield from self._ask(Request("OPTIONS", self._aggregate), bear=True)
 
     def tear_down(self) -> Conversation:
         """Give the session back."""

@@ -205,9 +205,10 @@ class VideoOutlet:
         if len(self._held) < (PROBE if depth is None else depth + 1):
             return False
         shown = [frame.pts for frame, _ in self._held]
+        guessed = depth is None
         if depth is None:
             depth = depth_of(shown)
-        self._order = DecodeOrder(depth, self._clock, self._step, shown[: depth + 1])
+        self._order = DecodeOrder(depth, self._clock, self._step, shown[: depth + 1], guessed=guessed)
         return True
 
     def _packet(self, frame: Frame, arrival: float) -> Packet:

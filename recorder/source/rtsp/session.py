@@ -19,12 +19,12 @@ from recorder.source.rtsp import rtcp
 from recorder.source.rtsp.dialogue import Dialogue
 from recorder.source.rtsp.framing import Framer
 from recorder.source.rtsp.lane import Lane
+from recorder.source.rtsp.lip_sync import LipSync
 from recorder.source.rtsp.messages import Malformed, Message, Request, answer
 from recorder.source.rtsp.outlets import Chosen
 from recorder.source.rtsp.problems import Redirected, Refused
 from recorder.source.rtsp.sdp import Description
 from recorder.source.rtsp.sockets import Connection, PortPair, Wake, wait
-from recorder.source.rtsp.stamps import align
 
 BATCH_SEC = 0.25
 """Packets wait so long at most in the system's buffer."""
@@ -40,7 +40,10 @@ REPORT_SEC = 5.0
 _COURTESY_SEC = 1.0
 _BUFFER_BYTES = 256 << 10  # more than a frame, or a message with its head, may have
 _SKIPPED_BYTES = 4 << 20
-"""A connection of which so much was no frame is not read any further."""
+_SKIPPED_SHARE = 0.1
+"""A connection is not read any further when so much of it was no frame, in bytes and as a part of all that came: a
+camera that loses bytes now and then may do so all day.
+"""
 
 _T = TypeVar("_T")
 
@@ -63,9 +66,10 @@ class Session:
         self._buffer = bytearray(_BUFFER_BYTES)
         self._view = memoryview(self._buffer)
         self._filled = 0
+        self._received_bytes = 0
         self._cseq = 0
         self._lanes: list[Lane] = []
-        self._aligned = False
+        self._lips: LipSync | None = None
         self._next_batch_at = 0.0
         self._keep_alive_at = self._report_at = 0.0  # 0 before PLAY
         self._own_ssrc = int.from_bytes(os.urandom(4), "big")
@@ -82,11 +86,15 @@ class Session:
         self._dialogue = dialogue
         return self._run(dialogue.describe(), until)
 
-    def play(self, chosen: list[Chosen], until: float) -> None:
-        """Have these tracks sent."""
+    def play(self, chosen: list[Chosen], until: float) -> tuple[str, ...]:
+        """Have these tracks sent; those that the camera refuses, with its reason."""
         assert self._dialogue is not None
-        self.chosen = chosen
-        self._run(self._dialogue.set_up([one.media for one in chosen], self._transport), until)
+        self.chosen = list(chosen)
+        refused = self._run(self._dialogue.set_up([one.media for one in chosen], self._transport), until)
+        for number in sorted(refused, reverse=True):
+            del self.chosen[number]
+            if self._ports:
+                self._ports.pop(number).close()
         self._make_lanes(monotonic())  # what comes before PLAY is answered belongs to the stream already
         self._run(self._dialogue.play(), until)
         for lane in self._lanes:
@@ -96,6 +104,10 @@ class Session:
         self._report_at = now + REPORT_SEC
         if not self._udp:
             self._connection.set_low_water(BATCH_BYTES)
+        return tuple(
+            f"{chosen[number].media.kind} {chosen[number].media.encoding}: the camera does not give it ({error})"
+            for number, error in refused.items()
+        )
 
     def drop(self, number: int) -> None:
         """Take nothing of this track any more."""
@@ -128,29 +140,35 @@ class Session:
     # -- while it plays ----------------------------------------------------------------------------------------------
 
     def pump(self, until: float) -> list[Packet]:
-        """Wait until something comes, take all that is there, and give what has become whole."""
+        """Wait until something comes, take all that is there, and give what has become whole.
+
+        Whatever the clock says, it is looked first: where the process stood still (SIGSTOP, a machine that is moved),
+        what the camera sent meanwhile waits in the system's buffers, and the camera was never silent.
+        """
         now = monotonic()
         if now < self._next_batch_at:
             full = () if self._udp else (self._connection.fileno(),)
             wait(self._wake, full, -1, min(self._next_batch_at, until))
             now = monotonic()
-        if now >= until:
-            raise TimeoutError
-        self._mind_session(now)
+        out_of_time = now >= until
         came = self._take_datagrams(now) if self._ports else False
         came = self._take_stream(now) or came
         if self.framer.messages:
             self._hear()
+        self._mind_session(now)
         if came:
             self._next_batch_at = now + self._batch_sec
-        else:
+        elif not out_of_time:
             self._wait_for_more(min(until, self._keep_alive_at))
             now = monotonic()
         for lane in self._lanes:
             if lane.ordering.holding:
                 lane.now = now
                 lane.tick()
-        return self._packets(now)
+        packets = self._packets(now)
+        if out_of_time and not packets:
+            raise TimeoutError
+        return packets
 
     @property
     def _batch_sec(self) -> float:
@@ -177,7 +195,8 @@ class Session:
                 raise Malformed("a message longer than any")
             if self._filled and taken:
                 self._view[: self._filled] = bytes(self._view[taken:end])
-            if self.framer.skipped_bytes > _SKIPPED_BYTES:
+            self._received_bytes += count
+            if self.framer.skipped_bytes > max(_SKIPPED_BYTES, _SKIPPED_SHARE * self._received_bytes):
                 raise Malformed(f"{self.framer.breaks} times something else than a frame")
             if end < len(self._buffer) and not connection.in_pieces:
                 return came
@@ -211,12 +230,19 @@ class Session:
             if lane.frames:
                 frames, lane.frames = lane.frames, []
                 made.append(chosen.outlet.packets(frames, now))
-        if not self._aligned and [chosen.media.kind for chosen in self.chosen] == ["video", "audio"]:
-            self._aligned = align(self._lanes[0].clock, self._lanes[1].clock)
+        self._sync_lips()
         if not made and self._lanes and all(lane.ended for lane in self._lanes):
             raise EOFError
         # Merged, not sorted: a track whose stamps jump keeps its order.
         return made[0] if len(made) == 1 else list(heapq.merge(*made, key=_due))
+
+    def _sync_lips(self) -> None:
+        if [chosen.media.kind for chosen in self.chosen] != ["video", "audio"]:
+            return
+        picture, sound = (lane.clock for lane in self._lanes)
+        if self._lips is None or not self._lips.belongs_to(picture, sound):
+            self._lips = LipSync(picture, sound)
+        self._lips.follow()
 
     # -- the session -------------------------------------------------------------------------------------------------
 

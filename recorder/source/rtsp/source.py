@@ -111,7 +111,7 @@ class RtspSource:
         if not chosen:
             reasons = "; ".join(self._dropped) or "it announces no track"
             raise SourceError("unusable", f"{self._address.shown}: nothing that can be recorded ({reasons})")
-        session.play(chosen, until)
+        self._dropped += session.play(chosen, until)
 
     def _elsewhere(self, here: Address, url: str) -> Address:
         """Where a redirection leads; never to another kind of address, never from TLS to none."""

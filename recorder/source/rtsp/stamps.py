@@ -8,9 +8,8 @@ _HALF = 1 << 31
 _MASK = (1 << 32) - 1
 _BEFORE_SEC, _AFTER_SEC = 1.0, 10.0
 """How far the first packet may lie from what `RTP-Info` says before that is taken for nonsense."""
-SKEW_SEC = 0.1
-"""Sound and picture are moved together by the camera's own reports when they are further apart than this."""
-_NONSENSE_SEC = 10.0
+SLEW = 1e-3
+"""A track is moved against the other by so much of the time that passes: too little to be heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +33,38 @@ class StampClock:
         self._last: int | None = None
         self._unwrapped = 0
         self._zero = 0
+        self._wanted = self._drifted = 0  # ticks by which it is to be moved, and is moved
+        self._room = 0.0  # ticks by which it may be moved now
 
     def place(self, stamp: int, since_play_sec: float) -> int:
         """The stamp of a packet that arrived so long after PLAY."""
         if self._last is None:
             self._begin(stamp, since_play_sec)
         else:
-            self._unwrapped += ((stamp - self._last + _HALF) & _MASK) - _HALF
+            step = ((stamp - self._last + _HALF) & _MASK) - _HALF
+            self._unwrapped += step
+            if self._wanted != self._drifted:
+                self._drift(step)
         self._last = stamp
         return self._unwrapped - self._zero
 
     def reported(self, camera_sec: float, stamp: int) -> None:
-        """RTCP said which instant of the camera's clock a stamp is; the first such word is kept."""
-        if self._last is not None and self.report is None and camera_sec > 0:
+        """RTCP said which instant of the camera's clock a stamp is."""
+        if self._last is not None and camera_sec > 0:
             self.report = Report(camera_sec, self._unwrapped + ((stamp - self._last + _HALF) & _MASK) - _HALF)
 
     def move(self, seconds: float) -> None:
         """Later by so much from now on."""
         self._zero -= round(seconds * self.rate)
+
+    def drift_to(self, seconds: float) -> None:
+        """Later by so much than without any drift: reached little by little, by `SLEW` at most."""
+        self._wanted = round(seconds * self.rate)
+
+    @property
+    def drift_sec(self) -> float:
+        """How far it is moved by now on its way there."""
+        return self._drifted / self.rate
 
     @property
     def reported_zero_sec(self) -> float | None:
@@ -68,16 +81,12 @@ class StampClock:
                 return
         self._unwrapped = round(since_play_sec * self.rate)
 
-
-def align(picture: StampClock, sound: StampClock) -> bool:
-    """Put the sound where both tracks' sender reports say; whether that can be told already.
-
-    The picture stays: coverage is told by it.
-    """
-    leading, following = picture.reported_zero_sec, sound.reported_zero_sec
-    if leading is None or following is None:
-        return False
-    skew = following - leading
-    if SKEW_SEC < abs(skew) < _NONSENSE_SEC:
-        sound.move(skew)
-    return True
+    def _drift(self, step: int) -> None:
+        self._room = min(self._room + max(step, 0) * SLEW, self.rate * SLEW)
+        left = self._wanted - self._drifted
+        ticks = int(min(self._room, abs(left)))
+        self._room -= ticks
+        if left < 0:
+            ticks = -ticks
+        self._drifted += ticks
+        self._zero -= ticks

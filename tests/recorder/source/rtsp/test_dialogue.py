@@ -28,7 +28,7 @@ class Camera:
     """Answers by method; what it was asked is in `asked`."""
 
     def __init__(self, **answers: Message | Callable[[Request], Message]) -> None:
-        self.answers = answers
+        self.answers: dict[str, Message | Callable[[Request], Message]] = answers
         self.asked: list[Request] = []
 
     def talk(self, conversation: Generator[Request, Message, T]) -> T:
@@ -110,10 +110,36 @@ def test_keep_alive_by_what_the_camera_can() -> None:
     camera = Camera(OPTIONS=said(public="DESCRIBE, PLAY"), DESCRIBE=said(body=SDP), SETUP=SETUP)
     camera.talk(begun(camera).keep_alive())
     assert camera.asked[-1].method == "OPTIONS"
-    forgotten = Camera(DESCRIBE=said(body=SDP), SETUP=SETUP, GET_PARAMETER=said(454))
-    dialogue = begun(forgotten)
-    with pytest.raises(Refused):
-        forgotten.talk(dialogue.keep_alive())
+
+
+@pytest.mark.parametrize("status", [302, 401, 404, 454, 501])
+def test_no_answer_to_a_keep_alive_ends_a_stream_that_comes(status: int) -> None:
+    answer = said(status, location="rtsp://elsewhere/x")
+    camera = Camera(DESCRIBE=said(body=SDP), SETUP=SETUP)
+    dialogue = begun(camera)
+    camera.answers |= {"GET_PARAMETER": answer, "OPTIONS": answer}
+    for _ in range(3):
+        camera.talk(dialogue.keep_alive())
+
+
+def test_a_track_that_the_camera_does_not_give_costs_only_itself() -> None:
+    both = SDP + b"m=audio 0 RTP/AVP 0\na=control:trackID=2\n"
+
+    def asked(wrong: str, status: int) -> tuple[Dialogue, dict[int, Refused]]:
+        camera = Camera(
+            DESCRIBE=said(body=both),
+            SETUP=lambda request: said(status) if request.url.endswith(wrong) else SETUP,
+        )
+        dialogue = Dialogue(URL, Login("", ""))
+        media = camera.talk(dialogue.describe()).media
+        return dialogue, camera.talk(dialogue.set_up(media, lambda _: "RTP/AVP/TCP"))
+
+    dialogue, refused = asked("trackID=2", 461)
+    assert [(number, error.status) for number, error in refused.items()] == [(1, 461)]
+    assert [leg.media.kind for leg in dialogue.legs] == ["video"]
+    for wrong, status in (("trackID=1", 461), ("trackID=2", 401)):
+        with pytest.raises(Refused):
+            asked(wrong, status)
 
 
 def test_a_full_camera_gets_the_old_session_back() -> None:

@@ -81,6 +81,24 @@ def test_decode_stamps_rise_and_are_never_behind(depth: int, count: int, chance:
     assert all(later > earlier for earlier, later in pairwise(placed))
 
 
+@given(st.integers(8, 40), st.integers(1, 3), st.booleans())
+def test_b_frames_that_come_only_later_are_put_in_order(plain: int, between: int, pyramid: bool) -> None:
+    """Nothing tells the depth, and an encoder begins with P-frames as long as the picture moves."""
+    stream = list(range(plain))
+    for group in range(12):
+        base = plain + group * (between + 1)
+        inner = list(range(base, base + between))
+        middle = [inner.pop(len(inner) // 2)] if pyramid else []
+        stream += [base + between, *middle, *inner]
+    stream = [pts * 3600 for pts in stream]
+    order = DecodeOrder(depth_of(stream[:8]), 90_000, 3600, stream[:1], guessed=True)
+    placed = [order.place(pts) for pts in stream]
+    assert all(later > earlier for earlier, later in pairwise(placed))
+    settled = plain + 3 * (between + 1)
+    assert all(dts <= pts for dts, pts in zip(placed[settled:], stream[settled:], strict=True))
+    assert order.depth == (2 if pyramid and between > 1 else 1)
+
+
 def test_a_jump_of_the_clock_begins_anew() -> None:
     order = DecodeOrder(2, 90_000, 3600, [0, 10_800, 3600])
     for pts in (0, 10_800, 3600, 7200):

@@ -354,3 +354,28 @@ def swapped(camera: Camera, source: RtspSource, film: Any) -> Track:
         packet = source.read()
         if packet.track.kind == "video" and packet.track.width != 160:
             return packet.track
+
+
+def test_sound_that_the_camera_does_not_give_costs_only_the_sound() -> None:
+    refusal = b"RTSP/1.0 461 Unsupported Transport\r\nCSeq: %cseq\r\n\r\n"
+    with Camera(make_film(BOTH)) as camera, source_of(camera) as source:
+        camera.inject(Answer("SETUP", refusal, to="track1"))
+        assert [track.kind for track in source.open()] == ["video"]
+        packets = [source.read() for _ in range(30)]
+        assert "461" in source.dropped[0]
+    is_piece(packets, camera.sent)
+
+
+@longer
+def test_a_camera_that_denies_the_session_it_serves_is_read_on() -> None:
+    """It ends in two seconds, so that there is a keep-alive every second."""
+    denial = b"RTSP/1.0 454 Session Not Found\r\nCSeq: %cseq\r\n\r\n"
+    with Camera(make_film(BOTH), Habits(session_sec=2.0)) as camera, source_of(camera) as source:
+        source.open()
+        for method in ("GET_PARAMETER", "OPTIONS"):
+            camera.inject(Answer(method, denial))
+        packets = [source.read()]
+        while [one.method for one in camera.requests].count("OPTIONS") < 4:
+            packets.append(source.read())
+        assert [one.method for one in camera.requests].count("GET_PARAMETER") == 1
+    is_piece(packets, camera.sent)
