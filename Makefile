@@ -63,8 +63,9 @@ bench: env
 
 soak: env
 	GATHER_KILLS=200 GATHER_CUTS=2000 GATHER_STEPS=75 GATHER_FREEZE_SEC=30 GATHER_FILES=1000 \
-		GATHER_DAEMON_KILLS=200 GATHER_SERVER_KILLS=100 GATHER_SCHOOL_WEEKS=52 GATHER_SCHOOL_SEEDS=3 GATHER_NOISE=200 GATHER_READERS="own libav" $(BIN)/pytest -s -m faults
-	GATHER_LINE_MB=1000 GATHER_LINE_SLICES=200 $(BIN)/pytest -s tests/agent/link/test_faulty_line.py
+		GATHER_DAEMON_KILLS=200 GATHER_SERVER_KILLS=100 GATHER_SCHOOL_WEEKS=52 GATHER_SCHOOL_SEEDS=3 GATHER_NOISE=200 GATHER_STORAGE_CUTS=100 \
+		GATHER_READERS="own libav" $(BIN)/pytest -s -m faults
+	GATHER_LINE_MB=1000 GATHER_LINE_SLICES=200 $(BIN)/pytest -s -n 0 tests/agent/link/test_faulty_line.py
 	GATHER_COLUMNS=all $(BIN)/pytest -s -n 2 tests/integration/test_matrix.py
 	GATHER_LIVE_OPENINGS=20 $(BIN)/pytest -s tests/integration/test_live_browser.py
 	GATHER_API_EXAMPLES=500 $(BIN)/pytest -s tests/standalone/conformance/test_openapi.py

@@ -162,6 +162,7 @@ class Daemon:
             hours_open=lambda: self._closed_until() is None,
             gave_up=lambda: self._state.known.uploads_gave_up,
             give_up=self._state.give_up_uploads,
+            is_lost=lambda row: self._disk.is_lost(row),  # noqa: PLW0108 - the disk comes later
         )
         self._disk = DiskKeeper(
             self._media,

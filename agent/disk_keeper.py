@@ -169,15 +169,29 @@ class DiskKeeper:
             for why in stuck.values():
                 log.error("it was given up, and cannot be deleted: %s", why)
             self.facts = replace(self.facts, free=self.facts.free + (0 if stuck else row.size))
-            self._tell(
-                Happening(
-                    kind="gap",
-                    text=f"{row.path.name} was deleted before it was uploaded: the disk was full (spool.delete_unsent)",
-                    camera_id=row.camera_id,
-                    data={"slice_id": row.slice_id, "since": row.started_at, "until": row.started_at + row.media_sec},
-                )
+            self._tell_loss(row, "was deleted before it was uploaded: the disk was full (spool.delete_unsent)")
+
+    async def is_lost(self, row: SliceRow) -> bool:
+        """Whether a slice that was never uploaded is on the disk no more, though the disk is there: somebody has
+        deleted it. From now on it is a gap of its lesson.
+        """
+        facts = await self._facts(write=False)
+        if facts.missing or facts.error or await asyncio.to_thread(row.path.exists):
+            return False
+        await self._journal.do(Journal.give_up, row.stem, "somebody deleted the file before it was uploaded")
+        self._tell_loss(row, "is not on the disk any more, and was never uploaded")
+        return True
+
+    def _tell_loss(self, row: SliceRow, what: str) -> None:
+        self._tell(
+            Happening(
+                kind="gap",
+                text=f"{row.path.name} {what}",
+                camera_id=row.camera_id,
+                data={"slice_id": row.slice_id, "since": row.started_at, "until": row.started_at + row.media_sec},
             )
-            self._on_room()
+        )
+        self._on_room()
 
     # -- for people
 

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,8 @@ from agent.storage.outage import Outage
 
 log = logging.getLogger(__name__)
 
+LOST_TRIES = 2
+"""So often a file has to be in vain before it may be lost, each time after the longest wait."""
 IDLE_SEC = 30.0
 """The journal is looked at this often even when nobody says that there is something new."""
 
@@ -43,7 +45,8 @@ class Uploads:
     `storage()` is asked for each file, None while the server has not said where files go. With `keep_trying()` false
     (`auto_fds` 0) a failure of the storage pauses everything until `resume`, also over a restart: `gave_up()` is why,
     or empty, and `give_up(why)` keeps it. While `held()`, or outside the hours (`hours_open()`), no file begins; one
-    that is on its way arrives.
+    that is on its way arrives. A file that cannot go for good may be gone: `is_lost(row)` is asked after some tries,
+    and gives it up by name.
     """
 
     def __init__(
@@ -61,7 +64,9 @@ class Uploads:
         hours_open: Callable[[], bool] = lambda: True,
         gave_up: Callable[[], str],
         give_up: Callable[[str], None],
+        is_lost: Callable[[SliceRow], Awaitable[bool]] | None = None,
     ) -> None:
+        self._is_lost = is_lost or _never
         self._hours_open, self._gave_up, self._give_up = hours_open, gave_up, give_up
         self._outage, self._reminders = Outage(clock), Reminders(clock.monotonic)
         self.error = gave_up()
@@ -147,9 +152,15 @@ class Uploads:
     def _forget(self, recorded: set[str]) -> None:
         """What waited for another try and is there no more: it was given up, to make room, or `check` has found out."""
         for stem in self._waiting.keys() - recorded - self._busy.keys():
-            del self._waiting[stem]
-            self._errors.pop(stem, None)
-            self._well_again()
+            self._drop(stem)
+
+    def _drop(self, stem: str) -> None:
+        self._waiting.pop(stem, None)
+        self._errors.pop(stem, None)
+        self._well_again()
+
+    def _tries(self, row: SliceRow) -> int:
+        return self._errors.get(row.stem, (0, ""))[0]
 
     def _done(self, stem: str, _: asyncio.Task[None]) -> None:
         self._busy.pop(stem, None)
@@ -176,7 +187,10 @@ class Uploads:
                 Journal.advance, row.stem, SliceState.UPLOADED, file_fdfs=stored.file, image_fdfs=image
             )
         except StorageError as error:
-            self._failed(row, error)
+            if error.retry or self._tries(row) < LOST_TRIES or not await self._is_lost(row):
+                self._failed(row, error)
+            else:
+                self._drop(row.stem)
             return
         except (OSError, sqlite3.Error) as error:
             self._failed(row, StorageError(f"{row.path}: {error}"), ours=True)
@@ -233,7 +247,7 @@ class Uploads:
         self._waiting[row.stem] = (backoff, self._clock.monotonic() + wait)
         first = self.error == ""
         self.error = str(error)
-        self._errors[row.stem] = (self._errors.get(row.stem, (0, ""))[0] + 1, self.error)
+        self._errors[row.stem] = (self._tries(row) + 1, self.error)
         news = self._reminders.is_news("uploads", "fail")
         log.log(logging.WARNING if news else logging.DEBUG, "upload failed, next try in %.0f s: %s", wait, error)
         if first:
@@ -241,6 +255,10 @@ class Uploads:
         if error.retry and not ours and not self._keep_trying():
             self._give_up(self.error)
             log.warning("auto_fds is 0: uploads are paused until they are resumed")
+
+
+async def _never(_: SliceRow) -> bool:
+    return False
 
 
 def _sha256(path: Path) -> str:

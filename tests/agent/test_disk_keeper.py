@@ -209,3 +209,18 @@ async def test_a_file_that_cannot_be_deleted_holds_up_no_other(tmp_path: Path) -
     states = [(await kept.spool.state(stem)).name for stem in stems]
     assert states == ["CONFIRMED", "REMOVED", "CONFIRMED"]
     await kept.spool.journal.close()
+
+
+async def test_a_file_is_lost_only_where_the_disk_is_there(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, DiskPolicy(reserve=0, quota=10**9))
+    row = await kept.spool.row(await kept.spool.add())
+    assert not await kept.keeper.is_lost(row), "it is there"
+    row.path.unlink()
+    kept.media.facts = MediaFacts(missing=True)
+    assert not await kept.keeper.is_lost(row)
+    kept.media.facts = MediaFacts(10**9, 10**9)
+    assert await kept.keeper.is_lost(row)
+    (told,) = kept.told
+    assert (told.kind, told.data["since"]) == ("gap", row.started_at)
+    assert await kept.spool.state(row.stem) is SliceState.GIVEN_UP
+    await kept.spool.journal.close()

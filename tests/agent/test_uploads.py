@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from agent.clock import SystemClock
-from agent.journal import Journal, SliceState
+from agent.journal import Journal, SliceRow, SliceState
 from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace
 from agent.uploads import Uploads
@@ -44,7 +44,14 @@ class Line:
             hours_open=lambda: self.open,
             gave_up=self.pauses.gave_up,
             give_up=self.pauses.give_up,
+            is_lost=self._is_lost,
         )
+
+    async def _is_lost(self, row: SliceRow) -> bool:
+        if row.path.exists():
+            return False
+        await self.spool.journal.do(Journal.give_up, row.stem, "deleted")
+        return True
 
     def later(self) -> None:
         """An hour goes by."""
@@ -204,6 +211,24 @@ async def test_one_damaged_file_is_no_failure_of_the_storage(spool: Spool, stora
         line.keep_trying = False
         await line.uploaded(good)
         assert not line.uploads.paused
+
+
+async def test_a_file_that_somebody_deleted_is_given_up_by_name_and_hides_no_other_trouble(
+    spool: Spool, storage: StorageDouble
+) -> None:
+    lost = await spool.add(inx=1, at=LESSON)
+    (spool.slices / f"{lost}.mp4").unlink()
+    async with running(spool, storage, parallel=1) as line:
+        await line.failed("not")
+        assert await spool.state(lost) is SliceState.RECORDED, "it may come back"
+
+        async def given_up() -> bool:
+            line.later()
+            return await spool.state(lost) is SliceState.GIVEN_UP and line.uploads.error == ""
+
+        await eventually(given_up)
+        assert line.uploads.tries() == {}
+    assert [gap.cause for gap in await spool.journal.do(Journal.named_gaps, 11)] == ["disk"]
 
 
 async def test_nothing_goes_before_the_server_has_said_where(spool: Spool, storage: StorageDouble) -> None:
