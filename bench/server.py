@@ -149,7 +149,8 @@ def viewers(home: Path) -> None:
 async def _watched(server: Serving, running: Running, film: Path) -> list[str]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         token = await server.token(http)
-        new = {"camera_name": "room", "gather_id": 1, "grade_id": 4, "stream_prop": 1, "stream_mp4": str(film)}
+        gather_id = await _registered(server, http, token)
+        new = {"camera_name": "room", "gather_id": gather_id, "grade_id": 4, "stream_prop": 1, "stream_mp4": str(film)}
         camera_id = (await server.get(http, "add_camera", token=token, **new))["camera_id"]
         await _until_online(server, http, token, camera_id)
         page = (await server.get(http, "play_camera", token=token, camera_id=camera_id))["play_url"]
@@ -157,6 +158,14 @@ async def _watched(server: Serving, running: Running, film: Path) -> list[str]:
         quiet = set(_family(running.process.pid))
         numbers = (0, 1, VIEWERS, 1, VIEWERS)
         return [await _with_viewers(number, server, running, http, stream, quiet) for number in numbers]
+
+
+async def _registered(server: Serving, http: aiohttp.ClientSession, token: str) -> int:
+    """The agent, which is ready to record before it has asked any server."""
+    async with asyncio.timeout(_WAIT_SEC):
+        while not (found := (await server.get(http, "list_gather", token=token))["data"]):  # noqa: ASYNC110 - as below
+            await asyncio.sleep(0.2)
+    return int(found[0]["gather_id"])
 
 
 async def _until_online(server: Serving, http: aiohttp.ClientSession, token: str, camera_id: int) -> None:

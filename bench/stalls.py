@@ -25,6 +25,7 @@ from types import FrameType
 from typing import Any
 
 from agent.cli.entry import main
+from agent.files import replace_file
 
 ASK_SEC = 0.005
 LOOK_SEC = 0.02
@@ -92,7 +93,7 @@ class Stalls(threading.Thread):
             # Without a place the loop had turned before this thread came to look: then it was this one that was late.
             if place and lasted > TOLD_SEC and (place not in self._found or lasted > self._found[place].lasted):
                 self._found[place] = Stall(place, lasted, others, self._collections.spent - collected)
-                self._report.write_text(json.dumps([asdict(one) for one in self._found.values()]))
+                replace_file(self._report, json.dumps([asdict(one) for one in self._found.values()]).encode())
             time.sleep(ASK_SEC)
 
     @staticmethod

@@ -56,9 +56,8 @@ async def api_v1(request: web.Request) -> web.Response:
         program=request.headers.get("User-Agent", ""),
     )
     try:
-        if not endpoint.open_to_all:
-            await _check_token(call)
-        body = await carry_out(endpoint, call)
+        token_id = None if endpoint.open_to_all else _token(call)
+        body = await carry_out(endpoint, call, token_id)
     except ApiError as error:
         return respond(failed(error))
     except Exception:  # the boundary of a request: whatever went wrong has to be an answer
@@ -67,46 +66,57 @@ async def api_v1(request: web.Request) -> web.Response:
     return respond(_old_numbers(body) if services.settings.numbers_as_strings else body)
 
 
-async def carry_out(endpoint: Endpoint | Change, call: Call) -> dict[str, Any]:
+async def carry_out(endpoint: Endpoint | Change, call: Call, token_id: int | None = None) -> dict[str, Any]:
     """Check the parameters, do the work, and have the agents carry it out; `ApiError` when it fails.
 
-    Who may call was asked before. A change is noted (`audit`) in its own transaction.
+    Whether the token of this number was revoked is asked in the work's own transaction; without a number, who may call
+    was asked before. A change is noted (`audit`) there, too.
     """
     services = call.services
-    call.params.check(endpoint.params)
+    try:
+        call.params.check(endpoint.params)
+    except ApiError:
+        if token_id is not None:  # first things first
+            await services.database.run(_use, call, token_id)
+        raise
     if isinstance(endpoint, Endpoint):
-        body = await services.database.run(_noted(endpoint.work, endpoint), call)
+        body = await services.database.run(_guarded(endpoint.work, endpoint, token_id), call)
     else:
-        fields, answer = await services.hub.change(_noted(endpoint.work, endpoint), call)
+        fields, answer = await services.hub.change(_guarded(endpoint.work, endpoint, token_id), call)
         body = fields | {"transmit": json.dumps(transmit(answer), ensure_ascii=False)}
     if endpoint.name.startswith("del_"):
         services.sweeper.wake()
     return body
 
 
-def _noted(work: Callable[[Session, Call], _T], endpoint: Endpoint | Change) -> Callable[[Session, Call], _T]:
-    if not changes_something(endpoint):
-        return work
-
-    def with_note(session: Session, call: Call) -> _T:
+def _guarded(
+    work: Callable[[Session, Call], _T], endpoint: Endpoint | Change, token_id: int | None
+) -> Callable[[Session, Call], _T]:
+    def guarded(session: Session, call: Call) -> _T:
+        if token_id is not None:
+            _use(session, call, token_id)
         value = work(session, call)
-        audit.note(session, call.now, endpoint.name, call.params.shown(), who=call.who, address=call.address)
+        if changes_something(endpoint):
+            audit.note(session, call.now, endpoint.name, call.params.shown(), who=call.who, address=call.address)
         return value
 
-    return with_note
+    return guarded
 
 
-async def _check_token(call: Call) -> None:
-    services = call.services
+def _token(call: Call) -> int:
+    """The number of the token, which is signed and in time."""
     if not call.params.given("token"):
         raise ApiError(Err.NO_TOKEN)
     try:
-        token_id = services.keys.check_api_token(call.params.text("token"))
+        return call.services.keys.check_api_token(call.params.text("token"))
     except TokenExpired as error:
         raise ApiError(Err.TOKEN_EXPIRED) from error
     except TokenInvalid as error:
         raise ApiError(Err.BAD_TOKEN) from error
-    if not await services.database.run(tokens.use, call.now, token_id):
+
+
+def _use(session: Session, call: Call, token_id: int) -> None:
+    if not tokens.use(session, call.now, token_id):
         raise ApiError(Err.TOKEN_EXPIRED)
 
 

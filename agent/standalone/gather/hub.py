@@ -20,6 +20,8 @@ from agent.wire.frames import to_text
 from agent.wire.models import Answer, Command, Sync, WireModel
 
 ANSWER_SECONDS = 10.0
+TOGETHER = 100
+"""Changes that share a commit at most."""
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -78,6 +80,14 @@ class Connection:
 
 
 @dataclass(slots=True)
+class _Change:
+    """A change that waits for its commit; `posted` becomes what it returned, and what its agents were told."""
+
+    work: Callable[[Session], tuple[Any, list[Order]]]
+    posted: asyncio.Future[tuple[Any, list[asyncio.Future[Answer] | Answer]]]
+
+
+@dataclass(slots=True)
 class Hub:
     """All connected agents. `answer_seconds` bounds how long a command may take."""
 
@@ -86,6 +96,8 @@ class Hub:
     _open: set[Connection] = field(default_factory=set)
     _connections: dict[int, Connection] = field(default_factory=dict)
     _order: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _changes: list[_Change] = field(default_factory=list)
+    _committing: asyncio.Task[None] | None = None
 
     def connected(self, gather_id: int) -> bool:
         """Whether this agent's relay is open."""
@@ -140,13 +152,39 @@ class Hub:
     ) -> tuple[_T, Answer]:
         """Commit a change, have it carried out, and return its value with the agents' answer (the worst, when there
         are several).
+
+        What is asked for while others are being committed shares the next commit.
         """
-        async with self._order:
-            value, orders = await self.database.run(work, *args, **kwargs)
-            waiting = [self._post(order) for order in orders]
+        mine = _Change(lambda session: work(session, *args, **kwargs), asyncio.get_running_loop().create_future())
+        self._changes.append(mine)
+        if self._committing is None or self._committing.done():
+            # A task of its own: whoever asked may go away, the change of somebody else is not to go with him.
+            self._committing = asyncio.create_task(self._commit(), name="changes")
+        value, waiting = await mine.posted
         answers = await asyncio.gather(*map(self._wait, waiting))
         worst = next((answer for answer in answers if answer.err_code), None)
         return value, worst or (answers[0] if answers else Answer(id=""))
+
+    async def _commit(self) -> None:
+        while self._changes:
+            async with self._order:
+                together, self._changes = self._changes[:TOGETHER], self._changes[TOGETHER:]
+                try:
+                    outcomes = await self.database.run_each([change.work for change in together])
+                except Exception as error:  # noqa: BLE001 - a task's boundary: it belongs to whoever asked
+                    outcomes = [error for _ in together]
+                for change, outcome in zip(together, outcomes, strict=True):
+                    self._committed(change, outcome)
+
+    def _committed(self, change: _Change, outcome: tuple[Any, list[Order]] | Exception) -> None:
+        if isinstance(outcome, Exception):
+            if not change.posted.done():
+                change.posted.set_exception(outcome)
+            return
+        value, orders = outcome
+        waiting = [self._post(order) for order in orders]
+        if not change.posted.done():
+            change.posted.set_result((value, waiting))
 
     async def ask(self, gather_id: int, cmd: str, data: WireModel) -> Answer:
         """Have an agent do something that changes nothing in the database."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -19,7 +20,7 @@ from agent.standalone.store.migrations import VERSION, check_version, keep_copy,
 from agent.standalone.store.schema import Base, Meta
 from agent.standalone.store.sealed import Vault, entrust
 from agent.standalone.store.seed import first_rows
-from agent.standalone.store.totals import Totals, watch
+from agent.standalone.store.totals import Totals, WatchedSession
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -63,6 +64,12 @@ class Database:
         call = partial(self._transaction, work, args, kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
+    async def run_each(self, works: Sequence[Callable[[Session], _T]]) -> list[_T | Exception]:
+        """Run these one after the other in one transaction, and so with one wait for the disk: what each returned.
+        Where one of them fails, each runs again, in a transaction of its own: what it returned, or what it raised.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._each, works)
+
     async def close(self) -> None:
         """End the threads and close the connections; closed is closed also when asked twice."""
         if self._closed:
@@ -75,10 +82,20 @@ class Database:
         self._engine.dispose()
 
     def _transaction(self, work: Callable[..., _T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _T:
-        with Session(self._engine, autoflush=False, expire_on_commit=False) as session:
-            watch(session, self._totals)
-            with session.begin():
-                return work(session, *args, **kwargs)
+        with WatchedSession(self._engine, self._totals) as session, session.begin():
+            return work(session, *args, **kwargs)
+
+    def _each(self, works: Sequence[Callable[[Session], _T]]) -> list[_T | Exception]:
+        if len(works) > 1:
+            with suppress(Exception):
+                return list(self._transaction(_together, (works,), {}))
+        return [self._alone(work) for work in works]
+
+    def _alone(self, work: Callable[[Session], _T]) -> _T | Exception:
+        try:
+            return self._transaction(work, (), {})
+        except Exception as error:  # noqa: BLE001 - a thread's boundary: it belongs to whoever asked
+            return error
 
     def _prepare(self, now: float) -> None:
         try:
@@ -108,6 +125,14 @@ class Database:
             elif version < VERSION:
                 migrate(connection, version)
                 session.execute(update(Meta).where(Meta.name == "schema").values(value=str(VERSION)))
+
+
+def _together(session: Session, works: Sequence[Callable[[Session], _T]]) -> list[_T]:
+    outcomes = []
+    for work in works:
+        outcomes.append(work(session))
+        session.flush()  # the next one is to see it
+    return outcomes
 
 
 def driver_url(url: str) -> URL:

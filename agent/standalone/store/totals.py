@@ -9,7 +9,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
 MOST = 500
@@ -18,7 +18,7 @@ _TOUCHED, _TOTALS = "touched", "totals"
 
 
 class Totals:
-    """The totals of one database. Sessions are told of it by `watch`; any thread may ask."""
+    """The totals of one database. `WatchedSession` tells it; any thread may ask."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,12 +46,12 @@ class Totals:
             self._changes.update(tables)
 
 
-def watch(session: Session, totals: Totals) -> None:
-    """Have a session forget the totals of what it changes, once that is committed."""
-    session.info.update({_TOTALS: totals, _TOUCHED: set()})
-    event.listen(session, "after_flush", _flushed)
-    event.listen(session, "do_orm_execute", _executed)
-    event.listen(session, "after_commit", _committed)
+class WatchedSession(Session):
+    """A session on `engine` that makes the totals of what it changes forgotten, once that is committed."""
+
+    def __init__(self, engine: Engine, totals: Totals) -> None:
+        super().__init__(engine, autoflush=False, expire_on_commit=False)
+        self.info.update({_TOTALS: totals, _TOUCHED: set()})
 
 
 def total(session: Session, table: str, key: Hashable, count: Callable[[], int]) -> int:
@@ -62,15 +62,18 @@ def total(session: Session, table: str, key: Hashable, count: Callable[[], int])
     return known.get(table, key, count)
 
 
+@event.listens_for(WatchedSession, "after_flush")
 def _flushed(session: Session, _flush: UOWTransaction) -> None:
     changed = (*session.new, *session.dirty, *session.deleted)
     session.info[_TOUCHED].update(row.__tablename__ for row in changed)
 
 
+@event.listens_for(WatchedSession, "do_orm_execute")
 def _executed(state: ORMExecuteState) -> None:
     if (state.is_insert or state.is_update or state.is_delete) and state.bind_mapper is not None:
         state.session.info[_TOUCHED].add(state.bind_mapper.class_.__tablename__)
 
 
+@event.listens_for(WatchedSession, "after_commit")
 def _committed(session: Session) -> None:
     session.info[_TOTALS].changed(session.info[_TOUCHED])
