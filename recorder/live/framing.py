@@ -12,7 +12,7 @@ import base64
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 
 from recorder.errors import ProtocolError
@@ -40,16 +40,7 @@ class LiveTrack:
     @classmethod
     def of(cls, track: Track) -> LiveTrack:
         """The same track without its template, which stays in the recorder process."""
-        return cls(
-            track.kind,
-            track.codec,
-            track.time_base,
-            track.extradata,
-            track.width,
-            track.height,
-            track.sample_rate,
-            track.channels,
-        )
+        return cls(**{one.name: getattr(track, one.name) for one in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ room for one description, so a change must begin a new one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import pairwise
 from typing import Literal
 
@@ -89,20 +89,25 @@ def _length_prefixed(data: bytes, length_size: int) -> Iterator[bytes]:
         position += length
 
 
+def _counted_units(extradata: bytes, position: int, count: int) -> Generator[bytes, None, int]:
+    """So many NAL units, each behind a 16-bit length, and where they end: nowhere in the record if one is cut short."""
+    for _ in range(count):
+        length = int.from_bytes(extradata[position : position + 2], "big")
+        unit = extradata[position + 2 : position + 2 + length]
+        position += 2 + length
+        if not unit or len(unit) < length:
+            return len(extradata)
+        yield unit
+    return position
+
+
 def _avcc_units(extradata: bytes) -> Iterator[bytes]:
     """ISO/IEC 14496-15, 5.3.3.1: counted SPS from byte 5, then counted PPS, each with a 16-bit length."""
     position = 5
     for mask in (0x1F, 0xFF):
         if position >= len(extradata):
             return
-        count, position = extradata[position] & mask, position + 1
-        for _ in range(count):
-            length = int.from_bytes(extradata[position : position + 2], "big")
-            unit = extradata[position + 2 : position + 2 + length]
-            position += 2 + length
-            if not unit or len(unit) < length:
-                return
-            yield unit
+        position = yield from _counted_units(extradata, position + 1, extradata[position] & mask)
 
 
 def _hvcc_units(extradata: bytes) -> Iterator[bytes]:
@@ -112,11 +117,4 @@ def _hvcc_units(extradata: bytes) -> Iterator[bytes]:
     position = 23
     for _ in range(extradata[22]):
         count = int.from_bytes(extradata[position + 1 : position + 3], "big")
-        position += 3
-        for _ in range(count):
-            length = int.from_bytes(extradata[position : position + 2], "big")
-            unit = extradata[position + 2 : position + 2 + length]
-            position += 2 + length
-            if not unit or len(unit) < length:
-                return
-            yield unit
+        position = yield from _counted_units(extradata, position + 3, count)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -12,55 +11,46 @@ from recorder.protocol import BeginRecording, CloseChannel, OpenChannel, Recordi
 from recorder.specs import RecordingSpec, SourceSpec, Tuning
 from tests.media import MakeSample, frame_numbers
 from tests.recorder.processes import Forks
-from tests.servers.browser import ask
+from tests.servers.chromium import shown_number, tab
+from tests.servers.page_files import serving
 
 pytestmark = pytest.mark.browser
 
 FPS = 25
 SEEK_SEC = 2.5
 
-# Plays a file to its end, then seeks; the frame number is read from the strip at the top as `read_frame_number` does.
-PAGE = """<!doctype html><video id="video" muted playsinline src="/slice.mp4"></video><script>
-const video = document.getElementById("video");
-const answer = body => fetch("/answer", {method: "POST", body: JSON.stringify(body)});
-function frameNumber() {
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
-  const context = canvas.getContext("2d");
-  context.drawImage(video, 0, 0);
-  const row = context.getImageData(0, Math.floor(canvas.height / 32), canvas.width, 1).data;
-  let number = 0;
-  for (let bit = 0; bit < 24; bit++)
-    number = number * 2 + (row[4 * Math.floor((bit + 0.5) * canvas.width / 32) + 1] > 128 ? 1 : 0);
-  return number;
-}
-const once = (name) => new Promise(resolve => video.addEventListener(name, resolve, {once: true}));
-async function play() {
-  await once("loadeddata");
-  const first = frameNumber();
-  video.playbackRate = 2;
+NUMBER = shown_number("player")
+# Plays a file to its end, then seeks.
+PLAYED = f"""(async () => {{
+  const player = document.querySelector("video");
+  const once = name => new Promise((resolve, reject) => {{
+    player.addEventListener(name, resolve, {{once: true}});
+    player.addEventListener("error", () => reject(new Error(player.error.message || player.error.code)));
+  }});
+  const loaded = once("loadeddata");
+  player.src = "/slice.mp4";
+  await loaded;
+  const first = {NUMBER};
+  player.playbackRate = 2;
   const ended = once("ended");
-  await video.play();
+  await player.play();
   await ended;
-  const last = frameNumber();
-  const quality = video.getVideoPlaybackQuality();
-  const played = video.currentTime;
-  const shown = new Promise(resolve => video.requestVideoFrameCallback(resolve));
-  video.currentTime = SEEK_SEC;
+  const last = {NUMBER}, quality = player.getVideoPlaybackQuality(), played = player.currentTime;
+  const shown = new Promise(resolve => player.requestVideoFrameCallback(resolve));
+  player.currentTime = {SEEK_SEC};
   await shown;
-  answer({duration: video.duration, played, first, last, sought: frameNumber(), frames: quality.totalVideoFrames,
-          width: video.videoWidth, audio: video.webkitAudioDecodedByteCount, error: ""});
-}
-video.addEventListener("error", () => answer({error: video.error.message || String(video.error.code)}));
-play().catch(error => answer({error: String(error)}));
-</script>""".replace("SEEK_SEC", json.dumps(SEEK_SEC))
+  return {{duration: player.duration, played, first, last, sought: {NUMBER}, frames: quality.totalVideoFrames,
+          width: player.videoWidth, audio: player.webkitAudioDecodedByteCount}};
+}})()"""
 
 
-def test_a_slice_plays_and_seeks(sample: MakeSample, tmp_path: Path) -> None:
+async def test_a_slice_plays_and_seeks(sample: MakeSample, tmp_path: Path) -> None:
     path, media_sec = _slice(sample(seconds=16, gop_sec=1), tmp_path)
     numbers = [number for number in frame_numbers(path) if number is not None]
-    seen = ask(PAGE, {"/slice.mp4": path})
-    assert seen["error"] == ""
+    with serving("<!doctype html><video muted playsinline></video>", {"/slice.mp4": path}) as url:
+        async with tab() as page:
+            await page.open(url)
+            seen = await page.evaluate(PLAYED)
     assert seen["width"] == 320
     assert seen["duration"] == pytest.approx(media_sec, abs=0.1)
     assert seen["played"] == pytest.approx(media_sec, abs=0.1)

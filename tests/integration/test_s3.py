@@ -15,12 +15,12 @@ from agent.storage.base import StorageError
 from agent.storage.pace import Pace
 from agent.storage.s3 import S3Storage
 from agent.storage.sigv4 import Credentials
+from tests.agent.storage.files import NAME, noise
 from tests.servers.proxy import CLEAN, Line, Proxy, target_of
 from tests.servers.s3_moto import BUCKET, S3Server, s3_server
 
 pytestmark = pytest.mark.integration
 
-NAME = "0123456789abcdef0123456789abcdef_7_1800000000_5_11_1_60.mp4"
 PART = 5 << 20
 
 
@@ -57,15 +57,9 @@ async def storage(server: S3Server) -> AsyncIterator[Make]:
         await one.close()
 
 
-def make(folder: Path, size: int, name: str = NAME) -> tuple[Path, str]:
-    path = folder / name
-    path.write_bytes(random.Random(size).randbytes(size))
-    return path, hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 @pytest.mark.parametrize("size", [0, 1000, PART, PART + 1, 3 * PART + 77])
 async def test_a_file_arrives_whole_and_once(tmp_path: Path, server: S3Server, storage: Make, size: int) -> None:
-    path, sha256 = make(tmp_path, size, f"{size:032x}_7_1800000000_5_11_1_60.mp4")
+    path, sha256 = noise(tmp_path, size, f"{size:032x}_7_1800000000_5_11_1_60.mp4")
     found = await storage().put(path, path.name, sha256)
     assert found.file == f"/{BUCKET}/school/录像/{path.name}"
     assert server.ask("GET", found.file) == path.read_bytes()
@@ -76,7 +70,7 @@ async def test_a_file_arrives_whole_and_once(tmp_path: Path, server: S3Server, s
 async def test_a_large_file_goes_on_part_by_part_over_a_line_that_breaks(
     tmp_path: Path, server: S3Server, storage: Make
 ) -> None:
-    path, sha256 = make(tmp_path, 6 * PART, "f" * 32 + "_7_1800000000_5_11_1_60.mp4")
+    path, sha256 = noise(tmp_path, 6 * PART, "f" * 32 + "_7_1800000000_5_11_1_60.mp4")
     random_ = random.Random(5)
     proxy = Proxy(target_of(server.url), lambda _: Line(cut_up=random_.randrange(PART // 4, 2 * PART)))
     breaks, found = 0, None
@@ -96,7 +90,7 @@ async def test_a_large_file_goes_on_part_by_part_over_a_line_that_breaks(
 
 
 async def test_a_damaged_line_is_noticed_by_the_server(tmp_path: Path, server: S3Server, storage: Make) -> None:
-    path, sha256 = make(tmp_path, 100_000, "e" * 32 + "_7_1800000000_5_11_1_60.mp4")
+    path, sha256 = noise(tmp_path, 100_000, "e" * 32 + "_7_1800000000_5_11_1_60.mp4")
     proxy = Proxy(target_of(server.url), lambda _: Line(flip_up=60_000))
     async with proxy.serve():
         with pytest.raises(StorageError):
@@ -107,7 +101,7 @@ async def test_a_damaged_line_is_noticed_by_the_server(tmp_path: Path, server: S
 async def test_a_wrong_key_a_wrong_secret_and_no_bucket_are_told_apart(
     tmp_path: Path, server: S3Server, storage: Make
 ) -> None:
-    path, sha256 = make(tmp_path, 1000)
+    path, sha256 = noise(tmp_path, 1000)
     for who, bucket, word in (
         (Credentials("nobody", "none"), BUCKET, "403"),
         (Credentials(server.who.access_key, "wrong"), BUCKET, "403"),
@@ -120,7 +114,7 @@ async def test_a_wrong_key_a_wrong_secret_and_no_bucket_are_told_apart(
 
 
 async def test_a_file_that_has_changed_is_not_kept(tmp_path: Path, server: S3Server, storage: Make) -> None:
-    path, _ = make(tmp_path, 2 * PART + 5, "d" * 32 + "_7_1800000000_5_11_1_60.mp4")
+    path, _ = noise(tmp_path, 2 * PART + 5, "d" * 32 + "_7_1800000000_5_11_1_60.mp4")
     with pytest.raises(StorageError, match="has changed") as caught:
         await storage().put(path, path.name, hashlib.sha256(b"other").hexdigest())
     assert not caught.value.retry

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -15,12 +14,11 @@ from agent.clock import SystemClock
 from agent.storage.base import StorageError
 from agent.storage.pace import Pace
 from agent.storage.webdav import DavStorage
+from tests.agent.storage.files import NAME, noise
 from tests.servers.dav_nginx import PASSWORD, USER, DavServer, dav_server
 from tests.servers.proxy import CLEAN, Line, Proxy
 
 pytestmark = pytest.mark.integration
-
-NAME = "0123456789abcdef0123456789abcdef_7_1800000000_5_11_1_60.mp4"
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +45,9 @@ async def storage(dav: DavServer) -> AsyncIterator[Make]:
         await one.close()
 
 
-def make(folder: Path, size: int, name: str = NAME) -> tuple[Path, str]:
-    path = folder / name
-    path.write_bytes(random.Random(size).randbytes(size))
-    return path, hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 async def test_folders_are_made_and_files_arrive_whole(tmp_path: Path, dav: DavServer, storage: Make) -> None:
     for size in (1, 3_000_000):
-        path, sha256 = make(tmp_path, size, f"{size:032x}_7_1800000000_5_11_1_60.mp4")
+        path, sha256 = noise(tmp_path, size, f"{size:032x}_7_1800000000_5_11_1_60.mp4")
         found = await storage().put(path, path.name, sha256)
         assert await storage().put(path, path.name, sha256) == found
         assert found.file == f"/dav/a/b/{path.name}"
@@ -75,7 +67,7 @@ async def test_a_picture_is_replaced(tmp_path: Path, dav: DavServer, storage: Ma
 async def test_a_bad_line_leaves_nothing_under_the_name(
     tmp_path: Path, dav: DavServer, storage: Make, line: Line
 ) -> None:
-    path, sha256 = make(tmp_path, 2_000_000, hashlib.md5(repr(line).encode()).hexdigest() + "_7_1_5_11_1_60.mp4")
+    path, sha256 = noise(tmp_path, 2_000_000, hashlib.md5(repr(line).encode()).hexdigest() + "_7_1_5_11_1_60.mp4")
     proxy = Proxy(("127.0.0.1", dav.port), lambda _: line)
     async with proxy.serve():
         with pytest.raises(StorageError) as caught:
@@ -88,7 +80,7 @@ async def test_a_bad_line_leaves_nothing_under_the_name(
 
 
 async def test_a_wrong_password_and_a_changed_file(tmp_path: Path, dav: DavServer, storage: Make) -> None:
-    path, sha256 = make(tmp_path, 1000)
+    path, sha256 = noise(tmp_path, 1000)
     with pytest.raises(StorageError, match="401") as caught:
         await storage("dav", password="wrong").put(path, NAME, sha256)
     assert caught.value.down

@@ -16,16 +16,14 @@ from pathlib import Path
 import pytest
 
 from recorder.mp4.survey import Survey, survey
-from recorder.names import SliceName, new_uid
+from recorder.names import SliceName
 from recorder.packets import Packet
 from recorder.protocol import Event, RepairDone, SliceClosed
 from recorder.repair import UNUSABLE, repair_folder
-from recorder.slice_file import SliceFile
-from recorder.slice_meta import SliceMeta
-from recorder.timeline import Timeline
 from tests import media
-from tests.media import MakeSample, camera_packets, packet_hashes, tracks_of
+from tests.media import MakeSample, camera_packets, packet_hashes
 from tests.recorder.mp4.test_survey import reader
+from tests.recorder.slices import open_slice
 
 FILES = int(os.environ.get("GATHER_FILES", "30"))
 SEED = int(os.environ.get("GATHER_SEED", "1"))
@@ -55,13 +53,7 @@ def written(tmp_path_factory: pytest.TempPathFactory, sample: MakeSample) -> Wri
 
 
 def _open_slice(folder: Path, packets: list[Packet]) -> bytes:
-    timeline = Timeline()
-    lineup = timeline.begin_session(tracks_of(packets))
-    name = SliceName(new_uid(), 7, 1_700_000_000, 5, 11, 1)
-    meta = SliceMeta(7, 5, 11, 1, 1_700_000_000.0)
-    file = SliceFile(folder, name, lineup.tracks, meta, fragment_sec=1.0, sync_sec=1.0)
-    for packet in packets:
-        file.write(timeline.repair(packet))
+    file = open_slice(folder, packets)
     data = file.path.read_bytes()
     file.abandon()
     return data

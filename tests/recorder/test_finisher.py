@@ -9,23 +9,15 @@ import pytest
 from recorder import finisher as module
 from recorder.errors import FileError
 from recorder.finisher import Finisher
-from recorder.names import SliceName, new_uid
 from recorder.protocol import Event, RecordingEnded, SliceClosed, Trouble
 from recorder.slice_file import SliceFile
-from recorder.slice_meta import SliceMeta
 from recorder.synced_file import locked
-from recorder.timeline import Timeline
-from tests.media import MakeSample, camera_packets, frame_numbers, tracks_of
+from tests.media import MakeSample, camera_packets, frame_numbers
+from tests.recorder.slices import open_slice
 
 
 def sealed(folder: Path, film: Path) -> SliceFile:
-    packets = camera_packets(film, 2.0)
-    timeline = Timeline()
-    lineup = timeline.begin_session(tracks_of(packets))
-    name = SliceName(new_uid(), 7, 1_700_000_000, 5, 11, 1)
-    file = SliceFile(folder, name, lineup.tracks, SliceMeta(7, 5, 11, 1, 0.0), fragment_sec=1.0, sync_sec=60.0)
-    for packet in packets:
-        file.write(timeline.repair(packet))
+    file = open_slice(folder, camera_packets(film, 2.0))
     file.seal()
     return file
 

@@ -18,8 +18,8 @@ from recorder.repair import repair_folder
 from recorder.slice_file import SliceFile
 from recorder.slice_meta import SliceMeta
 from recorder.specs import SliceFacts
-from recorder.timeline import Timeline
-from tests.media import MakeSample, assert_plays, camera_packets, frame_numbers, tracks_of
+from tests.media import MakeSample, assert_plays, camera_packets, frame_numbers
+from tests.recorder.slices import open_slice
 
 
 @pytest.fixture
@@ -30,13 +30,7 @@ def packets(sample: MakeSample) -> list[Packet]:
 
 def write_slice(folder: Path, packets: list[Packet], *, seal: bool = False) -> Path:
     """An open slice as a process that was killed leaves it: all of it written, or up to its last fragment."""
-    name = SliceName(new_uid(), 7, 1_700_000_000, 5, 11, 3)
-    timeline = Timeline()
-    lineup = timeline.begin_session(tracks_of(packets))
-    meta = SliceMeta(7, 5, 11, 3, 1_700_000_000.25, 2.5, "课")
-    file = SliceFile(folder, name, lineup.tracks, meta, fragment_sec=1.0, sync_sec=1.0)
-    for packet in packets:
-        file.write(timeline.repair(packet))
+    file = open_slice(folder, packets, SliceMeta(7, 5, 11, 3, 1_700_000_000.25, 2.5, "课"))
     if seal:
         file.seal()
     file.abandon()
@@ -110,13 +104,7 @@ def test_an_interrupted_last_write_loses_nothing(folder: Path, packets: list[Pac
 
 
 def test_what_a_living_recorder_holds_is_not_touched(folder: Path, packets: list[Packet]) -> None:
-    name = SliceName(new_uid(), 7, 1_700_000_000, 5, 11, 3)
-    timeline = Timeline()
-    lineup = timeline.begin_session(tracks_of(packets))
-    meta = SliceMeta(7, 5, 11, 3, 1_700_000_000.25)
-    file = SliceFile(folder, name, lineup.tracks, meta, fragment_sec=1.0, sync_sec=1.0)
-    for packet in packets:
-        file.write(timeline.repair(packet))
+    file = open_slice(folder, packets, SliceMeta(7, 5, 11, 3, 1_700_000_000.25))
     assert run(folder) == [RepairDone(0)]
     file.seal()
     assert run(folder) == [RepairDone(0)]

@@ -14,9 +14,19 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.servers.browser import _CHROMIUM, _OPTIONS
-
 _LIMIT_SEC = 60.0
+_CHROMIUM = "chromium"
+_OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--autoplay-policy=no-user-gesture-required",
+    "--remote-debugging-port=0",
+    "--hide-scrollbars",
+)
 
 
 def shown_number(video: str) -> str:
@@ -64,7 +74,9 @@ class Tab:
         self._session = self._session or await self._attach()
         await self.call("Network.setCookie", url=url, name=name, value=value)
 
-    async def open(self, url: str, *, width: int, height: int, language: str, mobile: bool = False) -> None:
+    async def open(
+        self, url: str, *, width: int = 1280, height: int = 900, language: str = "en", mobile: bool = False
+    ) -> None:
         """Show a page on a screen of this size, as a person who prefers this language."""
         self._session = self._session or await self._attach()
         for domain in ("Page", "Network", "Log", "Runtime"):
@@ -144,6 +156,10 @@ class Tab:
             while not await self.evaluate(f"Boolean({expression})"):  # noqa: ASYNC110 - the page has no event
                 await asyncio.sleep(0.05)
 
+    async def go(self, url: str) -> None:
+        """Another page, on the same screen, and not waited for."""
+        await self.call("Page.navigate", url=url)
+
     async def picture(self, path: Path, *, whole: bool = True) -> None:
         """The whole page as PNG, or what a screen of its size shows."""
         shot = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
@@ -154,7 +170,7 @@ class Tab:
 async def tab() -> AsyncIterator[Tab]:
     """A tab of a browser of its own."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        options = (*_OPTIONS, f"--user-data-dir={profile}", "--remote-debugging-port=0", "--hide-scrollbars")
+        options = (*_OPTIONS, f"--user-data-dir={profile}")
         try:
             browser = await asyncio.create_subprocess_exec(_CHROMIUM, *options, stderr=asyncio.subprocess.PIPE)
         except FileNotFoundError:
@@ -165,7 +181,7 @@ async def tab() -> AsyncIterator[Tab]:
                 while b"DevTools listening on" not in (line := await browser.stderr.readline()):
                     assert line, "Chromium has ended"
             draining = asyncio.create_task(browser.stderr.read())
-            async with connect(line.decode().split()[-1], max_size=None) as socket:
+            async with connect(line.decode().split()[-1], max_size=None, ping_interval=None) as socket:
                 yield Tab(socket, "")
             draining.cancel()
         finally:

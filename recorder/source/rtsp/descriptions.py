@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import replace
 from fractions import Fraction
-
-from av.audio.stream import AudioStream
-from av.video.stream import VideoStream
 
 from recorder.packets import Track
 from recorder.source.parameter_sets import SetCodec, Sets, nal_type
@@ -61,20 +59,20 @@ def video_track(index: int, codec: SetCodec, sets: Sets, clock: int) -> tuple[Tr
     extradata = extradata_of(codec, sets)
     template = with_parameter_sets(bare_video(codec), extradata, sequence.width, sequence.height)
     track = Track(index, "video", codec, Fraction(1, clock), extradata, sequence.width, sequence.height)
-    return _with_template(track, template), sequence
+    return replace(track, template=template), sequence
 
 
 def picture_track(index: int, codec: str, clock: int, width: int, height: int) -> Track:
     """A track without parameter sets."""
     template = with_parameter_sets(bare_video(codec), b"", width, height)
-    return _with_template(Track(index, "video", codec, Fraction(1, clock), b"", width, height), template)
+    return Track(index, "video", codec, Fraction(1, clock), b"", width, height, template=template)
 
 
 def aac_track(index: int, config: AudioConfig, clock: int) -> Track:
     """AAC is copied: its template tells the muxer all."""
     template = audio_template("aac", config.data, config.rate, config.channels)
     track = Track(index, "audio", "aac", Fraction(1, clock), config.data, 0, 0, config.rate, config.channels)
-    return _with_template(track, template)
+    return replace(track, template=template)
 
 
 def sound_track(index: int, codec: str, clock: int, rate: int, channels: int, *, bits: int = 0) -> Track:
@@ -84,22 +82,7 @@ def sound_track(index: int, codec: str, clock: int, rate: int, channels: int, *,
         return track
     template = audio_template(codec, b"", rate, channels)
     template.codec_context.bit_rate = bits * rate
-    return _with_template(track, template)
-
-
-def _with_template(track: Track, template: VideoStream | AudioStream) -> Track:
-    return Track(
-        track.index,
-        track.kind,
-        track.codec,
-        track.time_base,
-        track.extradata,
-        track.width,
-        track.height,
-        track.sample_rate,
-        track.channels,
-        template,
-    )
+    return replace(track, template=template)
 
 
 def _avcc(sets: Sets) -> bytes:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from agent.storage.base import StorageError
 from agent.wire.models import StoredFile
+from tests.agent.storage.files import noise
 from tests.agent.storage.stands import Stand
 from tests.servers.proxy import CLEAN, Line
 
@@ -36,9 +37,7 @@ class Bench:
     def file(self, size: int) -> tuple[Path, str]:
         """A new file of noise, and its checksum."""
         number = next(_numbers)
-        path = self.folder / f"{number:032x}_7_1800000000_5_11_{number}_60.mp4"
-        path.write_bytes(random.Random(number).randbytes(size))
-        return path, hashlib.sha256(path.read_bytes()).hexdigest()
+        return noise(self.folder, size, f"{number:032x}_7_1800000000_5_11_{number}_60.mp4")
 
     async def put(self, path: Path, sha256: str) -> StoredFile:
         """Send it, as an agent that has just been started."""

@@ -16,10 +16,9 @@ from agent.storage.base import StorageError
 from agent.storage.fastdfs import APPENDED_FROM, FastDfsStorage, trackers_of
 from agent.storage.fdfs_wire import FdfsError, parse_info, parse_name, parse_place
 from agent.storage.pace import Pace
+from tests.agent.storage.files import NAME, noise
 from tests.servers.fastdfs import FastDfs
 from tests.servers.proxy import Line, Proxy
-
-NAME = "0123456789abcdef0123456789abcdef_7_1800000000_5_11_1_60.mp4"
 
 
 @pytest.fixture
@@ -34,19 +33,13 @@ def storage(server: FastDfs, state: Path, group: str = "", **more: float) -> Fas
     return FastDfsStorage(trackers, group, Pace(0, SystemClock()), state / "fastdfs", piece=1 << 20, **more)
 
 
-def make(folder: Path, size: int) -> tuple[Path, str]:
-    path = folder / NAME
-    path.write_bytes(random.Random(size).randbytes(size))
-    return path, hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 @pytest.mark.parametrize("width", [15, 45])
 @pytest.mark.parametrize("size", [0, 1000, APPENDED_FROM + 1_234_567])
 async def test_a_file_arrives_under_a_name_of_the_storage(
     tmp_path: Path, server: FastDfs, width: int, size: int
 ) -> None:
     server.address_width = width
-    path, sha256 = make(tmp_path, size)
+    path, sha256 = noise(tmp_path, size)
     stored = await storage(server, tmp_path, "group1" if width == 15 else "").put(path, NAME, sha256)
     group, _, name = stored.file.removeprefix("/").partition("/")
     assert (group, name[-4:], stored.size) == ("group1", ".mp4", size)
@@ -61,7 +54,7 @@ async def test_a_large_file_goes_on_after_every_break_and_leaves_nothing_behind(
     tmp_path: Path, server: FastDfs, rollback_sec: float
 ) -> None:
     server.rollback_sec = rollback_sec
-    path, sha256 = make(tmp_path, APPENDED_FROM * 3)
+    path, sha256 = noise(tmp_path, APPENDED_FROM * 3)
     random_ = random.Random(3)
     proxy = Proxy(("127.0.0.1", server.storage_port), lambda _: Line(cut_up=random_.randrange(1_500_000, 4_000_000)))
     breaks, stored = 0, None
@@ -82,7 +75,7 @@ async def test_a_large_file_goes_on_after_every_break_and_leaves_nothing_behind(
 
 async def test_what_is_never_rolled_back_is_cut_off(tmp_path: Path, server: FastDfs) -> None:
     server.rollback_sec = 60.0
-    path, sha256 = make(tmp_path, APPENDED_FROM + 100)
+    path, sha256 = noise(tmp_path, APPENDED_FROM + 100)
     lines = [Line(), Line(cut_up=1_600_000)]
     proxy = Proxy(("127.0.0.1", server.storage_port), lambda number: lines[number - 1] if number <= 2 else Line())
     async with proxy.serve():
@@ -97,7 +90,7 @@ async def test_what_is_never_rolled_back_is_cut_off(tmp_path: Path, server: Fast
 
 @pytest.mark.parametrize("size", [1000, APPENDED_FROM])
 async def test_what_arrives_damaged_is_deleted_and_sent_again(tmp_path: Path, server: FastDfs, size: int) -> None:
-    path, sha256 = make(tmp_path, size)
+    path, sha256 = noise(tmp_path, size)
     server.fault = "holds other bytes"
     with pytest.raises(StorageError, match="not what was sent"):
         await storage(server, tmp_path).put(path, NAME, sha256)
@@ -109,7 +102,7 @@ async def test_what_arrives_damaged_is_deleted_and_sent_again(tmp_path: Path, se
 
 @pytest.mark.parametrize("size", [1000, APPENDED_FROM])
 async def test_a_file_that_has_changed_is_refused_for_good(tmp_path: Path, server: FastDfs, size: int) -> None:
-    path, _ = make(tmp_path, size)
+    path, _ = noise(tmp_path, size)
     with pytest.raises(StorageError, match="has changed") as caught:
         await storage(server, tmp_path).put(path, NAME, hashlib.sha256(b"other").hexdigest())
     assert not caught.value.retry
@@ -117,7 +110,7 @@ async def test_a_file_that_has_changed_is_refused_for_good(tmp_path: Path, serve
 
 
 async def test_an_unfinished_upload_that_the_storage_lost_begins_anew(tmp_path: Path, server: FastDfs) -> None:
-    path, sha256 = make(tmp_path, APPENDED_FROM * 2)
+    path, sha256 = noise(tmp_path, APPENDED_FROM * 2)
     proxy = Proxy(("127.0.0.1", server.storage_port), lambda _: Line(cut_up=3_000_000))
     async with proxy.serve():
         server.advertised = proxy.port
@@ -132,7 +125,7 @@ async def test_an_unfinished_upload_that_the_storage_lost_begins_anew(tmp_path: 
 
 
 async def test_no_storage_and_no_tracker(tmp_path: Path, server: FastDfs) -> None:
-    path, sha256 = make(tmp_path, 1000)
+    path, sha256 = noise(tmp_path, 1000)
     server.active = False
     with pytest.raises(StorageError, match="no storage is active"):
         await storage(server, tmp_path).put(path, NAME, sha256)

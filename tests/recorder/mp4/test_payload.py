@@ -14,16 +14,13 @@ from hypothesis import strategies as st
 
 from recorder.finisher import make_thumbnail
 from recorder.mp4.payload import length_prefixed, stored_obus, storing
-from recorder.names import SliceName
 from recorder.packets import Packet, Track
-from recorder.slice_file import SliceFile
-from recorder.slice_meta import SliceMeta
 from recorder.source import parameter_sets
 from recorder.source.parameter_sets import SetCodec
 from recorder.source.templates import with_parameter_sets
-from recorder.timeline import Timeline
 from tests.camera.film import FilmSpec, VideoName, make_film
 from tests.media import MakeSample, assert_plays, camera_packets, digest, write_mp4
+from tests.recorder.slices import open_slice
 
 TEMPORAL_DELIMITER = b"\x12\x00"
 
@@ -48,12 +45,7 @@ def film_packets(codec: VideoName) -> list[Packet]:
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
 def test_the_bytes_are_those_that_libavformat_writes(tmp_path: Path, codec: VideoName) -> None:
     packets = film_packets(codec)
-    timeline = Timeline()
-    lineup = timeline.begin_session((packets[0].track,))
-    name, meta = SliceName("0" * 32, 7, 1_700_000_000, 5, 11, 1), SliceMeta(7, 5, 11, 1, 1_700_000_000.0)
-    file = SliceFile(tmp_path, name, lineup.tracks, meta, fragment_sec=1.0, sync_sec=60.0)
-    for packet in packets:
-        file.write(timeline.repair(packet))
+    file = open_slice(tmp_path, packets)
     file.seal()
     keys = [digest(one) for one in packets if one.is_key]
     assert 1 < len({digest(one) for one in file.key_frames()} & set(keys)) == len(list(file.key_frames()))
