@@ -41,6 +41,7 @@ class Kept:
         self.media = ToldMedia(folder)
         self.told: list[Happening] = []
         self.lessons: list[Coming] = []
+        self.made_room = 0
         self.keeper = DiskKeeper(
             self.media,
             policy,
@@ -48,8 +49,11 @@ class Kept:
             self.clock,
             lessons=lambda until: [one for one in self.lessons if one.start < until],
             tell=self.told.append,
-            on_room=lambda: None,
+            on_room=self._on_room,
         )
+
+    def _on_room(self) -> None:
+        self.made_room += 1
 
     async def turn(self, **facts: Any) -> None:
         if facts:
@@ -69,6 +73,7 @@ async def test_confirmed_ones_go_first_and_nothing_unsent(tmp_path: Path) -> Non
     assert [state.name for state in states] == ["RECORDED", "REMOVED", "REMOVED", "RECORDED", "RECORDED"]
     await kept.turn(free=0, total=10**6)
     assert len(list(kept.spool.slices.iterdir())) == 3
+    assert kept.made_room == 1
     await kept.spool.journal.close()
 
 
@@ -78,6 +83,7 @@ async def test_a_loss_that_the_owner_allows_is_a_gap_of_its_lesson(tmp_path: Pat
     stems = [await kept.spool.add(inx=n, slice_id=slice_id, at=LESSON + 60 * (n - 1), size=2_000) for n in (1, 2, 3)]
     await kept.turn(free=3_500, total=10**6)
     assert [(await kept.spool.state(stem)).name for stem in stems] == ["GIVEN_UP", "RECORDED", "RECORDED"]
+    assert kept.keeper.facts.free == 5_500
     (told,) = [one for one in kept.told if one.kind == "gap"]
     assert (told.data["since"], told.data["until"]) == (LESSON, LESSON + 60)
     journal = kept.spool.journal
@@ -92,6 +98,16 @@ async def test_a_loss_that_the_owner_allows_is_a_gap_of_its_lesson(tmp_path: Pat
     await journal.do(Journal.give_up, stems[0], "again")
     assert len(await journal.do(Journal.named_gaps, slice_id)) == 1
     await journal.close()
+
+
+async def test_nothing_unsent_goes_where_what_is_confirmed_makes_the_room(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, DiskPolicy(reserve=5_000, quota=10**9, unsent_may_go=True))
+    unsent, confirmed = [await kept.spool.add(inx=n, at=LESSON + n, size=2_000) for n in (1, 2)]
+    for state in (SliceState.UPLOADED, SliceState.CONFIRMED):
+        await kept.spool.journal.do(Journal.advance, confirmed, state, file_fdfs="/x", at=1.0)
+    await kept.turn(free=3_500, total=10**6)
+    assert [(await kept.spool.state(stem)).name for stem in (unsent, confirmed)] == ["RECORDED", "REMOVED"]
+    await kept.spool.journal.close()
 
 
 async def test_a_lesson_that_will_not_fit_is_announced_before_with_numbers_and_once(tmp_path: Path) -> None:
@@ -208,6 +224,7 @@ async def test_a_file_that_cannot_be_deleted_holds_up_no_other(tmp_path: Path) -
     await kept.turn(free=3_500, total=10**6)
     states = [(await kept.spool.state(stem)).name for stem in stems]
     assert states == ["CONFIRMED", "REMOVED", "CONFIRMED"]
+    assert kept.keeper.view().deletable == 2_000
     await kept.spool.journal.close()
 
 

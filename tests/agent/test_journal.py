@@ -89,6 +89,39 @@ def test_states_only_move_forward(journal: Journal, steps: list[SliceState]) -> 
         assert journal.slices_of(row.slice_id)[0].state == reached
 
 
+def test_only_what_is_uploaded_and_not_confirmed_is_sent_again(journal: Journal) -> None:
+    row = journal.open_recording(LESSON, 1000.0)
+    slices = [facts(row.slice_id, inx) for inx in (1, 2, 3)]
+    for one, reached in zip(slices, (SliceState.RECORDED, SliceState.UPLOADED, SliceState.CONFIRMED), strict=True):
+        journal.add_slice(one)
+        journal.advance(one.stem, reached, file_fdfs="/a")
+        journal.upload_again(one.stem)
+    found = [(one.state, one.file_fdfs) for one in journal.slices_of(row.slice_id)]
+    assert found == [(SliceState.RECORDED, ""), (SliceState.RECORDED, ""), (SliceState.CONFIRMED, "/a")]
+
+
+@pytest.mark.parametrize("reached", [SliceState.UPLOADED, SliceState.CONFIRMED, SliceState.REMOVED])
+def test_what_is_in_the_storage_is_never_given_up(journal: Journal, reached: SliceState) -> None:
+    row = journal.open_recording(LESSON, 1000.0)
+    journal.add_slice(facts(row.slice_id))
+    journal.advance(facts(row.slice_id).stem, reached, file_fdfs="/a")
+    journal.give_up(facts(row.slice_id).stem, "the disk was full")
+    covered, named = journal.spans_of(row.slice_id)
+    assert (journal.counts(), covered, named) == ({reached: 1}, [Span(1000.0, 1060.0)], [])
+
+
+def test_what_is_given_up_covers_nothing_and_what_is_confirmed_waits_for_nothing(journal: Journal) -> None:
+    row = journal.open_recording(LESSON, 1000.0)
+    for inx in (1, 2, 3):
+        journal.add_slice(facts(row.slice_id, inx, 1000.0 + 60 * inx))
+    journal.give_up(facts(row.slice_id, 1, 1060.0).stem, "the disk was full")
+    journal.advance(facts(row.slice_id, 2, 1120.0).stem, SliceState.CONFIRMED)
+    covered, named = journal.spans_of(row.slice_id)
+    assert covered == [Span(1120.0, 1180.0), Span(1180.0, 1240.0)]
+    assert [(gap.since, gap.until, gap.cause) for gap in named] == [(1060.0, 1120.0, "disk")]
+    assert journal.waiting() == (1000, 1180.0)
+
+
 def test_the_oldest_lesson_goes_first(journal: Journal) -> None:
     row = journal.open_recording(LESSON, 1000.0)
     for inx, started in ((1, 3000.0), (2, 1000.0), (3, 2000.0)):
@@ -139,7 +172,9 @@ def test_a_report_that_was_overtaken_does_not_confirm_what_it_did_not_say(journa
 def test_a_gap_that_is_told_again_only_grows(journal: Journal) -> None:
     row = journal.open_recording(LESSON, 1000.0)
     for until in (1010.0, 1030.0, 1020.0):
-        journal.add_gap(GapFound(row.slice_id, 1000.0, until, "unreachable", "no route"))
+        grew = journal.add_gap(GapFound(row.slice_id, 1000.0, until, "unreachable", "no route"))
+        assert grew == (until != 1020.0)
+    assert not journal.add_gap(GapFound(row.slice_id, 1000.0, 1030.0, "unreachable", "no route")), "told already"
     assert [(gap.since, gap.until) for gap in journal.named_gaps(row.slice_id)] == [(1000.0, 1030.0)]
 
 

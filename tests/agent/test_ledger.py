@@ -112,3 +112,32 @@ def test_what_a_clock_set_forward_jumped_over_comes_after_the_slice_that_was_ope
     assert account(Span(1000, 2000), [Span(1000, 1400), Span(1700, 2000)], named).gaps == (
         Span(1400, 1700, "clock", "set forward by 300 s"),
     )
+
+
+def test_what_was_lost_beside_the_lesson_is_not_the_lesson_s() -> None:
+    named = [Span(990, 1005, "packet_loss"), Span(3690, 3710, "overflow")]
+    outcome = account(LESSON, [Span(980, 3720)], named)
+    assert outcome.gaps == (Span(1000, 1005, "packet_loss"), Span(3690, 3700, "overflow"))
+    assert outcome.coverage == pytest.approx(1 - 15 / 2700)
+
+
+def test_what_two_gaps_share_is_missing_once() -> None:
+    named = [Span(1500, 1510, "packet_loss"), Span(1505, 1515, "overflow")]
+    assert account(LESSON, [Span(1000, 3700)], named).coverage == pytest.approx(1 - 15 / 2700)
+
+
+def test_a_cause_known_of_less_than_half_a_hole_is_not_the_hole_s() -> None:
+    named = [Span(1000, 1004, "stalled"), Span(1000, 1010, "late")]
+    (gap,) = account(LESSON, [Span(1010, 3700)], named).gaps
+    assert gap.cause == "late"
+
+
+def test_a_clock_set_later_did_not_make_a_hole_before() -> None:
+    named = [Span(2500, 2800, "clock", "set forward by 300 s")]
+    (gap,) = account(LESSON, [Span(1000, 1400), Span(1700, 3700)], named).gaps
+    assert (gap.since, gap.until, gap.cause) == (1400, 1700, "restart")
+
+
+def test_a_gap_that_began_before_the_last_slice_ended_is_told_from_its_end_on() -> None:
+    named = [Span(2350, 2500, "unreachable", "no route")]
+    assert account_so_far(1000.0, [Span(1000, 2400)], named) == (Span(2400, 2500, "unreachable", "no route"),)

@@ -131,3 +131,17 @@ def test_lost_sound_has_its_times() -> None:
     assert told(sound.took(0.56, 0.58, lost=1)) == (0.52, 0.56, "sound_lost")
     sound.broke()
     assert sound.took(9.0, 9.02, lost=1) is None, "another connection"
+
+
+def test_a_camera_that_slows_down_within_a_connection_loses_nothing() -> None:
+    ledger = Coverage(0.0)
+    frames(ledger, 0, 25)
+    assert ledger.took(1.0 + UNNAMED_SEC - FRAME, 1.0 + UNNAMED_SEC) is None
+    assert ledger.recorded == pytest.approx(1.0 + UNNAMED_SEC)
+
+
+def test_a_break_that_lasts_to_the_end_keeps_its_cause() -> None:
+    ledger = Coverage(0.0)
+    frames(ledger, 0, 25)
+    ledger.broke("unauthorized")
+    assert told(ledger.finish(10.0, "stopped")) == (1.0, 10.0, "unauthorized")
