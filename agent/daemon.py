@@ -234,7 +234,10 @@ class Daemon:
             tell=self._tell,
         )
         self._overview.link = self._link
-        readiness = Readiness(self._journal, self._slices, self._clock, lambda: self._fleet.turned_at)
+        fleet = self._fleet
+        readiness = Readiness(
+            self._journal, self._slices, self._clock, lambda: fleet.turned_at, lambda: fleet.journal_error
+        )
         rooms = Rooms(self._overview, readiness, self._tally, self._watch, self._snapshots)
         self._page = PageServer(config.local, rooms)
         if config.mqtt.host:

@@ -153,7 +153,7 @@ class Overview:
             queue_files=queue.recorded + queue.uploaded,
             queue_bytes=queue.waiting_bytes,
             queue_oldest=queue.oldest,
-            queue_error=queue.error,
+            queue_error=queue.error or self._fleet.journal_error,
             queue_paused=queue.paused,
             disk_free=disk.free,
             disk_total=disk.total,

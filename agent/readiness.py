@@ -29,11 +29,19 @@ class Check:
 
 
 class Readiness:
-    """`turned_at()` is when the reconciler last came round (monotonic), None before the first time."""
+    """`turned_at()` is when the reconciler last came round (monotonic), None before the first time; `unwritten()` why
+    the journal could not be written then, if it could not.
+    """
 
     def __init__(
-        self, journal: JournalThread, media: Path, clock: Clock, turned_at: Callable[[], float | None]
+        self,
+        journal: JournalThread,
+        media: Path,
+        clock: Clock,
+        turned_at: Callable[[], float | None],
+        unwritten: Callable[[], str] = str,
     ) -> None:
+        self._unwritten = unwritten
         self._journal, self._media, self._clock, self._turned_at = journal, media, clock, turned_at
         self._probe: asyncio.Task[str] | None = None
 
@@ -62,7 +70,7 @@ class Readiness:
             return f"no answer within {ANSWER_SEC:.0f} s"
         except sqlite3.Error as error:
             return str(error)
-        return ""
+        return self._unwritten()
 
     async def _ask_media(self) -> str:
         # One probe at a time: a disk that hangs must not collect threads.

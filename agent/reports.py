@@ -112,7 +112,8 @@ class Reports:
                 await asyncio.sleep(wait)
                 continue
             backoff.reset()
-            self._reminders.over(report)
+            if self._reminders.over(report):
+                log.info("reports are taken again")
             await within(wait, new)
 
     # -- what the server says no to

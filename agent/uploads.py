@@ -217,7 +217,8 @@ class Uploads:
     def _well_again(self) -> None:
         if not self._waiting:
             self.error = ""
-            self._reminders.over("uploads")
+            if self._reminders.over("uploads"):
+                log.info("everything that failed to upload has arrived")
 
     @staticmethod
     async def _store_thumbnail(storage: Storage, row: SliceRow) -> str:

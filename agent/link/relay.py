@@ -167,6 +167,8 @@ class Relay:
             )
         if isinstance(frame, Sync):
             await self._on_sync(frame)
+            if not self.connected:
+                log.info("the server is connected, its state is of revision %d", frame.rev)
             self.connected = True
             return
         while len(self._tasks) >= UNDER_WAY:

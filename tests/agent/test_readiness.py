@@ -77,3 +77,8 @@ async def test_a_journal_that_is_closed_is_named(tmp_path: Path) -> None:
     await journal.do(lambda opened: opened.close())
     assert "journal" in await failing(Readiness(journal, tmp_path, SimulatedClock(0), lambda: 0.0))
     await journal.close()
+
+
+async def test_a_journal_that_cannot_be_written_is_named(journal: JournalThread, tmp_path: Path) -> None:
+    asked = Readiness(journal, tmp_path, SimulatedClock(0), lambda: 0.0, lambda: "disk is full")
+    assert await failing(asked) == {"journal": "disk is full"}

@@ -126,6 +126,20 @@ async def test_a_slice_is_confirmed_by_err_code_0_and_nothing_else(
         await scripted.confirmed(stem)
 
 
+async def test_an_error_of_ours_in_one_lane_silences_no_other(
+    spool: Spool, double: ServerDouble, scripted: Agent, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> StatusReport:
+        raise KeyError("a defect")
+
+    scripted.reports._status = broken
+    stem = await spool.add()
+    async with scripted.running():
+        await scripted.confirmed(stem)
+    assert double.of("status") == []
+    assert "report_status failed unexpectedly" in caplog.text
+
+
 async def test_one_slice_that_the_server_rejects_silences_nothing(
     spool: Spool, double: ServerDouble, scripted: Agent
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -9,8 +10,16 @@ import threading
 import time
 from pathlib import Path
 from subprocess import Popen
+from typing import cast
 
+import pytest
+
+from agent.cli.reload import Reloader
+from agent.config import ConfigError, LoadedConfig
+from agent.config.problems import Problem
+from agent.daemon import Daemon
 from agent.journal import Journal
+from agent.notify import Notifier
 from agent.state import AgentState
 from agent.wire.models import WireCamera
 from tests.agent.cli.test_processes import LIMIT_SEC, read_until, started
@@ -111,3 +120,27 @@ def test_a_loop_that_hangs_does_not_feed_the_watchdog(tmp_path: Path) -> None:
             process.communicate()
     finally:
         manager.close()
+
+
+async def test_a_reload_that_fails_unexpectedly_is_told_and_the_next_one_works(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Ready:
+        ready = asyncio.Event()
+
+    Ready.ready.set()
+    errors = [RecursionError("nested too deep"), ConfigError([Problem("config.toml:1", "x", "wrong")])]
+
+    def load() -> LoadedConfig:
+        raise errors.pop(0)
+
+    reloader = Reloader(cast(Daemon, Ready), Notifier({}), load, lambda _: None)
+    task = asyncio.create_task(reloader.run())
+    for words in ("nested too deep", "1 problem"):
+        reloader.ask()
+        async with asyncio.timeout(LIMIT_SEC):
+            while words not in reloader.trouble:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert "could not be reloaded" in caplog.text
