@@ -74,6 +74,11 @@ class Tab:
         self._session = self._session or await self._attach()
         await self.call("Network.setCookie", url=url, name=name, value=value)
 
+    async def scheme(self, name: str) -> None:
+        """Whether its pages are shown "light" or "dark"."""
+        self._session = self._session or await self._attach()
+        await self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+
     async def open(
         self, url: str, *, width: int = 1280, height: int = 900, language: str = "en", mobile: bool = False
     ) -> None:

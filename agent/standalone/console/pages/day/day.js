@@ -5,6 +5,11 @@ const live = document.getElementById("live");
 const tip = document.getElementById("tip");
 const hair = document.getElementById("hair");
 
+/** A length in the window as a style has it: on large displays the page is zoomed. */
+function pixels(length) {
+  return `${length / (document.body.currentCSSZoom ?? 1)}px`;
+}
+
 /** The moment (Unix seconds) under a point of a bar; null beside the bars. */
 function moment(event) {
   const chart = event.target.closest?.(".daychart");
@@ -26,9 +31,9 @@ function follow(event) {
   hair.hidden = at === null;
   if (at === null) return;
   const chart = event.target.closest(".daychart").getBoundingClientRect();
-  hair.style.left = `${event.clientX}px`;
-  hair.style.top = `${chart.top}px`;
-  hair.style.height = `${chart.height}px`;
+  hair.style.left = pixels(event.clientX);
+  hair.style.top = pixels(chart.top);
+  hair.style.height = pixels(chart.height);
   hair.dataset.time = clock(at);
 }
 
@@ -39,8 +44,8 @@ function show(piece) {
   const own = tip.getBoundingClientRect();
   const left = Math.min(Math.max(box.left + box.width / 2 - own.width / 2, 8), innerWidth - own.width - 8);
   const above = box.top - own.height - 8;
-  tip.style.left = `${left}px`;
-  tip.style.top = `${above > 4 ? above : box.bottom + 8}px`;
+  tip.style.left = pixels(left);
+  tip.style.top = pixels(above > 4 ? above : box.bottom + 8);
 }
 
 function hide() {

@@ -8,9 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.standalone.api.dispatch import TABLE
+from agent.standalone.console.filters import read_choices
+from agent.standalone.console.lessons import names
+from agent.standalone.console.pages.server.told import WORDS, Names, Told
 from agent.standalone.console.site import Page
 from agent.standalone.console.visit import Visit
-from agent.standalone.store.schema import Audit
+from agent.standalone.store.schema import Account, Audit, Camera, Grade, School, Subject, Teacher
 from agent.web.markup import Markup, asset, html, joined
 from agent.web.words import Table
 
@@ -32,6 +35,7 @@ _OWN: Table = {
     "revoke_token": ("撤销 API 访问凭证", "Revoked an access token of the API"),
 }
 _WORDS: Table = {
+    **WORDS,
     "when": ("时间", "When"),
     "who": ("用户", "Who"),
     "what": ("操作", "What"),
@@ -51,6 +55,7 @@ async def view(visit: Visit) -> Markup:
     """The page; `before` is the id from which on it goes further back."""
     words, before = visit.words, visit.number("before")
     rows = await visit.read(_read, before)
+    told = Told(words, await visit.read(_names))
     older = ""
     if len(rows) == PER_PAGE:
         older = html('<a href="/console/changes?before={id}">{text}</a>', id=rows[-1].audit_id, text=words["older"])
@@ -62,21 +67,35 @@ async def view(visit: Visit) -> Markup:
         who=words["who"],
         what=words["what"],
         about=words["about"],
-        rows=joined(_row(visit, row) for row in rows),
+        rows=joined(_row(visit, told, row) for row in rows),
         newest=html('<a href="/console/changes">{text}</a>', text=words["newest"]) if before else "",
         older=older,
     )
 
 
-def _row(visit: Visit, row: Audit) -> Markup:
+def _names(session: Session) -> dict[str, Names]:
+    grades = session.execute(select(Grade.grade_id, Grade.grade_type, Grade.grade_name))
+    return {
+        "account_id": names(session, Account.account_id, Account.name),
+        "camera_id": names(session, Camera.camera_id, Camera.camera_name),
+        "gather_id": dict(read_choices(session).gathers),
+        "grade_id": {grade_id: f"{kind} {name}" for grade_id, kind, name in grades},
+        "record_id": {},
+        "school_id": names(session, School.school_id, School.name),
+        "subject_id": names(session, Subject.subject_id, Subject.subject_name),
+        "teacher_id": names(session, Teacher.teacher_id, Teacher.teacher_name),
+    }
+
+
+def _row(visit: Visit, told: Told, row: Audit) -> Markup:
     return html(
-        '<tr><td>{at}</td><td>{who}<br><span class="small">{address}</span></td><td>{what}</td>'
+        '<tr><td>{at}</td><td>{who} <br><span class="small">{address}</span></td><td>{what}</td>'
         '<td class="small">{about}</td></tr>',
         at=visit.services.stamp(row.at),
         who=row.who,
         address=row.address,
         what=_said(row.what, visit.words.language),
-        about=", ".join(f"{name}={value}" for name, value in row.about.items()),
+        about=told.about(row.about),
     )
 
 
