@@ -234,7 +234,8 @@ class Commands:
                 detail = why.detail or why.cause or why.state
                 raise Refused(Code.CAMERA_OFFLINE, f"the channel is offline: {detail}") from failed
             raise Refused(Code.PUSH_FAILED, *_why_not_live(order.camera_id, failed)) from failed
-        return {"camera_id": order.camera_id, "state": view.state, "target": view.target, "until": view.until}
+        done = {"camera_id": order.camera_id, "state": view.state, "target": view.target, "until": view.until}
+        return done | ({"cause": view.cause, "detail": view.detail} if view.cause else {})
 
     async def _stop_live(self, ref: CameraRef) -> dict[str, Any]:
         self._known(ref.camera_id)

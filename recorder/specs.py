@@ -40,6 +40,8 @@ LiveCause = Literal[
     "unusable",  # nothing of the channel can be sent as FLV
     "refused_url",  # an address that this program never pushes to
     "changed",  # another stream of the channel, or other parameter sets: pushed anew at once
+    "left_out",  # live, but a track has no place in FLV
+    "enhanced",  # live, as H.265 or AV1: who knows only the old FLV shows no picture, and does not say so
     "crashed",  # the live process died
     "stopped",  # nobody wants it any more
 ]

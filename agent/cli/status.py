@@ -79,7 +79,7 @@ def _live_lines(live: LiveView, now: float, say: Words) -> Iterator[str]:
             ),
         )
     )
-    if live.state == "waiting":
+    if live.state == "waiting" or live.cause:
         if live.detail:
             yield f"        {live.detail}"
         if advice := live_advice(live.cause, say.language):

@@ -120,7 +120,9 @@ def _pushes(daemon: Daemon) -> Iterator[Finding]:
         where, push = f"{channel.camera_id} {channel.name}".rstrip(), channel.live
         if push is None:
             continue
-        if push.state == "live":
+        if push.state == "live" and push.cause:
+            yield note(f"live_{push.cause}", where, why=push.detail)
+        elif push.state == "live":
             yield ok("live_well", where, target=push.target)
         elif push.state == "waiting" and push.cause not in _NO_FAULT_OF_THE_SERVER:
             yield warning(f"live_{push.cause}", where, why=push.detail or push.target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.doctor.camera_phrases import CAMERA, Phrase
-from agent.wire.live_causes import LIVE_CAUSES
+from agent.wire.live_causes import LIVE_ALL_THE_SAME, LIVE_CAUSES
 
 _DAEMON: dict[str, Phrase] = {
     "config_wrong": (
@@ -328,8 +328,8 @@ _LIVE: dict[str, Phrase] = {
     "live_well": ("channel {where} is live at {target}", "通道 {where} 正在直播到 {target}", "", ""),
     **{
         f"live_{cause}": (
-            f"channel {{where}} is not live: {en} ({{why}})",
-            f"通道 {{where}} 未直播：{zh}（{{why}}）",
+            f"channel {{where}} is {'' if cause in LIVE_ALL_THE_SAME else 'not '}live: {en} ({{why}})",
+            f"通道 {{where}} {'正在' if cause in LIVE_ALL_THE_SAME else '未'}直播：{zh}（{{why}}）",
             do_en,
             do_zh,
         )

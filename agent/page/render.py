@@ -205,13 +205,11 @@ class _Live:
 
     def _push(self, push: LiveView) -> str:
         words, language = self._words, self._words.language
-        why = [live_cause(push.cause, language), live_advice(push.cause, language), push.detail]
-        said = words.of(
-            f"live_{push.state}",
-            target=push.target,
-            time=self._clock(push.since),
-            detail=" — ".join(filter(None, why)),
-        )
+        told = live_cause(push.cause, language), live_advice(push.cause, language), push.detail
+        why = " — ".join(filter(None, told))
+        said = words.of(f"live_{push.state}", target=push.target, time=self._clock(push.since), detail=why)
+        if push.state == "live" and push.cause:
+            return f"{said}: {why}"
         return f"{said} ({words.of('live_retry', time=self._clock(push.retry_at))})" if push.retry_at else said
 
     def _lesson(self, lesson: LessonOutcome) -> Markup:

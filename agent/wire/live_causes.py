@@ -69,6 +69,18 @@ LIVE_CAUSES: dict[str, tuple[str, str, str, str]] = {
         "a push address begins with rtmp://, rtmps://, http:// or https://",
         "推流地址以 rtmp://、rtmps://、http:// 或 https:// 开头",
     ),
+    "left_out": (
+        "a track is left out, it has no place in FLV",
+        "有一路音视频无法用 FLV 传输，已略去",
+        "set the camera, or its second stream, to H.264 and AAC",
+        "将摄像头或其子码流设为 H.264 和 AAC",
+    ),
+    "enhanced": (
+        "viewers see the picture only where the media server and the player know enhanced RTMP",
+        "直播服务器和播放器都支持 Enhanced RTMP 才能看到画面",
+        "where there is sound and no picture, set the second stream to H.264 and name it in `record.sub_streams`",
+        "若有声音无画面，请将摄像头子码流设为 H.264，并在 record.sub_streams 中指定",
+    ),
     "changed": ("the stream has changed", "码流已变更", "", ""),
     "crashed": (
         "the live process ended unexpectedly",
@@ -85,6 +97,8 @@ LIVE_CAUSES: dict[str, tuple[str, str, str, str]] = {
     ),
 }
 """What is the case and what to do: English, Chinese, English, Chinese. "pending" is nobody's fault so far."""
+LIVE_ALL_THE_SAME = ("left_out", "enhanced")
+"""Causes of a push that is live, and of which viewers may see less than they expect."""
 
 
 def live_cause(cause: str, language: str) -> str:

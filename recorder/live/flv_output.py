@@ -27,6 +27,7 @@ from recorder.specs import LiveCause
 
 VIDEO = ("h264", "hevc", "av1")
 """H.265 and AV1 go as enhanced FLV; anything else has no place in FLV."""
+_ENHANCED = {"hevc": "H.265", "av1": "AV1"}
 JOINT_SEC = 0.04
 """Between the last packet before a break and the first behind it: viewers see a cut and no pause."""
 _SAYS_NOTHING = " and closes the connection without a word"
@@ -49,7 +50,7 @@ class _Sink(Protocol):
 class FlvOutput:
     """An open push; everything raises `PushEnded`. Its stream begins at 0 and has no break, whatever comes in.
 
-    `dropped` names the tracks that were left out, with the reason.
+    `but` is a cause, and a sentence, for which viewers may see or hear less than they expect.
     """
 
     def __init__(
@@ -58,11 +59,16 @@ class FlvOutput:
         self._target = target
         self.tracks = tuple(tracks)
         usable = [number for number, track in enumerate(tracks) if track.codec in (*VIDEO, "aac")]
-        self.dropped = tuple(
-            f"{track.codec} cannot be sent as FLV" for track in tracks if track.codec not in (*VIDEO, "aac")
-        )
+        codecs = [track.codec for track in tracks]
+        dropped = "; ".join(f"{codec} cannot be sent as FLV" for codec in codecs if codec not in (*VIDEO, "aac"))
         if not usable:
-            raise PushEnded("unusable", "; ".join(self.dropped) or "the channel has no track")
+            raise PushEnded("unusable", dropped or "the channel has no track")
+        enhanced = "".join(_ENHANCED[codec] for codec in codecs if codec in _ENHANCED and not target.by_http)
+        self.but: tuple[LiveCause | None, str] = (None, "")
+        if dropped:
+            self.but = ("left_out", dropped)
+        elif enhanced:
+            self.but = ("enhanced", f"{enhanced} goes as enhanced RTMP: no server says whether it knows that")
         self._sink: _Sink | None = None
         if target.by_http:
             self._sink = HttpSink(target, token, ca_file, limit_sec)

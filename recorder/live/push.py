@@ -87,8 +87,7 @@ class Push:
                 self._told_waiting = True
                 self._link.tell(LiveChanged("waiting", "no_picture"))
         if self._output is not None and not self._output.is_taken and now >= self._proof_at:
-            self._output.is_taken = True
-            self._link.tell(LiveChanged("live"))
+            self._is_live(self._output)
         wake_at = self._next_pulse
         if self._output is not None and not self._output.is_taken:
             wake_at = min(wake_at, self._proof_at)
@@ -143,13 +142,17 @@ class Push:
             )
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        for reason in output.dropped:
-            self._link.tell(Trouble("live", reason))
         self._proof_at = monotonic() + PROOF_SEC
         if output.is_taken:
-            self._link.tell(LiveChanged("live"))
-            self._link.flush(PULSE_SEC)
+            self._is_live(output)
         return output
+
+    def _is_live(self, output: FlvOutput) -> None:
+        output.is_taken = True
+        if output.but[0] == "left_out":
+            self._link.tell(Trouble("live", output.but[1]))
+        self._link.tell(LiveChanged("live", *output.but))
+        self._link.flush(PULSE_SEC)
 
     def _pulse(self) -> LivePulse:
         return LivePulse(self._sent_packets, self._sent_bytes, self._skipped)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,13 @@ class Agent:
         answer = await self.answer(cmd, **data)
         assert answer.err_msg
         return Code(answer.err_code)
+
+    async def until(self, condition: Callable[[], bool], limit_sec: float = 45.0) -> None:
+        """Wait for what pushes say."""
+        async with asyncio.timeout(limit_sec):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
 
     @property
     def on_disk(self) -> AgentState:

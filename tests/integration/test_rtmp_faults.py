@@ -83,14 +83,18 @@ class School:
     async def until(self, camera_id: int, state: str, cause: str | None = None, *, since: float | None = None) -> float:
         """Until its push has come to this state (for this cause) at or after `since` (now); the seconds from there."""
         began = time.monotonic() if since is None else since
-        wanted = (camera_id, state, cause)
-        async with asyncio.timeout(LIMIT_SEC):
-            while True:
-                self.agent.changed.clear()
-                for told in self.agent.relayed:
-                    if told["at"] >= began and wanted == (told["camera_id"], told["state"], told["cause"]):
-                        return float(told["at"]) - began
-                await self.agent.changed.wait()
+        wanted, found = (camera_id, state, cause), list[float]()
+
+        def told() -> bool:
+            found[:] = [
+                one["at"] - began
+                for one in self.agent.relayed
+                if one["at"] >= began and wanted == (one["camera_id"], one["state"], one["cause"])
+            ]
+            return bool(found)
+
+        await self.agent.until(told)
+        return found[0]
 
     async def stop(self, camera_id: int) -> float:
         """Seconds that `stop_live` took; nothing of it is left then."""

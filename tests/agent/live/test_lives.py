@@ -13,6 +13,7 @@ import pytest
 
 from agent.live import Lives, LiveSetup, PushFailed
 from agent.reconciler import OFF, Desired
+from agent.status import LiveView
 from agent.wire.models import WireCamera
 from recorder.errors import RefusedUrl
 from recorder.specs import Tuning
@@ -195,3 +196,36 @@ async def test_a_camera_that_is_away_is_said_and_waited_for(stage: Stage, tmp_pa
         film.symlink_to(sample(seconds=8, gop_sec=1))
         await stage.until("live")
         await stage.got(target, 1)
+
+
+async def test_who_comes_while_a_push_is_stopped_gets_a_new_one(stage: Stage) -> None:
+    await stage.online()
+    with flv_target("silent") as hanging, flv_target() as target:
+        asking = asyncio.create_task(stage.lives.start(7, hanging.url(), 600))
+        await stage.until("connecting")
+        stopping = asyncio.create_task(stage.lives.stop(7))
+        await asyncio.sleep(0)
+        assert (await stage.lives.start(7, target.url(), 600)).state == "live"
+        assert await stopping
+        with pytest.raises(PushFailed):
+            await asking
+        await stage.got(target, 1)
+        assert await stage.lives.stop(7)
+
+
+async def test_viewers_in_a_hurry_leave_nothing_behind(stage: Stage) -> None:
+    """Starts, heartbeats, moves and stops on top of each other; whoever asks last has the picture."""
+    await stage.online()
+    with flv_target() as one, flv_target() as other, flv_target("refuse") as refusing:
+        asked: list[asyncio.Task[object]] = []
+        for number in range(24):
+            url = (one, other, refusing, one)[number % 4].url()
+            asked.append(asyncio.create_task(stage.lives.start(7, url, 600)))
+            asked.append(asyncio.create_task(stage.lives.stop(7)) if number % 3 == 0 else asked[-1])
+            await asyncio.sleep(0.02 * (number % 5))
+        results = await asyncio.gather(*asked, return_exceptions=True)
+        assert all(isinstance(result, LiveView | PushFailed | bool) for result in results), results
+        assert (await stage.lives.start(7, other.url(), 600)).state == "live"
+        assert await stage.lives.stop(7)
+    assert stage.lives.view(7) is None
+    assert list(stage.rooms.host._children) == [stage.channel.pid]
