@@ -341,7 +341,7 @@ class Daemon:
     # -- news
 
     def _tell(self, happening: Happening) -> None:
-        is_bad = happening.kind in ("gap", "alarm") and happening.data.get("state") != "cleared"
+        is_bad = happening.kind in ("gap", "alarm", "queue") and happening.data.get("state") != "cleared"
         # A picture every two minutes of every channel would be half of the log.
         usual = logging.DEBUG if happening.kind == "snapshot" else logging.INFO
         log.log(logging.WARNING if is_bad else usual, "%s", happening.text)

@@ -250,9 +250,11 @@ class Uploads:
         self.error = str(error)
         self._errors[row.stem] = (self._tries(row) + 1, self.error)
         news = self._reminders.is_news("uploads", "fail")
-        log.log(logging.WARNING if news else logging.DEBUG, "upload failed, next try in %.0f s: %s", wait, error)
+        if not first:  # else it is told
+            log.log(logging.WARNING if news else logging.DEBUG, "upload failed, next try in %.0f s: %s", wait, error)
         if first:
-            self._tell(Happening(kind="queue", text=f"upload failed: {error}", camera_id=row.camera_id))
+            text = f"upload failed, tried until it works: {error}"
+            self._tell(Happening(kind="queue", text=text, camera_id=row.camera_id))
         if error.retry and not ours and not self._keep_trying():
             self._give_up(self.error)
             log.warning("auto_fds is 0: uploads are paused until they are resumed")

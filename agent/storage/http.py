@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 from pydantic import ValidationError
 
-from agent.link.failure import rest_wanted
+from agent.link.failure import no_connection, rest_wanted
 from agent.storage.base import StorageError, answered
 from agent.storage.body import SILENCE_SEC, FileBody, opened
 from agent.storage.pace import Pace
@@ -165,7 +165,7 @@ def _digest(sha256: str) -> str:
 
 
 def _unreachable(name: str, error: BaseException) -> StorageError:
-    return StorageError(f"{name}: {type(error).__name__} {error}".rstrip(), down=True)
+    return StorageError(f"{name}: {no_connection('the storage', error)}", down=True)
 
 
 def _stored(name: str, body: FileBody, answer: _Answer) -> StoredFile:
