@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 HANG_SEC = 15.0
 """A recorder says a pulse every second; one that has not for this long hangs and is killed."""
+HEAR_SEC = 3.0
+"""So long it is listened to once more before that."""
 CLOSE_SEC = 8.0
 """How long a recorder may take to finish its files, so that a stop of the daemon stays under 10 s."""
 EXIT_SEC = 2.0
@@ -149,7 +151,7 @@ class Session:
             self._turn.clear()
             await self._bring_about(self._desired)
             hangs_in = self._heard_at + HANG_SEC - self._clock.monotonic()
-            if hangs_in < 0:
+            if hangs_in < 0 and not await self._says_something():
                 log.error(
                     "channel %d: recorder %d has said nothing for %.0f s and is killed",
                     self.camera_id,
@@ -162,6 +164,14 @@ class Session:
             ends = (item.end for item in self.running.values() if item.end is not None and item.stopped_at is None)
             ends_in = min(ends, default=math.inf) + END_GRACE_SEC - self._clock.wall()
             await within(max(0.1, min(hangs_in, ends_in)), self._turn)
+
+    async def _says_something(self) -> bool:
+        """Where it was this daemon that stood still, or the whole machine, nobody has listened: what was said meanwhile
+        is still to be heard, and what ran together goes on together.
+        """
+        before = self._heard_at
+        await asyncio.sleep(HEAR_SEC)
+        return self._heard_at > before
 
     async def _let_end(self, listening: asyncio.Task[None]) -> None:
         if not listening.done() and self._desired is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +96,25 @@ async def test_a_hung_recorder_is_killed_and_replaced(
     await rooms.until(lambda: of(rooms, SliceOpened) == 2)
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
+    await channel.close()
+
+
+@pytest.mark.faults
+async def test_a_machine_that_stood_still_kills_nobody(
+    rooms: Rooms, camera: WireCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It slept, or a hypervisor moved it: nobody spoke, and nobody listened."""
+    monkeypatch.setattr("agent.session.HANG_SEC", 4.0)
+    channel = rooms.channel(camera)
+    want(channel, lesson(rooms))
+    await rooms.until(lambda: of(rooms, SliceOpened) == 1)
+    first = pid(channel)
+    before = recorded_sec(channel)
+    os.kill(first, signal.SIGSTOP)
+    threading.Timer(6.5, os.kill, (first, signal.SIGCONT)).start()  # it has its turn a little after the daemon
+    time.sleep(6.0)  # noqa: ASYNC251 - the fault itself: the daemon's loop, and with it every task, stands still
+    await rooms.until(lambda: recorded_sec(channel) > before + 6)
+    assert (channel.pid, channel.restarts) == (first, 0)
     await channel.close()
 
 
