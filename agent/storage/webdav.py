@@ -2,6 +2,9 @@
 
 WebDAV knows no checksum, so what was written is read back. It is written under another name and moved to its own when
 it is whole: nobody sees half a file.
+
+A password goes as the storage asks for it at the first request: Digest (RFC 7616) where that is offered, Basic
+otherwise.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from agent.wire.models import StoredFile
 
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 _READ_BACK = 512 << 10  # bytes at once
+_SUMMED = 1 << 20  # bytes that are summed in a thread while the next ones arrive
 _WRITTEN = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}
 
 
@@ -42,9 +46,10 @@ class DavStorage:
     ) -> None:
         self._session, self._url = session, url.rstrip("/")
         self._furnished = False
-        self._headers = {}
-        if user:  # RFC 7617, in UTF-8
-            self._headers["Authorization"] = f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+        self._user, self._password = user, password
+        self._headers: dict[str, str] = {}
+        self._digest: tuple[aiohttp.DigestAuthMiddleware, ...] = ()
+        self._asked_how = not user
         self._pace, self._silence = pace, silence_sec
 
     async def put(self, path: Path, name: str, sha256: str) -> StoredFile:
@@ -65,8 +70,10 @@ class DavStorage:
         """See `base.Storage.delete`."""
         name = file.rpartition("/")[2]
         try:
-            async with asyncio.timeout(self._silence), self._request("DELETE", f"{self._url}/{name}", {}) as answer:
-                status = answer.status
+            async with asyncio.timeout(self._silence):
+                await self._ask_how(name)
+                async with self._request("DELETE", f"{self._url}/{name}", {}) as answer:
+                    status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise StorageError(f"{name}: {type(error).__name__} {error}".rstrip(), down=True) from error
         if status != HTTPStatus.NOT_FOUND:
@@ -101,21 +108,31 @@ class DavStorage:
 
     async def _holds(self, name: str, body: FileBody) -> bool:
         """Whether exactly this content is there: its size first, then every byte read back."""
-        async with body.request(), self._request("HEAD", f"{self._url}/{name}", {}) as answer:
+        async with body.request():
+            await self._ask_how(name)
+        async with body.request(), self._request("GET", f"{self._url}/{name}", {}) as answer:
             if answer.status == HTTPStatus.NOT_FOUND:
                 return False
-            self._good(name, "HEAD", answer.status, rest_wanted(answer.headers.get("Retry-After")))
-            if answer.headers.get("Content-Length") != str(body.size):
-                return False
-        digest, size = hashlib.sha256(), 0
-        async with body.request(), self._request("GET", f"{self._url}/{name}", {}) as answer:
-            async for piece in answer.content.iter_chunked(_READ_BACK):
-                body.alive()
-                size += len(piece)
-                if size > body.size:
-                    return False
-                digest.update(piece)
-        return digest.hexdigest() == body.sha256
+            self._good(name, "GET", answer.status, rest_wanted(answer.headers.get("Retry-After")))
+            told = answer.headers.get("Content-Length", str(body.size))
+            same = told == str(body.size) and await _sha256_of(answer, body) == body.sha256
+            if not same:
+                answer.close()  # who knows how much would follow
+            return same
+
+    async def _ask_how(self, name: str) -> None:
+        """Once: how the storage wants the password; Basic (RFC 7617, in UTF-8) where it lets anybody look."""
+        if self._asked_how:
+            return
+        # HEAD would do, but some answer that with a page as well.
+        async with self._request("GET", f"{self._url}/{name}", {"Range": "bytes=0-0"}) as answer:
+            wanted = " ".join(answer.headers.getall("WWW-Authenticate", [])).lower()
+        if answer.status == HTTPStatus.UNAUTHORIZED and "digest " in wanted:
+            self._digest = (aiohttp.DigestAuthMiddleware(self._user, self._password),)
+        else:
+            login = base64.b64encode(f"{self._user}:{self._password}".encode()).decode()
+            self._headers["Authorization"] = f"Basic {login}"
+        self._asked_how = True
 
     async def _ask(
         self, method: str, name: str, body: FileBody, headers: dict[str, str], *, data: bool = False
@@ -138,9 +155,30 @@ class DavStorage:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
             allow_redirects=False,
             read_bufsize=_READ_BACK,
+            middlewares=self._digest,
         )
 
     @staticmethod
     def _good(name: str, method: str, status: int, rest_sec: float) -> None:
         if status not in _WRITTEN:
-            raise StorageError(f"{name}: {answered(status, method)}", rest_sec=rest_sec, down=True)
+            down = status not in (HTTPStatus.LOCKED, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)  # which are this file's own
+            raise StorageError(f"{name}: {answered(status, method)}", rest_sec=rest_sec, down=down)
+
+
+async def _sha256_of(answer: aiohttp.ClientResponse, body: FileBody) -> str:
+    """That of an answer's content, empty where it is longer than the file. One block is summed while another comes."""
+    digest, size, block = hashlib.sha256(), 0, bytearray()
+    summing = asyncio.create_task(asyncio.sleep(0))
+    async for piece in answer.content.iter_any():
+        body.alive()
+        size += len(piece)
+        if size > body.size:
+            return ""
+        block += piece
+        if len(block) >= _SUMMED:
+            await summing
+            summing = asyncio.create_task(asyncio.to_thread(digest.update, block))
+            block = bytearray()
+    await summing
+    digest.update(block)
+    return digest.hexdigest()

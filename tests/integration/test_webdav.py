@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,7 +16,9 @@ from agent.storage.base import StorageError
 from agent.storage.pace import Pace
 from agent.storage.webdav import DavStorage
 from tests.agent.storage.files import NAME, noise
+from tests.servers import dav_wsgi
 from tests.servers.dav_nginx import PASSWORD, USER, DavServer, dav_server
+from tests.servers.dav_wsgi import wsgidav_server
 from tests.servers.proxy import CLEAN, Line, Proxy
 
 pytestmark = pytest.mark.integration
@@ -87,3 +90,73 @@ async def test_a_wrong_password_and_a_changed_file(tmp_path: Path, dav: DavServe
     with pytest.raises(StorageError, match="has changed"):
         await storage("dav").put(path, NAME, hashlib.sha256(b"other").hexdigest())
     assert not (dav.root / "dav" / NAME).exists()
+
+
+async def test_two_agents_make_the_same_folder_at_the_same_time(tmp_path: Path, dav: DavServer, storage: Make) -> None:
+    files = [noise(tmp_path, 1000 + n, f"{n:032x}_7_1800000000_5_11_1_60.mp4") for n in range(6)]
+    agents = [storage("dav/new/room/101") for _ in files]
+    await asyncio.gather(
+        *(agent.put(path, path.name, sha256) for agent, (path, sha256) in zip(agents, files, strict=True))
+    )
+    for path, _ in files:
+        assert (dav.root / "dav/new/room/101" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def locking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DavServer]:
+    """WsgiDAV, which wants Digest and keeps locks."""
+    with wsgidav_server(tmp_path_factory.mktemp("wsgidav")) as server:
+        yield server
+
+
+@pytest.fixture
+async def digest(locking: DavServer) -> AsyncIterator[Callable[[str], DavStorage]]:
+    made: list[DavStorage] = []
+
+    def make(password: str = dav_wsgi.PASSWORD) -> DavStorage:
+        session, pace = aiohttp.ClientSession(), Pace(0, SystemClock())
+        made.append(DavStorage(session, f"{locking.url}/a", pace, user=dav_wsgi.USER, password=password))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+async def test_a_password_by_digest(tmp_path: Path, locking: DavServer, digest: Callable[..., DavStorage]) -> None:
+    path, sha256 = noise(tmp_path, 3_000_000)
+    for _ in range(2):
+        stored = await digest().put(path, NAME, sha256)
+        assert locking.content(stored.file) == path.read_bytes()
+    await digest().delete(stored.file)
+    assert locking.content(stored.file) is None
+    with pytest.raises(StorageError, match="does not know this user and secret \\(401") as caught:
+        await digest("wrong").put(path, NAME, sha256)
+    assert caught.value.down
+
+
+async def test_a_name_that_somebody_has_locked_waits_alone(
+    tmp_path: Path, locking: DavServer, digest: Callable[..., DavStorage]
+) -> None:
+    path, sha256 = noise(tmp_path, 1000, "c" * 32 + "_7_1800000000_5_11_1_60.mp4")
+    await digest().put(path, path.name, sha256)
+    path.write_bytes(b"a newer one")
+    sha256 = hashlib.sha256(b"a newer one").hexdigest()
+    wanted = (
+        '<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype>'
+        "<owner>an editor</owner></lockinfo>"
+    )
+    login = aiohttp.DigestAuthMiddleware(dav_wsgi.USER, dav_wsgi.PASSWORD)
+    async with aiohttp.ClientSession(middlewares=(login,)) as editor:
+        url = f"{locking.url}/a/{path.name}"
+        async with editor.request("LOCK", url, data=wanted, headers={"Timeout": "Second-600"}) as answer:
+            assert answer.status == 200
+            token = answer.headers["Lock-Token"]
+        with pytest.raises(StorageError, match="holds the name locked \\(423: MOVE") as caught:
+            await digest().put(path, path.name, sha256)
+        assert caught.value.retry
+        assert not caught.value.down, "others need not wait for it"
+        async with editor.request("UNLOCK", url, headers={"Lock-Token": token}) as answer:
+            assert answer.status == 204
+    stored = await digest().put(path, path.name, sha256)
+    assert locking.content(stored.file) == b"a newer one"

@@ -89,6 +89,8 @@ class Gateway:
         told = json.loads(content) if is_json else {}
         if self.fault == "lies about size" and "size" in told:
             return json.dumps({**told, "size": told["size"] - 1}).encode()
+        if self.fault == "lies about size" and not is_json and not content.startswith(b"<?xml"):
+            return content[:-1]
         if self.fault == "holds other bytes":
             if "sha256" in told:
                 return json.dumps({**told, "sha256": "0" * 64}).encode()
