@@ -121,8 +121,9 @@ class _Parts:
             if self.there.get(number) == md5:
                 return md5
             await line.wait()
+            signed = self.bucket.signs_content
             answer = await self._put(number, data, md5, sent)
-            if answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN) and not self.bucket.signs_content:
+            if answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN) and not signed:
                 self.bucket.signs_content = True
                 answer = await self._put(number, data, md5, sent)
             good(self.key, answer)

@@ -178,7 +178,7 @@ def refused(key: str, answer: Answer) -> StorageError:
     region = answer.headers.get("x-amz-bucket-region") or text_in(answer.content, "Region")
     words = _CODES.get(code) or (answer.status == HTTPStatus.MOVED_PERMANENTLY and _CODES["PermanentRedirect"])
     if words:
-        told = f"the storage {words} ({answer.status} {code}{': ' if region else ''}{region})".replace(" )", ")")
+        told = f"the storage {words} ({' '.join(filter(None, (str(answer.status), code, region)))})"
     else:
         told = answered(answer.status, f"{code} {message}")
     return StorageError(

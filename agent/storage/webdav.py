@@ -26,8 +26,8 @@ from agent.storage.pace import Pace
 from agent.wire.models import StoredFile
 
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
-_READ_BACK = 512 << 10  # bytes at once
-_SUMMED = 1 << 20  # bytes that are summed in a thread while the next ones arrive
+_READ_BACK = 512 << 10  # bytes that wait in memory before the storage is slowed down
+_SUMMED = 2 << 20  # bytes that are summed at once, in a thread
 _WRITTEN = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}
 
 
@@ -166,19 +166,25 @@ class DavStorage:
 
 
 async def _sha256_of(answer: aiohttp.ClientResponse, body: FileBody) -> str:
-    """That of an answer's content, empty where it is longer than the file. One block is summed while another comes."""
-    digest, size, block = hashlib.sha256(), 0, bytearray()
-    summing = asyncio.create_task(asyncio.sleep(0))
+    """That of an answer's content, empty where it is longer than the file. Some is summed while the next is coming."""
+    digest, size, waiting, begun = hashlib.sha256(), 0, list[bytes](), 0
+    loop = asyncio.get_running_loop()
+    summing: asyncio.Future[None] = loop.create_future()
+    summing.set_result(None)
+
+    def add(pieces: list[bytes]) -> None:
+        for piece in pieces:
+            digest.update(piece)
+
     async for piece in answer.content.iter_any():
         body.alive()
         size += len(piece)
         if size > body.size:
-            return ""
-        block += piece
-        if len(block) >= _SUMMED:
+            break
+        waiting.append(piece)
+        if size - begun >= _SUMMED:
             await summing
-            summing = asyncio.create_task(asyncio.to_thread(digest.update, block))
-            block = bytearray()
+            summing, waiting, begun = loop.run_in_executor(None, add, waiting), [], size
     await summing
-    digest.update(block)
-    return digest.hexdigest()
+    add(waiting)
+    return digest.hexdigest() if size == body.size else ""

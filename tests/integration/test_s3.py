@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -18,15 +20,16 @@ from agent.storage.sigv4 import Credentials
 from tests.agent.storage.files import NAME, noise
 from tests.servers.proxy import CLEAN, Line, Proxy, target_of
 from tests.servers.s3_moto import BUCKET, S3Server, s3_server
+from tests.servers.s3_weed import weed_server
 
 pytestmark = pytest.mark.integration
 
 PART = 5 << 20
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+@pytest.fixture(scope="module", params=[s3_server, weed_server], ids=["moto", "SeaweedFS"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with request.param(tmp_path_factory.mktemp("s3")) as server:
         yield server
 
 
@@ -37,7 +40,12 @@ Make = Callable[..., S3Storage]
 async def storage(server: S3Server) -> AsyncIterator[Make]:
     made: list[S3Storage] = []
 
-    def make(url: str = server.url, who: Credentials = server.who, bucket: str = BUCKET) -> S3Storage:
+    def make(
+        url: str = server.url,
+        who: Credentials = server.who,
+        bucket: str = BUCKET,
+        now: Callable[[], float] = time.time,
+    ) -> S3Storage:
         made.append(
             S3Storage(
                 aiohttp.ClientSession(),
@@ -48,6 +56,7 @@ async def storage(server: S3Server) -> AsyncIterator[Make]:
                 folder="school/录像",
                 part=PART,
                 silence_sec=20.0,
+                now=now,
             )
         )
         return made[-1]
@@ -120,3 +129,24 @@ async def test_a_file_that_has_changed_is_not_kept(tmp_path: Path, server: S3Ser
     assert not caught.value.retry
     listed = server.ask("GET", f"/{BUCKET}", {"uploads": ""})
     assert b"d" * 32 not in listed
+
+
+async def test_what_was_begun_and_left_is_taken_back(tmp_path: Path, server: S3Server, storage: Make) -> None:
+    """Of the same file at once; of others after a fortnight. What is somebody else's stays."""
+    path, sha256 = make(tmp_path, 2 * PART, "c" * 32 + "_7_1800000000_5_11_1_60.mp4")
+    lost = "b" * 32 + "_7_1800000000_5_11_1_60.mp4"
+    for key in (path.name, path.name, lost, "somebody-elses.bin"):
+        server.ask("POST", f"/{BUCKET}/school/录像/{key}", {"uploads": ""}, sha256=sha256)
+    await storage().put(path, path.name, sha256)
+    left = _begun(server)  # moto says of everything that it began in 2010
+    assert left in ({lost, "somebody-elses.bin"}, {"somebody-elses.bin"})
+    later = storage(now=lambda: time.time() + 15 * 86400)
+    later._bucket._now = time.time  # signatures are of today
+    again, sha256 = make(tmp_path, 2 * PART + 1, "a" * 32 + "_7_1800000000_5_11_1_60.mp4")
+    await later.put(again, again.name, sha256)
+    assert _begun(server) == {"somebody-elses.bin"}
+
+
+def _begun(server: S3Server) -> set[str]:
+    listed = server.ask("GET", f"/{BUCKET}", {"uploads": ""}).decode()
+    return {key.rpartition("/")[2] for key in re.findall("<Key>(.*?)</Key>", listed) if "_" in key or "-" in key}

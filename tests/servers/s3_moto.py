@@ -29,11 +29,12 @@ class S3Server:
     url: str
     who: Credentials
 
-    def ask(self, method: str, path: str, query: dict[str, str] | None = None) -> bytes:
-        """A signed request's answer. Raises `HTTPError`."""
+    def ask(self, method: str, path: str, query: dict[str, str] | None = None, **about: str) -> bytes:
+        """A signed request's answer; `about` are metadata. Raises `HTTPError`."""
         host = self.url.removeprefix("http://")
+        meta = {f"x-amz-meta-{key}": value for key, value in about.items()}
         headers = signed_headers(
-            method, path, query or {}, {"Host": host}, payload_sha256=EMPTY, who=self.who, now=time.time()
+            method, path, query or {}, {"Host": host, **meta}, payload_sha256=EMPTY, who=self.who, now=time.time()
         )
         url = f"{self.url}{urllib.parse.quote(path)}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         request = urllib.request.Request(url, method=method, headers=headers)
