@@ -133,7 +133,7 @@ async def test_a_file_that_has_changed_is_not_kept(tmp_path: Path, server: S3Ser
 
 async def test_what_was_begun_and_left_is_taken_back(tmp_path: Path, server: S3Server, storage: Make) -> None:
     """Of the same file at once; of others after a fortnight. What is somebody else's stays."""
-    path, sha256 = make(tmp_path, 2 * PART, "c" * 32 + "_7_1800000000_5_11_1_60.mp4")
+    path, sha256 = noise(tmp_path, 2 * PART, "c" * 32 + "_7_1800000000_5_11_1_60.mp4")
     lost = "b" * 32 + "_7_1800000000_5_11_1_60.mp4"
     for key in (path.name, path.name, lost, "somebody-elses.bin"):
         server.ask("POST", f"/{BUCKET}/school/录像/{key}", {"uploads": ""}, sha256=sha256)
@@ -142,7 +142,7 @@ async def test_what_was_begun_and_left_is_taken_back(tmp_path: Path, server: S3S
     assert left in ({lost, "somebody-elses.bin"}, {"somebody-elses.bin"})
     later = storage(now=lambda: time.time() + 15 * 86400)
     later._bucket._now = time.time  # signatures are of today
-    again, sha256 = make(tmp_path, 2 * PART + 1, "a" * 32 + "_7_1800000000_5_11_1_60.mp4")
+    again, sha256 = noise(tmp_path, 2 * PART + 1, "a" * 32 + "_7_1800000000_5_11_1_60.mp4")
     await later.put(again, again.name, sha256)
     assert _begun(server) == {"somebody-elses.bin"}
 
