@@ -10,7 +10,7 @@ from agent.cli.common import words
 from agent.cli.door import Door
 from agent.status import ChannelView, DaemonView, LiveView
 from agent.verdict import Health, judge, not_recording
-from agent.wire.live_causes import live_advice
+from agent.wire.live_causes import live_advice, live_cause
 from agent.words import Words, clock, megabytes
 
 
@@ -80,7 +80,9 @@ def _live_lines(live: LiveView, now: float, say: Words) -> Iterator[str]:
         )
     )
     if live.state == "waiting" or live.cause:
-        if live.detail:
+        if live.state == "live":
+            yield f"        {live_cause(live.cause, say.language)}"
+        elif live.detail:
             yield f"        {live.detail}"
         if advice := live_advice(live.cause, say.language):
             yield f"        {say('live_advice', advice=advice)}"
