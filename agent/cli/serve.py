@@ -69,6 +69,7 @@ def settings(config: Config) -> ServerSettings:
         frame_ancestors=standalone.frame_ancestors,
         storage_addr=standalone.storage_addr,
         storage=standalone.storage,
+        storage_redirect=standalone.storage_redirect,
         trusted_proxies=tuple(map(ip_network, standalone.trusted_proxies)),
     )
 

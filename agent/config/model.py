@@ -298,8 +298,9 @@ class StandaloneSection(Section):
     `numbers_as_strings` prints numbers of API v1 as old clients expect them.
     `public_url`: what browsers and agents are told, empty = `http://host:port`.  `storage_addr`: the web server before
     a storage of the agents' own ([storage]), empty = there is none.  `database` empty = SQLite in `folder`.
-    `frame_ancestors`: which sites may frame the player pages, as in a Content-Security-Policy.  `trusted_proxies`:
-    whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
+    `frame_ancestors`: which sites may frame the player pages, as in a Content-Security-Policy.
+    `storage_redirect`: players fetch from the bucket (`storage`) themselves.  `trusted_proxies`: whose
+    `X-Forwarded-For` and `X-Forwarded-Proto` count.
     """
 
     host: str = Field(default="127.0.0.1", min_length=1)
@@ -312,6 +313,7 @@ class StandaloneSection(Section):
     storage_addr: str = ""
     frame_ancestors: str = "*"
     storage: str = Field(default="", repr=False)
+    storage_redirect: bool = False
     trusted_proxies: tuple[str, ...] = Field(default=(), strict=False)
 
     @field_validator("trusted_proxies")

@@ -1,4 +1,5 @@
-"""The shelf in a bucket of anything that speaks S3. The bucket stays private: what is asked of it passes this server.
+"""The shelf in a bucket of anything that speaks S3. The bucket stays private: what is asked of it passes this server,
+or (`standalone.storage_redirect`) is sent on to an address that opens this one file for some hours.
 
 Its client is the agents' own (`agent.storage.s3`): verified by size and checksum, in parts where a file is large, and
 an upload that broke off goes on with the parts that are there.
@@ -7,6 +8,7 @@ an upload that broke off goes on with the parts that are there.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -18,12 +20,13 @@ from aiohttp import web
 from yarl import URL
 
 from agent.clock import SystemClock
+from agent.standalone.keys import ADMISSION_SECONDS
 from agent.standalone.settings import SettingsError
 from agent.standalone.shelf import TYPES, ShelfError
 from agent.storage.base import StorageError
 from agent.storage.pace import Pace
 from agent.storage.s3 import S3Storage
-from agent.storage.sigv4 import EMPTY, Credentials, canonical_path, signed_headers
+from agent.storage.sigv4 import EMPTY, Credentials, canonical_path, signed_address, signed_headers
 
 EXAMPLE = "s3+https://key:secret@s3.school.example/bucket/folder?region=us-east-1"
 _SILENCE_SEC = 30.0
@@ -60,8 +63,9 @@ def parse_bucket(url: str) -> Bucket:
 class BucketShelf:
     """Files under the paths that they would have in the data folder."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, *, redirect: bool = False) -> None:
         self._bucket = bucket
+        self._redirect = redirect
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -109,6 +113,10 @@ class BucketShelf:
 
     async def response(self, request: web.Request, relative: str, headers: dict[str, str]) -> web.StreamResponse:
         """See `Shelf`."""
+        if self._redirect and request.method == "GET":
+            raise web.HTTPFound(
+                URL(self._address(relative, headers), encoded=True), headers={"Cache-Control": "private, no-store"}
+            )
         asked = {name: request.headers[name] for name in _ASKED if name in request.headers}
         try:
             async with self._ask(request.method, relative, asked) as answer:
@@ -117,6 +125,20 @@ class BucketShelf:
                 )
         except (aiohttp.ClientError, TimeoutError) as error:
             raise web.HTTPBadGateway(text=f"the storage cannot be reached: {type(error).__name__}") from error
+
+    def _address(self, relative: str, headers: Mapping[str, str]) -> str:
+        """Where the file itself is, with the headers that the answer shall have."""
+        wanted = {"response-content-type": TYPES[PurePosixPath(relative).suffix]}
+        if "Content-Disposition" in headers:
+            wanted["response-content-disposition"] = headers["Content-Disposition"]
+        return signed_address(
+            self._bucket.endpoint,
+            self._path(relative),
+            wanted,
+            seconds=ADMISSION_SECONDS,
+            who=self._bucket.who,
+            now=time.time(),
+        )
 
     def _path(self, relative: str) -> str:
         return "/" + "/".join(filter(None, (self._bucket.name, self._bucket.folder, relative)))

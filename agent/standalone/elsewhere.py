@@ -6,10 +6,12 @@ that storage: so records of both kinds stand in one list.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from agent.standalone.bucket import parse_bucket
 from agent.standalone.services import SERVICES
 
 
@@ -18,7 +20,10 @@ def add_to(app: web.Application) -> None:
     settings = app[SERVICES].settings
     if settings.storage_addr:
         app.router.add_get(r"/{path:.+\.(?:mp4|jpg|jpeg)}", _sent_on)
-        app.on_response_prepare.append(_pages_may_show_it)
+    places = [settings.storage_addr] if settings.storage_addr else []
+    places += [parse_bucket(settings.storage).endpoint] if settings.storage and settings.storage_redirect else []
+    if places:
+        app.on_response_prepare.append(_pages_may_show(" ".join(map(_origin, places))))
 
 
 async def _sent_on(request: web.Request) -> web.Response:
@@ -26,11 +31,19 @@ async def _sent_on(request: web.Request) -> web.Response:
     return web.Response(status=302, headers={"Location": location, "Cache-Control": "no-store"})
 
 
-async def _pages_may_show_it(request: web.Request, response: web.StreamResponse) -> None:
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _pages_may_show(origins: str) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """A browser holds a page's policy against where it is sent on to as well."""
-    policy = response.headers.get("Content-Security-Policy")
-    if policy is not None:
-        parts = urlsplit(request.app[SERVICES].settings.storage_addr)
-        for kind in ("img-src 'self'", "media-src 'self'"):
-            policy = policy.replace(kind, f"{kind} {parts.scheme}://{parts.netloc}")
-        response.headers["Content-Security-Policy"] = policy
+
+    async def widen(_request: web.Request, response: web.StreamResponse) -> None:
+        policy = response.headers.get("Content-Security-Policy")
+        if policy is not None:
+            for kind in ("img-src 'self'", "media-src 'self'"):
+                policy = policy.replace(kind, f"{kind} {origins}")
+            response.headers["Content-Security-Policy"] = policy
+
+    return widen

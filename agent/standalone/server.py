@@ -54,7 +54,11 @@ class EmbeddedServer:
         keys = Keys(settings.data_dir / "secrets.json", clock)
         database = Database(settings.database, Vault(keys.sealing_key))
         files = FileStore(settings.data_dir, zone)
-        shelf = BucketShelf(parse_bucket(settings.storage)) if settings.storage else FolderShelf(files)
+        shelf = (
+            BucketShelf(parse_bucket(settings.storage), redirect=settings.storage_redirect)
+            if settings.storage
+            else FolderShelf(files)
+        )
         sweeper = Sweeper(database, shelf.remove, files.claimed)
         self._services = Services(settings, zone, clock, keys, database, Hub(database), files, shelf, sweeper)
         self._runner: web.AppRunner | None = None

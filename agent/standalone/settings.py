@@ -26,7 +26,8 @@ class ServerSettings:
     `frame_ancestors` is the list of who may frame the player pages, as in a Content-Security-Policy.
     `numbers_as_strings` prints the numbers of rows as strings, as old clients of API v1 expect.  `storage_addr` is the
     web server before the storage that agents use instead of this one's.  `storage` is a bucket for what is uploaded
-    here (`bucket.EXAMPLE`), by default the folder `data_dir`.  `trusted_proxies` are the reverse proxies that may say
+    here (`bucket.EXAMPLE`), by default the folder `data_dir`; with `storage_redirect` players fetch from it
+    themselves.  `trusted_proxies` are the reverse proxies that may say
     on whose behalf they call.
     """
 
@@ -41,6 +42,7 @@ class ServerSettings:
     frame_ancestors: str = "*"
     storage_addr: str = ""
     storage: str = field(default="", repr=False)
+    storage_redirect: bool = False
     trusted_proxies: tuple[Network, ...] = ()
 
     @property

@@ -55,29 +55,68 @@ def signed_headers(
     now: float,
 ) -> dict[str, str]:
     """All headers of a request: the given ones (with `Host`) and those that sign them. `path` is not yet quoted."""
-    moment = datetime.fromtimestamp(now, UTC)
-    stamp, day = moment.strftime("%Y%m%dT%H%M%SZ"), moment.strftime("%Y%m%d")
+    stamp = _stamp(now)
     sent = {**headers, "x-amz-content-sha256": payload_sha256, "x-amz-date": stamp}
-    lowered = {key.lower(): " ".join(value.split()) for key, value in sent.items()}
-    names = ";".join(sorted(lowered))
-    request = "\n".join(
+    signed = {key.lower(): " ".join(value.split()) for key, value in sent.items()}
+    signature = _signature(_canonical(method, path, query, signed, payload_sha256), who, stamp)
+    sent["Authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={who.access_key}/{_scope(who, stamp)}, "
+        f"SignedHeaders={_names(signed)}, Signature={signature}"
+    )
+    return sent
+
+
+def signed_address(
+    endpoint: str, path: str, query: Mapping[str, str], *, seconds: int, who: Credentials, now: float
+) -> str:
+    """An address that opens one file to whoever has it, for so long ("Authenticating Requests: Using Query
+    Parameters"). `endpoint` is `scheme://host`; `path` is not yet quoted; `query` says what the answer's headers are.
+    """
+    stamp = _stamp(now)
+    signed = {"host": endpoint.partition("://")[2]}
+    whole = {
+        **query,
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"{who.access_key}/{_scope(who, stamp)}",
+        "X-Amz-Date": stamp,
+        "X-Amz-Expires": str(seconds),
+        "X-Amz-SignedHeaders": _names(signed),
+    }
+    signature = _signature(_canonical("GET", path, whole, signed, UNSIGNED), who, stamp)
+    return f"{endpoint}{canonical_path(path)}?{canonical_query(whole)}&X-Amz-Signature={signature}"
+
+
+def _stamp(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _scope(who: Credentials, stamp: str) -> str:
+    return f"{stamp[:8]}/{who.region}/{who.service}/aws4_request"
+
+
+def _names(signed: Mapping[str, str]) -> str:
+    return ";".join(sorted(signed))
+
+
+def _canonical(method: str, path: str, query: Mapping[str, str], signed: Mapping[str, str], payload_sha256: str) -> str:
+    """A request as it is signed; the names of its headers are in lower case."""
+    return "\n".join(
         [
             method,
             canonical_path(path),
             canonical_query(query),
-            *(f"{key}:{lowered[key]}" for key in sorted(lowered)),
+            *(f"{key}:{signed[key]}" for key in sorted(signed)),
             "",
-            names,
+            _names(signed),
             payload_sha256,
         ]
     )
-    scope = f"{day}/{who.region}/{who.service}/aws4_request"
-    text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(request.encode()).hexdigest()])
+
+
+def _signature(canonical: str, who: Credentials, stamp: str) -> str:
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    text = "\n".join(["AWS4-HMAC-SHA256", stamp, _scope(who, stamp), digest])
     key = f"AWS4{who.secret_key}".encode()
-    for part in (day, who.region, who.service, "aws4_request"):
+    for part in (stamp[:8], who.region, who.service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.digest(key, text.encode(), "sha256").hex()
-    sent["Authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={who.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
-    )
-    return sent
+    return hmac.digest(key, text.encode(), "sha256").hex()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -26,22 +26,31 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture
-def settings(tmp_path: Path, bucket: S3Server) -> ServerSettings:
+def bucket_settings(tmp_path: Path, bucket: S3Server, *, redirect: bool = False) -> ServerSettings:
+    """A server whose storage is a folder of this bucket."""
     key, secret = (quote(word, safe="") for word in (bucket.who.access_key, bucket.who.secret_key))
     address = f"s3+http://{key}:{secret}@{bucket.url.removeprefix('http://')}/{BUCKET}/{tmp_path.name}"
-    return ServerSettings(tmp_path / "server", timezone="Asia/Shanghai", storage=address)
+    return ServerSettings(tmp_path / "server", timezone="Asia/Shanghai", storage=address, storage_redirect=redirect)
 
 
-@pytest.fixture
-async def stored(api: Api, agent: ScriptedAgent) -> AsyncIterator[str]:
+async def bring(api: Api, agent: ScriptedAgent) -> str:
     """The path of a recording with its picture that an agent brought and reported."""
     name = stem(await add(api, agent))
     status, answer = await agent.put(name + ".mp4", MEDIA)
     assert status == 200, answer
     _, picture = await agent.put(name + ".jpg", JPEG)
     assert (await agent.post("records", record(name, answer, image_fdfs=picture["file"])))[0] == 200
-    yield answer["file"]
+    return str(answer["file"])
+
+
+@pytest.fixture
+def settings(tmp_path: Path, bucket: S3Server) -> ServerSettings:
+    return bucket_settings(tmp_path, bucket)
+
+
+@pytest.fixture
+async def stored(api: Api, agent: ScriptedAgent) -> str:
+    return await bring(api, agent)
 
 
 async def storage_page(server: EmbeddedServer, http: aiohttp.ClientSession) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.storage.sigv4 import EMPTY, Credentials, canonical_path, canonical_query, signed_headers
+from agent.storage.sigv4 import EMPTY, Credentials, canonical_path, canonical_query, signed_address, signed_headers
 
 WHO = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 NOW = datetime(2013, 5, 24, tzinfo=UTC).timestamp()
@@ -43,6 +43,16 @@ def test_published_examples(
     sent = signed_headers(method, path, query, {**HOST, **headers}, payload_sha256=payload, who=WHO, now=NOW)
     assert sent["Authorization"].endswith(f"Signature={signature}")
     assert sent["x-amz-date"] == "20130524T000000Z"
+
+
+def test_the_published_example_of_an_address() -> None:
+    address = signed_address("https://examplebucket.s3.amazonaws.com", "/test.txt", {}, seconds=86400, who=WHO, now=NOW)
+    assert address == (
+        "https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256"
+        "&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+        "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
+        "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"
+    )
 
 
 def test_what_is_quoted() -> None:
