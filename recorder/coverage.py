@@ -13,8 +13,6 @@ TOLERANCE_FRAMES = 1.5
 """A distance between frames below this many frame durations is no gap."""
 UNNAMED_SEC = 0.5
 """Within a connection frames may come irregularly (cameras slow down in the dark): only a longer hole is a loss."""
-
-
 LOST_FRAMES = 0.25
 """Where packets are known to have been lost, so small a part of a frame's duration is a gap already."""
 STORM_SEC = 1.0
