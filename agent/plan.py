@@ -64,9 +64,8 @@ class Plan:
             now,
             auto_dvr=standing.auto_dvr,
         )
-        self.desired = {
-            camera_id: asked[camera_id] if camera_id in asked else self.desired[camera_id]
-            for camera_id in standing.wanted
-        }
+        self.desired = self.desired | asked
+        if self.desired.keys() != standing.wanted.keys():
+            self.desired = {camera_id: self.desired[camera_id] for camera_id in standing.wanted}
         self.next_edge = min((one.until for one in self.desired.values()), default=math.inf)
         return asked.keys()
