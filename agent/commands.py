@@ -33,6 +33,10 @@ OFFLINE_SEC = 2.0
 """A channel that is not online at this moment may be about to be: so long a wish for live waits before it says no."""
 
 
+_OF_THE_WHOLE = frozenset({"add_camera", "mod_camera", "del_camera", "set_course", "mod_gather"})
+"""What these change stands in a sync as well."""
+
+
 class Refused(Exception):
     """A command that cannot be done, with the code that says why."""
 
@@ -107,13 +111,18 @@ class Commands:
     ) -> dict[str, Any]:
         if command.cmd in ("snapshot", "status", "start_live", "stop_live", "presets", "go_to_preset"):
             return await method(data)
+        syncs = self._state.syncs
         async with self._one_at_a_time:
+            if command.cmd in _OF_THE_WHOLE and self._state.syncs != syncs and command.rev <= self._state.known.rev:
+                # It waited here, for a slow disk, while a link dropped and another brought the whole state.
+                log.info("command %s is part of the state of revision %d", command.cmd, self._state.known.rev)
+                return {}
             before = dict(self._state.known.cameras)
             done = await method(data)
             for edit in edits(before, self._state.known.cameras):
                 log.info("command %s: %s", command.cmd, edit)
             if command.rev:
-                self._state.known.rev = command.rev
+                self._state.known.rev = max(self._state.known.rev, command.rev)
                 self._state.save()
             await self._state.durable()
             return done

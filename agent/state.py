@@ -91,6 +91,8 @@ class AgentState:
 
     def __init__(self, folder: Path, *, behind: bool = False) -> None:
         self._behind = behind
+        self.syncs = 0
+        """How often the server has told its whole state since the start."""
         self._changes = self._written = 0
         self._writing: asyncio.Task[None] | None = None
         self.path = folder / "agent.json"
@@ -287,6 +289,7 @@ class AgentState:
     def take_sync(self, sync: Sync) -> None:
         """The whole state as the server wants it; what is wanted of channels that are gone is forgotten."""
         known = self.known
+        self.syncs += 1
         known.rev, known.gather = sync.rev, sync.gather
         stay = {one: known.cameras[one] for one in _damaged(sync) if one in known.cameras}
         known.cameras = {camera.camera_id: camera for camera in sync.cameras} | stay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from agent.wire.codes import Code
 from agent.wire.commands import COMMANDS
+from agent.wire.models import GatherSettings, Sync, WireCamera
 from recorder.protocol import RecordingBegan, RecordingEnded, SliceClosed
 from tests.agent.commanded import Agent
 from tests.agent.rooms import rooms_in
@@ -114,6 +116,20 @@ async def test_a_channel_is_modified_as_a_whole(agent: Agent, film: str) -> None
     await agent.rooms.until(lambda: channel.online)
     camera = agent.on_disk.known.cameras[7]
     assert (camera.camera_name, camera.courses) == ("Other", ())
+
+
+async def test_a_command_that_waited_undoes_nothing_of_a_newer_whole_state(agent: Agent) -> None:
+    source = {"camera_id": 7, "stream_url": "rtsp://127.0.0.1:1/x"}
+    await agent.ok("add_camera", rev=3, camera_name="first", **source)
+    async with agent.commands._one_at_a_time:
+        waiting = asyncio.create_task(agent.ok("mod_camera", rev=4, camera_name="second", **source))
+        stopping = asyncio.create_task(agent.ok("stop_camera", rev=4, camera_id=7))
+        await asyncio.sleep(0)
+        third = WireCamera.model_validate({"camera_name": "third", **source})
+        agent.rooms.state.take_sync(Sync(rev=5, gather=GatherSettings(), cameras=(third,)))
+    await asyncio.gather(waiting, stopping)
+    assert agent.on_disk.known.cameras[7].camera_name == "third"
+    assert agent.on_disk.wanted == {7: False}, "which no sync tells"
 
 
 async def test_a_channel_that_gave_up_is_tried_again_when_it_is_started(
