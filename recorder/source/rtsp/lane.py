@@ -46,7 +46,8 @@ class Lane:
         self._play_at = play_at
         self._datagrams = datagrams
         self._ssrc = -1
-        self._strangers = 0
+        self._stranger = -1
+        self._strange: list[bytes] = []  # the stranger's packets in a row
         self._report: SenderReport | None = None
         self._reported_at = 0.0
         self._cycles = 0
@@ -69,8 +70,11 @@ class Lane:
         if payload is None:
             self.malformed += 1
             return
-        if ssrc != self._ssrc and not self._follows(ssrc):
-            return
+        if ssrc != self._ssrc:
+            if not self._follows(ssrc, packet):
+                return
+        elif self._strange:
+            self._strange.clear()
         ordering = self.ordering
         if sequence == ordering.expected and not ordering.holding:
             ordering.expected = (sequence + 1) & 0xFFFF
@@ -122,16 +126,27 @@ class Lane:
         for unit in units:
             self.frames.append(Frame(unit, place(unit.stamp, since)))
 
-    def _follows(self, ssrc: int) -> bool:
-        """Whether this sender is listened to from now on."""
+    def _follows(self, ssrc: int, packet: memoryview) -> bool:
+        """Whether this sender is listened to from now on. What it sent until that was sure is taken then, too."""
         if self._ssrc >= 0:
-            self._strangers += 1
-            if self._datagrams and self._strangers < _STRANGERS:
+            if self._datagrams and not self._is_sure_of(ssrc, packet):
                 return False
             self._arrived(self.ordering.restart())
             self.clock = StampClock(self.leg.media.clock, None)
-        self._ssrc, self._strangers, self._report = ssrc, 0, None
+        self._ssrc, self._report = ssrc, None
+        strange, self._strange = self._strange, []
+        for one in strange:
+            self.rtp(memoryview(one))
         return True
+
+    def _is_sure_of(self, stranger: int, packet: memoryview) -> bool:
+        if stranger != self._stranger:
+            self._stranger = stranger
+            self._strange.clear()
+        if len(self._strange) == _STRANGERS - 1:
+            return True
+        self._strange.append(bytes(packet))
+        return False
 
 
 def _payload(packet: memoryview, first: int) -> memoryview | None:
