@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from agent.standalone.bucket import parse_bucket
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings, SettingsError
+from tests.servers.proxy import Line, Proxy, target_of
 from tests.servers.s3_moto import BUCKET, S3Server, s3_server
 from tests.standalone.helpers import JPEG, Api, FakeClock, ScriptedAgent, record, set_up, sign_in, stem
 from tests.standalone.test_api_cameras import add
@@ -108,6 +110,37 @@ async def test_what_is_not_there_and_what_cannot_be_had(api: Api, stored: str) -
         assert response.status == 416
     async with api.http.get(api.server.url + stored.replace(stem(1)[:32], "f" * 32)) as response:
         assert response.status == 404
+
+
+async def test_what_a_browser_has_is_not_sent_again(api: Api, stored: str) -> None:
+    async with api.http.get(api.server.url + stored) as response:
+        known = response.headers["ETag"]
+    async with api.http.get(api.server.url + stored, headers={"If-None-Match": known}) as response:
+        assert (response.status, await response.read()) == (304, b"")
+    async with api.http.get(api.server.url + stored, headers={"If-None-Match": '"another"'}) as response:
+        assert (response.status, await response.read()) == (200, MEDIA)
+
+
+async def test_an_answer_that_breaks_off_in_the_bucket_breaks_off_here(
+    tmp_path: Path, http: aiohttp.ClientSession, bucket: S3Server, clock: FakeClock
+) -> None:
+    key, secret = (quote(word, safe="") for word in (bucket.who.access_key, bucket.who.secret_key))
+    proxy = Proxy(target_of(bucket.url), lambda _: Line(cut_down=len(MEDIA) // 2))
+    async with proxy.serve():
+        address = f"s3+http://{key}:{secret}@127.0.0.1:{proxy.port}/{BUCKET}/{tmp_path.name}"
+        server = EmbeddedServer(ServerSettings(tmp_path / "server", storage=address), clock)
+        await server.start()
+        try:
+            api, agent = Api(http, server), ScriptedAgent(server, http)
+            await api.sign_in()
+            await agent.register()
+            status, answer = await agent.put(stem(await add(api, agent)) + ".mp4", MEDIA)
+            assert status == 200, answer
+            with pytest.raises(aiohttp.ClientPayloadError):
+                async with asyncio.timeout(60), http.get(server.url + answer["file"]) as response:
+                    await response.read()
+        finally:
+            await server.stop()
 
 
 async def test_the_agent_is_told_what_is_there(agent: ScriptedAgent, stored: str) -> None:
