@@ -133,7 +133,7 @@ class _Reader:
 
     def _is_wanted(self, *ids: int) -> bool:
         """Whether these are the recorder, subject and teacher that were asked for."""
-        return all(ids[at] == asked for asked, at in self._asked)
+        return not self._asked or all(ids[at] == asked for asked, at in self._asked)
 
     def _of_agent(self, lesson: _Columns) -> LessonView:
         return LessonView(
