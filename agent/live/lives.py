@@ -156,7 +156,11 @@ class _Push:
 
     async def outcome(self, patience_sec: float) -> LiveView:
         """Wait until it is live, or is known not to be; raises `PushFailed`."""
+        target = self._target
         await within(patience_sec, self._settled)
+        if self._target is not target:
+            moved = f"{target.shown}: given up, somebody asked for {self._target.shown}"
+            raise PushFailed("stopped", moved, self.view)
         if self._state.state == "live":
             return self.view
         raise PushFailed(
@@ -209,6 +213,8 @@ class _Push:
             ended = await attempt.end()
         except RecorderGone as error:
             ended = Ended("no_picture", f"the channel has no picture now: {error}", 0.0)
+        except OSError as error:  # no descriptor is left
+            ended = Ended("crashed", f"no live process can be had: {error}", 0.0)
         finally:
             self._attempt = None
         if self._left() <= 0 or self._target is not target:

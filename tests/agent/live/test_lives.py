@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -229,3 +230,28 @@ async def test_viewers_in_a_hurry_leave_nothing_behind(stage: Stage) -> None:
         assert await stage.lives.stop(7)
     assert stage.lives.view(7) is None
     assert list(stage.rooms.host._children) == [stage.channel.pid]
+
+
+async def test_whose_push_was_moved_is_not_told_that_it_is_live(stage: Stage) -> None:
+    await stage.online()
+    with flv_target("silent") as first, flv_target() as second:
+        asking = asyncio.create_task(stage.lives.start(7, first.url(), 600))
+        await stage.until("connecting")
+        assert (await stage.lives.start(7, second.url(), 600)).state == "live"
+        with pytest.raises(PushFailed, match=f":{first.port}/.* given up, somebody asked for .*:{second.port}/"):
+            await asking
+
+
+async def test_a_machine_without_descriptors_pushes_when_it_has_some(stage: Stage) -> None:
+    await stage.online()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with flv_target() as target:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            with pytest.raises(PushFailed, match="Too many open files") as failed:
+                await stage.lives.start(7, target.url(), 600)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert failed.value.cause == "crashed"
+        await stage.until("live")
+        await stage.got(target, 1)
