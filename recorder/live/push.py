@@ -21,7 +21,9 @@ from recorder.live.target import Target, target_of
 from recorder.process_name import name_process
 from recorder.protocol import CloseChannel, LiveChanged, LivePulse, PushLive, Trouble
 
-CONNECT_SEC = 7.0
+REACH_SEC = 3.5
+"""So long its name may take to be found, and its port to answer."""
+CONNECT_SEC = 6.5
 """Less than the daemon takes to answer a command (`agent.live.ANSWER_SEC`), so that the answer says what is wrong."""
 PROOF_SEC = 0.5
 """nginx-rtmp says "publish" and hangs up right behind it on whom it does not let publish: so long an RTMP server has to
@@ -138,7 +140,7 @@ class Push:
         signal.setitimer(signal.ITIMER_REAL, CONNECT_SEC)
         try:
             output = FlvOutput(
-                target, self._tracks, token=self._order.token, ca_file=self._order.ca_file, limit_sec=CONNECT_SEC / 2
+                target, self._tracks, token=self._order.token, ca_file=self._order.ca_file, limit_sec=REACH_SEC
             )
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)

@@ -244,6 +244,7 @@ async def test_servers_that_never_take_the_stream(school: School, tmp_path: Path
         before = {pid: held(pid) for pid in (os.getpid(), *school.pids)}
         # The last one comes when the other is there.
         *first, last = [(n, url if KEY in url else secret(url)) for n, (url, _) in enumerate(rows.values(), 1)]
+        began = time.monotonic()
         asked = await asyncio.gather(*(school.ask(*one) for one in first))
         asked.append(await school.ask(*last))
         print("\n| the server | cause | answered after | said |\n|---|---|---|---|")
@@ -251,16 +252,18 @@ async def test_servers_that_never_take_the_stream(school: School, tmp_path: Path
             school.seen.append(answer.model_dump_json())
             print(f"| {name} | {cause or 'live'} | {took:.1f} s | {answer.err_msg} |")
             if not cause:
-                assert (answer.err_code, answer.data["state"]) == (0, "live"), answer
+                await school.until(number, "live", since=began)
                 continue
-            assert (answer.err_code, answer.data["cause"]) == (10008, cause), (name, answer)
+            await school.until(number, "waiting", cause, since=began)
+            # A machine that is busy beyond measure may not know it yet.
+            assert (answer.err_code, answer.data["cause"]) in ((10008, cause), (10008, "pending")), (name, answer)
             host = url.split("/")[2]
             assert f"://{host}/" in answer.err_msg
             assert all(answer.data[language] for language in ("en", "zh"))
             view = school.look(number)
             assert view.live is not None
             assert host in view.live.target
-            assert answer.data["zh"].split("：")[0] in school.seen[-1]
+            assert ("处理：" in school.seen[-1]) == (view.live.state == "waiting")
         # What hangs is ended while it hangs.
         for number in (6, 7):
             await school.until(number, "connecting")
