@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -87,8 +86,12 @@ class Database:
 
     def _each(self, works: Sequence[Callable[[Session], _T]]) -> list[_T | Exception]:
         if len(works) > 1:
-            with suppress(Exception):
+            try:
                 return list(self._transaction(_together, (works,), {}))
+            except _OneFailed:
+                pass
+            except Exception as error:  # noqa: BLE001 - as in `_alone`; the commit may have come through: not twice
+                return [error for _ in works]
         return [self._alone(work) for work in works]
 
     def _alone(self, work: Callable[[Session], _T]) -> _T | Exception:
@@ -127,11 +130,18 @@ class Database:
                 session.execute(update(Meta).where(Meta.name == "schema").values(value=str(VERSION)))
 
 
+class _OneFailed(Exception):
+    """Of several works in one transaction, which is rolled back."""
+
+
 def _together(session: Session, works: Sequence[Callable[[Session], _T]]) -> list[_T]:
     outcomes = []
     for work in works:
-        outcomes.append(work(session))
-        session.flush()  # the next one is to see it
+        try:
+            outcomes.append(work(session))
+            session.flush()  # the next one is to see it
+        except Exception as error:
+            raise _OneFailed from error
     return outcomes
 
 
