@@ -21,8 +21,9 @@ from typing import Literal
 GROUP = b"group1"
 NOT_PERMITTED, NO_FILE, INVALID, NO_SPACE = 1, 2, 22, 28
 
-Fault = Literal["", "full", "refused", "lies about size", "holds other bytes", "holds nothing"]
-"""`full`: every storage below its reserved space (told by the tracker, as measured). `refused`: by the storage.
+Fault = Literal["", "full", "disk full", "refused", "lies about size", "holds other bytes", "holds nothing"]
+"""`full`: every storage below its reserved space (told by the tracker, as measured). `disk full`: the second append and
+those behind it find no space. `refused`: by the storage.
 `holds nothing`: a name is given, and no file stands behind it."""
 
 
@@ -153,6 +154,9 @@ class FastDfs:
         if length != 16 + name_length + size or file is None or not file.appender:
             raise _Refused(INVALID if file else NO_FILE)
         before, left = len(file.content), size
+        if self.fault == "disk full" and before:
+            await reader.readexactly(size)
+            raise _Refused(NO_SPACE)
         try:
             while left:
                 file.content += await reader.readexactly(min(left, 1 << 18))

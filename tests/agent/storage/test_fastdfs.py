@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from agent.storage.fdfs_wire import FdfsError, parse_info, parse_name, parse_pla
 from agent.storage.pace import Pace
 from tests.agent.storage.files import NAME, noise
 from tests.servers.fastdfs import FastDfs
+from tests.servers.ports import free_port
 from tests.servers.proxy import Line, Proxy
 
 
@@ -122,6 +124,57 @@ async def test_an_unfinished_upload_that_the_storage_lost_begins_anew(tmp_path: 
         await storage(server, tmp_path).put(path, NAME, sha256)
     await storage(server, tmp_path).put(path, NAME, sha256)
     assert len(server.files) == 1
+
+
+async def test_a_disk_that_fills_up_keeps_what_it_has_until_there_is_space(tmp_path: Path, server: FastDfs) -> None:
+    path, sha256 = noise(tmp_path, APPENDED_FROM * 2)
+    server.fault = "disk full"
+    for _ in range(2):
+        with pytest.raises(StorageError, match=r"append: .* \(28\)") as caught:
+            await storage(server, tmp_path).put(path, NAME, sha256)
+        assert caught.value.retry
+        assert caught.value.down
+    (file,) = server.files.values()
+    assert len(file.content) == 1 << 20
+    server.fault = ""
+    await storage(server, tmp_path).put(path, NAME, sha256)
+    assert server.asked.count(23) == 1, "one upload"
+    (file,) = server.files.values()
+    assert bytes(file.content) == path.read_bytes()
+
+
+@pytest.mark.parametrize("size", [1000, APPENDED_FROM])
+async def test_a_tracker_that_sends_to_a_dead_storage(tmp_path: Path, server: FastDfs, size: int) -> None:
+    path, sha256 = noise(tmp_path, size)
+    server.advertised = free_port()
+    with pytest.raises(StorageError) as caught:
+        await storage(server, tmp_path).put(path, NAME, sha256)
+    assert caught.value.retry
+    assert caught.value.down
+    server.advertised = 0
+    await storage(server, tmp_path).put(path, NAME, sha256)
+    (file,) = server.files.values()
+    assert bytes(file.content) == path.read_bytes()
+
+
+async def test_a_note_of_an_older_version_goes_on(tmp_path: Path, server: FastDfs) -> None:
+    path, sha256 = noise(tmp_path, APPENDED_FROM * 3)
+    proxy = Proxy(("127.0.0.1", server.storage_port), lambda _: Line(cut_up=APPENDED_FROM + 2_000_000))
+    async with proxy.serve():
+        server.advertised = proxy.port
+        with pytest.raises(StorageError):
+            await storage(server, tmp_path).put(path, NAME, sha256)
+    server.advertised = 0
+    (note,) = (tmp_path / "fastdfs").iterdir()
+    told = json.loads(note.read_text())
+    del told["piece"]
+    (file,) = server.files.values()
+    del file.content[APPENDED_FROM:]  # whose pieces were of 4 MiB
+    note.write_text(json.dumps({**told, "port": server.storage_port, "sent": APPENDED_FROM}))
+    await storage(server, tmp_path).put(path, NAME, sha256)
+    assert server.asked.count(23) == 1
+    (file,) = server.files.values()
+    assert bytes(file.content) == path.read_bytes()
 
 
 async def test_no_storage_and_no_tracker(tmp_path: Path, server: FastDfs) -> None:

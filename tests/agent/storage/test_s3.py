@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import logging
@@ -40,6 +41,8 @@ class Bucket:
         self.judge: Callable[[web.Request], web.Response | None] = lambda _: None
         self.held: tuple[bytes, str] | None = None
         self.parts: dict[int, bytes] = {}
+        self.taken = 0
+        self.mute = False
 
     async def answer(self, request: web.Request) -> web.Response:
         data = await request.read()
@@ -62,6 +65,9 @@ class Bucket:
             return web.Response(body=b"<Done/>")
         else:
             self.held = data, request.headers["x-amz-meta-sha256"]
+            self.taken += 1
+            if self.mute:
+                await asyncio.Event().wait()
         return web.Response(headers={"ETag": f'"{hashlib.md5(data).hexdigest()}"'})
 
 
@@ -80,16 +86,22 @@ async def put(bucket: Bucket, tmp_path: Path) -> AsyncIterator[Put]:
     async with contextlib.AsyncExitStack() as stack:
         app = web.Application(client_max_size=1 << 30)
         app.router.add_route("*", "/{path:.*}", bucket.answer)
-        runner = web.AppRunner(app)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         session = await stack.enter_async_context(aiohttp.ClientSession())
 
-        async def send(part: int = 8 << 20, now: Callable[[], float] = time.time) -> StoredFile:
+        async def send(
+            part: int = 8 << 20, now: Callable[[], float] = time.time, silence_sec: float = 60.0
+        ) -> StoredFile:
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
             storage = S3Storage(
-                *(session, url, Credentials("key", "secret"), Pace(0, SystemClock())), bucket="b", part=part, now=now
+                *(session, url, Credentials("key", "secret"), Pace(0, SystemClock())),
+                bucket="b",
+                part=part,
+                now=now,
+                silence_sec=silence_sec,
             )
             return await storage.put(path, NAME, hashlib.sha256(CONTENT).hexdigest())
 
@@ -179,3 +191,13 @@ async def test_a_storage_that_wants_the_content_signed_gets_it(bucket: Bucket, p
     assert bucket.held is not None
     assert bucket.held[0] == CONTENT
     assert len(unsigned) <= 3, "no more than were on their way"
+
+
+async def test_a_storage_that_answers_too_late_has_the_file_all_the_same(bucket: Bucket, put: Put) -> None:
+    bucket.mute = True
+    with pytest.raises(StorageError, match="TimeoutError") as caught:
+        await put(silence_sec=0.5)
+    assert caught.value.down
+    bucket.mute = False
+    assert (await put()).size == len(CONTENT)
+    assert bucket.taken == 1, "not sent again"
