@@ -179,7 +179,7 @@ class ScriptedAgent:
             await socket.send(json.dumps({"hello": {"gather_id": self.gather_id, "version": "0.1.0"}}))
             reading = asyncio.create_task(self._read(socket))
             try:
-                await asyncio.wait_for(self.synced.wait(), 5)
+                await asyncio.wait_for(self.synced.wait(), 30)
                 yield socket
             finally:
                 reading.cancel()
@@ -232,7 +232,7 @@ def record(name: str, stored: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait, at most 5 s, for something that only looking can tell (a file appears, a file goes)."""
-    async with asyncio.timeout(5):
+    """Wait, at most 30 s, for something that only looking can tell (a file appears, a file goes)."""
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - the file system has no event for us
             await asyncio.sleep(0.01)

@@ -21,7 +21,7 @@ from tests.standalone.test_api_courses import course
 
 async def eventually(api: Api, endpoint: str, wanted: Any, *path: Any, **params: Any) -> None:
     """Wait until a call shows this value: events on the relay are not answered."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             found: Any = await api.ok(endpoint, **params)
             for step in path:
@@ -57,7 +57,7 @@ async def test_a_token_is_needed(agent: ScriptedAgent, token: str) -> None:
 async def test_a_second_connection_replaces_the_first(api: Api, agent: ScriptedAgent) -> None:
     twin = ScriptedAgent(agent.server, agent.http, token=agent.token, registered=agent.registered, gather_id=1)
     async with agent.relay() as first, twin.relay():
-        await asyncio.wait_for(first.wait_closed(), 5)
+        await asyncio.wait_for(first.wait_closed(), 30)
         await api.ok("mod_gather", gather_id=1, snap_val=3)
         assert [command["cmd"] for command in twin.commands] == ["mod_gather"]
         assert agent.commands == []
@@ -82,7 +82,7 @@ async def test_a_connection_that_drops_before_the_answer(api: Api, agent: Script
     agent.reply = silent
     async with agent.relay() as socket:
         call = asyncio.create_task(api.ok("mod_gather", gather_id=1, snap_val=3))
-        await asyncio.wait_for(asked.wait(), 5)
+        await asyncio.wait_for(asked.wait(), 30)
         await socket.close()
         assert json.loads((await call)["transmit"])["err_code"] == 10003
 
@@ -145,7 +145,7 @@ async def test_frames_that_are_too_large_end_it(agent: ScriptedAgent) -> None:
     async with agent.relay() as socket:
         await socket.send("x" * (4 << 20) + "y")
         with pytest.raises(ConnectionClosed):
-            await asyncio.wait_for(socket.recv(), 5) if agent.commands else await asyncio.wait_for(
+            await asyncio.wait_for(socket.recv(), 30) if agent.commands else await asyncio.wait_for(
                 socket.wait_closed(), 5
             )
             await socket.send("more")
@@ -155,7 +155,7 @@ async def test_frames_that_are_too_large_end_it(agent: ScriptedAgent) -> None:
 async def test_silence_is_a_drop(api: Api, agent: ScriptedAgent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "SILENCE_SECONDS", 0.2)
     async with agent.relay() as socket:
-        await asyncio.wait_for(socket.wait_closed(), 5)
+        await asyncio.wait_for(socket.wait_closed(), 30)
         assert socket.close_reason == "silent"
     await eventually(api, "mod_gather", 0, "err_code", gather_id=1)
 
@@ -171,8 +171,8 @@ async def test_pings_keep_it_open(api: Api, agent: ScriptedAgent, monkeypatch: p
 
 async def test_stopping_the_server_ends_the_links(agent: ScriptedAgent) -> None:
     async with agent.relay() as socket:
-        await asyncio.wait_for(agent.server.stop(), 5)
-        await asyncio.wait_for(socket.wait_closed(), 5)
+        await asyncio.wait_for(agent.server.stop(), 30)
+        await asyncio.wait_for(socket.wait_closed(), 30)
         assert socket.close_code == 1001
 
 
