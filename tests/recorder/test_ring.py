@@ -68,6 +68,7 @@ def test_what_came_before_a_loss_begins_nothing_after_it() -> None:
     assert ring.since(old[-1].at) == old  # the recording that was on may need it again
     assert ring.since(old[-1].end + 3600.0) == []
     assert ring.last_group() == []
+    assert ring.tail(5, lambda _: True) == []
 
     again = Lineup(2, (VIDEO, AUDIO))
     ring.append(timed(25, 5000.0, lineup=again))  # the new connection begins within a key-frame group
@@ -76,6 +77,7 @@ def test_what_came_before_a_loss_begins_nothing_after_it() -> None:
     for one in new:
         ring.append(one)
     assert ring.since(4000.0) == new
+    assert ring.tail(5, lambda _: True) == new
     assert ring.last_group() == new[-1:]
 
 
