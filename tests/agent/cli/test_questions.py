@@ -214,20 +214,20 @@ def test_without_a_daemon_it_is_69_with_what_to_do(
     assert "gather-agent doctor" in capsys.readouterr().err
 
 
-def test_the_installed_service_is_meant_where_this_user_has_none(
+def test_whose_service_is_meant(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paths, "SYSTEM_ROOT", tmp_path / "root")
-    (tmp_path / "root/var/lib/gather-agent").mkdir(parents=True)
+    monkeypatch.setattr(paths, "SYSTEM_ROOT", tmp_path / "s")
+    (tmp_path / "s/var/lib/gather-agent").mkdir(parents=True)
     assert main(["status"]) == 69
-    assert str(tmp_path / "root/run/gather-agent/control.sock") in capsys.readouterr().err
+    assert str(tmp_path / "s/run/gather-agent/control.sock") in capsys.readouterr().err
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "mine"))
     assert main(["status"]) == 69
     assert str(tmp_path / "mine/control.sock") in capsys.readouterr().err
     monkeypatch.delenv("RUNTIME_DIRECTORY")
     (tmp_path / ".local/state/gather-agent").mkdir(parents=True)
     assert main(["status"]) == 69
-    assert str(tmp_path / "root/run") not in capsys.readouterr().err
+    assert str(tmp_path / "s/run") not in capsys.readouterr().err
 
 
 def test_every_phrase_has_both_languages_with_the_same_fields() -> None:
