@@ -1,7 +1,8 @@
 """A school year on a simulated clock: every lesson is recorded, or what is missing of it is named.
 
 A whole year of 40 rooms, 83,200 lessons, with its ledger:
-`GATHER_SCHOOL_WEEKS=52 pytest -s -m faults tests/agent/test_school_year.py` (`GATHER_SCHOOL_SEEDS=3`: three of them).
+`GATHER_SCHOOL_WEEKS=52 pytest -s -m faults tests/agent/test_school_year.py` (`GATHER_SCHOOL_SEEDS=3`: three of them;
+`GATHER_SCHOOL_AGENTS=2`: two agents with half of the rooms each, side by side in processes of their own).
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import gc
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -76,7 +80,17 @@ def test_a_few_weeks_of_a_small_school(tmp_path: Path, seed: int) -> None:
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(int(os.environ.get("GATHER_SCHOOL_SEEDS", "1"))))
 def test_forty_rooms(tmp_path: Path, seed: int) -> None:
-    weeks = int(os.environ.get("GATHER_SCHOOL_WEEKS", "5"))
-    ledger = simulate(tmp_path, seed, weeks=weeks, rooms=40, restarts=max(1, 30 * weeks // 52))
-    assert ledger.lessons > 1500 * weeks
-    assert ledger.unaccounted == 0
+    weeks, agents = (
+        int(os.environ.get(f"GATHER_SCHOOL_{name}", few)) for name, few in (("WEEKS", "5"), ("AGENTS", "1"))
+    )
+    one = partial(simulate, weeks=weeks, rooms=40 // agents, restarts=max(1, 30 * weeks // 52))
+    folders, seeds = (
+        [tmp_path / str(number) for number in range(agents)],
+        [seed + 100 * number for number in range(agents)],
+    )
+    for folder in folders:
+        folder.mkdir()
+    with ProcessPoolExecutor(agents, get_context("spawn")) as side_by_side:
+        ledgers = list((side_by_side.map if agents > 1 else map)(one, folders, seeds))
+    assert sum(ledger.lessons for ledger in ledgers) > 1500 * weeks
+    assert not any(ledger.unaccounted for ledger in ledgers)
