@@ -146,8 +146,9 @@ class School:
         """Whether packets of a recording come in."""
         status = self.status()
         return status is not None and any(
-            recording["began_at"] is not None and (channel["packet_age_sec"] or 9.0) < 2.0
+            recording["began_at"] is not None and channel["packet_age_sec"] < 2.0
             for channel in status["channels"]
+            if channel["packet_age_sec"] is not None
             for recording in channel["recordings"]
         )
 

@@ -76,7 +76,7 @@ async def test_live_in_chromium(tmp_path: Path, sample: MakeSample, school: Scho
 
     await page.go("about:blank")
     until("the end of the push", lambda: live_of(school) is None)
-    assert school.recording()
+    until("the recording beside it", school.recording)
 
 
 async def test_how_long_it_takes_to_the_first_picture(sample: MakeSample, school: School, page: Tab) -> None:
