@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from itertools import pairwise
 
 import pytest
@@ -10,9 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.standalone.console.lessons import LessonState, LessonView
+from agent.standalone.console.pages.day import page
+from agent.standalone.console.pages.day.page import verdict
 from agent.standalone.console.pages.day.parts import Part, coverage, hours, parts, share, window
+from agent.standalone.console.pages.day.view import DayView, DrawnChannel, DrawnLesson
 from agent.standalone.console.spans import Span, clipped, total
 from agent.web.parts import GapView, percent
+from agent.web.words import Words
 
 LESSON = LessonView(
     gather_id=1,
@@ -112,3 +117,21 @@ def test_the_window_has_whole_hours_and_everything_of_the_day_in_it(spans: list[
     assert clipped(spans, day) == clipped(spans, drawn)
     marks = hours(drawn)
     assert marks[0] == drawn.since and marks[-1] <= drawn.until and 2 <= len(marks) <= 13
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        (("done", "done"), "2 lessons recorded whole: nothing is missing."),
+        (("done", "on"), "Nothing is missing so far: 2 lessons, 1 of them still on."),
+        (("on",), "Nothing is missing so far: 1 lesson, 1 of them still on."),
+    ],
+)
+def test_what_is_still_on_is_not_called_whole(states: tuple[LessonState, ...], said: str) -> None:
+    drawn = tuple(
+        DrawnLesson(replace(LESSON, state=state), (Part(1000.0, 1050.0, "recorded"), Part(1050.0, 1100.0, "coming")))
+        for state in states
+    )
+    channel = DrawnChannel(1, "301", "", drawn, coverage=1.0, missing_sec=0.0, unknown_sec=0.0)
+    day = DayView(date(1970, 1, 1), 1050.0, Span(0.0, 86_400.0), (channel,), 1.0, missing_sec=0.0, unknown_sec=0.0)
+    assert said in str(verdict(day, Words("en", page.WORDS)))

@@ -13,7 +13,7 @@ from agent.standalone.console.spans import Span
 from agent.standalone.console.visit import Visit
 from agent.web.markup import Markup, asset, html, joined
 from agent.web.parts import answer_panel, percent, span
-from agent.web.words import Table
+from agent.web.words import Table, Words
 
 LEAD_SEC = 5
 """A click on what is missing plays from so long before it."""
@@ -22,9 +22,13 @@ BAR_TOP, BAR_HEIGHT = 22, 22
 MISSING_RIM = 3
 """What is missing stands out of the bar by so much, for those who do not see red from green."""
 
-_WORDS: Table = {
+WORDS: Table = {
     **FORM_WORDS,
     "all_recorded": ("{count} 节课全部录下，无缺失。", "{count} lesson{s} recorded whole: nothing is missing."),
+    "so_far": (
+        "到目前为止没有缺失（{count} 节课，其中 {on} 节正在录制）。",
+        "Nothing is missing so far: {count} lesson{s}, {on} of them still on.",
+    ),
     "some_missing": (
         "{count} 节课中有 {bad} 节不完整，共缺 {time}。",
         "{bad} of {count} lesson{s} incomplete, {time} missing in all.",
@@ -57,6 +61,23 @@ async def view(visit: Visit) -> Markup:
     return _Drawing(visit, found).markup(gather_choice(gathers, gather_id, visit.words))
 
 
+def verdict(found: DayView, words: Words) -> Markup:
+    """Was everything recorded? In one sentence."""
+    drawn = [lesson for channel in found.channels for lesson in channel.lessons]
+    due = [one for one in drawn if any(part.kind in ("recorded", "missing") for part in one.parts)]
+    bad = [one for one in due if any(part.kind == "missing" for part in one.parts)]
+    on = [one for one in due if one.lesson.state == "on"]
+    unknown = [one for one in drawn if any(part.kind == "unknown" for part in one.parts)]
+    reasons = [words.of("some_unknown", count=len(unknown))] if unknown else []
+    if bad:
+        text = words.of("some_missing", count=len(due), bad=len(bad), time=span(found.missing_sec, words))
+        return answer_panel("bad", text, question=words["was_all_recorded"], reasons=reasons)
+    if due:
+        text = words.of("so_far" if on else "all_recorded", count=len(due), on=len(on))
+        return answer_panel("warn" if unknown else "good", text, question=words["was_all_recorded"], reasons=reasons)
+    return answer_panel("warn" if unknown else "calm", words["nothing_due"], reasons=reasons)
+
+
 async def beside(visit: Visit) -> Markup:
     """What a piece of a bar says when it is pointed at."""
     return Markup('<p id="tip" role="status" hidden></p><div id="hair" aria-hidden="true" hidden></div>')
@@ -79,7 +100,7 @@ class _Drawing:
             weekday=weekday,
             choice=choice,
             show=words["show"],
-            answer=self._answer(),
+            answer=verdict(found, words),
             axis=self._axis(),
             since=int(found.drawn.since),
             length=int(found.drawn.length),
@@ -110,24 +131,6 @@ class _Drawing:
             label=self._words[word],
             sign=sign,
         )
-
-    def _answer(self) -> Markup:
-        """Was everything recorded? In one sentence."""
-        words, found = self._words, self._found
-        drawn = [lesson for channel in found.channels for lesson in channel.lessons]
-        due = [one for one in drawn if any(part.kind in ("recorded", "missing") for part in one.parts)]
-        bad = [one for one in due if any(part.kind == "missing" for part in one.parts)]
-        unknown = [one for one in drawn if any(part.kind == "unknown" for part in one.parts)]
-        reasons = [words.of("some_unknown", count=len(unknown))] if unknown else []
-        if bad:
-            text = words.of("some_missing", count=len(due), bad=len(bad), time=span(found.missing_sec, words))
-            return answer_panel("bad", text, question=words["was_all_recorded"], reasons=reasons)
-        if due:
-            text = words.of("all_recorded", count=len(due))
-            return answer_panel(
-                "warn" if unknown else "good", text, question=words["was_all_recorded"], reasons=reasons
-            )
-        return answer_panel("warn" if unknown else "calm", words["nothing_due"], reasons=reasons)
 
     def _axis(self) -> Markup:
         marks = hours(self._found.drawn)
@@ -254,7 +257,7 @@ PAGE = Page(
     "/console/day",
     ("时间轴", "Timeline"),
     view,
-    words=_WORDS,
+    words=WORDS,
     beside=beside,
     refreshes=True,
     script="day.js",
