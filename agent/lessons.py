@@ -132,7 +132,9 @@ def _so_far(due: Span, spans: list[Span], named: tuple[Span, ...], doing: Now | 
     since = max([due.since, *(span.until for span in (*spans, *gaps))])
     if doing.silent_sec is not None:
         since = max(since, due.until - doing.silent_sec)
-    return (*gaps, Span(since, due.until, doing.cause, doing.detail)) if since < due.until else gaps
+    # As the account has it: only what is missing at the beginning came late.
+    cause = "restart" if doing.cause == "late" and since > due.since else doing.cause
+    return (*gaps, Span(since, due.until, cause, doing.detail)) if since < due.until else gaps
 
 
 def _outcome(due: Span, spans: list[Span], gaps: tuple[Span, ...]) -> LessonState:

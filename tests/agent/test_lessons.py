@@ -112,6 +112,12 @@ def test_a_lesson_that_is_over(slices: list[SliceRow], state: str) -> None:
     assert found.missing_sec == pytest.approx((1 - found.coverage) * 2700)
 
 
+@pytest.mark.parametrize(("slices", "cause"), [((), "late"), ((piece(START, START + 300),), "restart")])
+def test_nobody_knows_why_nothing_arrives(slices: tuple[SliceRow, ...], cause: str) -> None:
+    found = outcome(Kept(row(), slices), START + 301, Now(arriving=False, silent_sec=None, cause="late"))
+    assert [gap.cause for gap in found.gaps] == [cause]
+
+
 def test_a_slice_that_was_given_up_is_missing_with_its_cause() -> None:
     gone = piece(START, END)._replace(state=SliceState.GIVEN_UP)
     why = Span(START, END, "disk", "deleted before it was uploaded")
