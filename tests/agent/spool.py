@@ -30,6 +30,16 @@ class FakeClock:
         return time.monotonic() + self.ahead
 
 
+class StillClock(FakeClock):
+    """Stands still but for what a test adds to it: a machine that is busy for seconds brings nothing forward."""
+
+    def wall(self) -> float:
+        return LESSON + self.ahead
+
+    def monotonic(self) -> float:
+        return 1000.0 + self.ahead
+
+
 class Pauses:
     """Why the uploads gave up, as the state keeps it."""
 

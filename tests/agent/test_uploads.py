@@ -15,7 +15,7 @@ from agent.journal import Journal, SliceRow, SliceState
 from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace
 from agent.uploads import Uploads
-from tests.agent.spool import LESSON, FakeClock, News, Pauses, Spool, eventually
+from tests.agent.spool import LESSON, News, Pauses, Spool, StillClock, eventually
 from tests.agent.storage_double import StorageDouble
 
 
@@ -26,7 +26,7 @@ class Line:
         self, spool: Spool, storage: StorageDouble, http: aiohttp.ClientSession, parallel: int, pauses: Pauses | None
     ) -> None:
         self.spool, self.storage = spool, storage
-        self.clock, self.news = FakeClock(), News()
+        self.clock, self.news = StillClock(), News()
         self.keep_trying = True
         self.known = True
         self.open = True
