@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 from av.audio.codeccontext import AudioCodecContext
+from av.audio.fifo import AudioFifo
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 
@@ -65,6 +66,7 @@ class AacTranscoder:
             template=stream,
         )
         self._resampler: AudioResampler | None = None
+        self._resampled = AudioFifo()  # what is no whole frame for the encoder yet
         self._shape: tuple[str, str, int] | None = None  # of the frames that the resampler takes
         self._spoilt = 0
         self._source = track
@@ -107,21 +109,25 @@ class AacTranscoder:
     def _encoded(self, frame: av.AudioFrame, arrival: float) -> list[Packet]:
         out: list[Packet] = []
         frame.pts = None
-        for piece in self._resampled(frame):
+        self._resample(frame)
+        for piece in self._resampled.read_many(self._encoder.frame_size):
             piece.pts, piece.time_base = self._fed, self.track.time_base
             self._fed += piece.samples
             out += [self._packet(made, arrival) for made in self._encoder.encode(piece)]
         return out
 
-    def _resampled(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
-        """In the encoder's shape; a camera may change its own in mid-stream, from mono to stereo, say."""
+    def _resample(self, frame: av.AudioFrame) -> None:
+        """To the encoder's shape; a camera may change its own in mid-stream, from mono to stereo, say."""
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+        pieces: list[av.AudioFrame] = []
         if self._resampler is None or shape != self._shape:
+            if self._resampler is not None:
+                pieces += self._resampler.resample(None)
             self._shape = shape
-            self._resampler = AudioResampler(
-                "fltp", self._encoder.layout.name, self._encoder.rate, frame_size=self._encoder.frame_size
-            )
-        return self._resampler.resample(frame)
+            self._resampler = AudioResampler("fltp", self._encoder.layout.name, self._encoder.rate)
+        for piece in (*pieces, *self._resampler.resample(frame)):
+            piece.pts = None
+            self._resampled.write(piece)
 
     def _follow(self, packet: Packet, samples: int) -> None:
         """Compare the camera's clock with the count of samples."""
