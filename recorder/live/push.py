@@ -6,6 +6,7 @@ server is lost, and when the channel's tracks change: the daemon then starts ano
 
 from __future__ import annotations
 
+import math
 import select
 import signal
 import socket
@@ -50,7 +51,8 @@ class Push:
         self._tracks: tuple[LiveTrack, ...] = ()
         self._output: FlvOutput | None = None
         self._sent_bytes = self._sent_packets = self._skipped = 0
-        self._next_pulse = self._fed_at = self._proof_at = 0.0
+        self._next_pulse = self._fed_at = 0.0
+        self._proof_at = math.inf  # when an RTMP server has taken the stream for long enough
         self._told_waiting = False
 
     def run(self) -> None:
@@ -88,15 +90,12 @@ class Push:
             if self._output is None and not self._told_waiting:
                 self._told_waiting = True
                 self._link.tell(LiveChanged("waiting", "no_picture"))
-        if self._output is not None and not self._output.is_taken and now >= self._proof_at:
+        if self._output is not None and now >= self._proof_at:
             self._is_live(self._output)
-        wake_at = self._next_pulse
-        if self._output is not None and not self._output.is_taken:
-            wake_at = min(wake_at, self._proof_at)
         poll = select.poll()
         poll.register(self._feed, select.POLLIN)
         poll.register(self._link, select.POLLIN)
-        poll.poll(max(0.0, wake_at - monotonic()) * 1000)
+        poll.poll(max(0.0, min(self._next_pulse, self._proof_at) - monotonic()) * 1000)
         stop = any(isinstance(order, CloseChannel) for order in self._link.listen(0.0))
         return stop or self._link.ended
 
@@ -144,13 +143,14 @@ class Push:
             )
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        self._proof_at = monotonic() + PROOF_SEC
         if output.is_taken:
             self._is_live(output)
+        else:
+            self._proof_at = monotonic() + PROOF_SEC
         return output
 
     def _is_live(self, output: FlvOutput) -> None:
-        output.is_taken = True
+        output.is_taken, self._proof_at = True, math.inf
         if output.but[0] == "left_out":
             self._link.tell(Trouble("live", output.but[1]))
         self._link.tell(LiveChanged("live", *output.but))
