@@ -35,7 +35,8 @@ def _edits(before: Mapping[int, WireCamera], after: Mapping[int, WireCamera]) ->
             changed = [key for key in WireCamera.model_fields if getattr(was, key) != getattr(now, key)]
             if said := [key for key in changed if key != "courses"]:
                 yield f"{name} has another {', '.join(said)}"  # never the values: passwords are among them
-            yield from _of_courses(name, was, now)
+            if "courses" in changed:
+                yield from _of_courses(name, was, now)
 
 
 def _of_courses(name: str, was: WireCamera, now: WireCamera) -> Iterator[str]:

@@ -104,8 +104,8 @@ class LocalDoor:
         view, by_day = self._sights.lessons_by_day(first, days)
         response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
         await response.prepare(request)
-        before, after = view.model_dump_json().encode().split(b"[]")
-        await response.write(before + b"[")
+        before, after = view.model_dump_json().encode().split(b'"lessons":[]')
+        await response.write(before + b'"lessons":[')
         separator = b""
         async for lessons in by_day:
             for at in range(0, len(lessons), PIECE):

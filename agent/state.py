@@ -27,7 +27,6 @@ from agent.wire.models import GatherSettings, RegisterReply, StorageTarget, Sync
 log = logging.getLogger(__name__)
 
 
-_NO_CAMERAS = '"cameras": {}'
 AGAIN_SEC = 10.0
 """After so long it is tried again to write what could not be written."""
 
@@ -171,8 +170,8 @@ class AgentState:
         """
         self._lines = {camera_id: self._line(camera) for camera_id, camera in known.cameras.items()}
         lines = ",\n".join(f'  "{camera_id}": {line}' for camera_id, (_, line) in self._lines.items())
-        rest = known.model_copy(update={"cameras": {}}).model_dump_json(indent=1)
-        return rest.replace(_NO_CAMERAS, f'"cameras": {{\n{lines}\n }}', 1)
+        rest = known.model_dump_json(indent=1, exclude={"cameras"})
+        return f'{{\n "cameras": {{\n{lines}\n }},{rest.removeprefix("{")}'
 
     def _line(self, camera: WireCamera) -> tuple[WireCamera, str]:
         before = self._lines.get(camera.camera_id)
@@ -315,18 +314,15 @@ class AgentState:
 
     def lengthen_manual(self, camera_id: int, now: float, end: float | None) -> bool:
         """The channel's recording by hand goes on until `end` at least. False when none is on."""
-        running = [
-            entry
-            for entry in self.known.manual
-            if entry.camera_id == camera_id and (entry.end is None or entry.end > now)
-        ]
-        for entry in running:
-            longer = None if end is None or entry.end is None else max(end, entry.end)
-            at = self.known.manual.index(entry)
-            self.known.manual[at] = entry.model_copy(update={"end": longer})
-        if running:
+        found = False
+        for at, entry in enumerate(self.known.manual):
+            if entry.camera_id == camera_id and (entry.end is None or entry.end > now):
+                longer = None if end is None or entry.end is None else max(end, entry.end)
+                self.known.manual[at] = entry.model_copy(update={"end": longer})
+                found = True
+        if found:
             self.save()
-        return bool(running)
+        return found
 
     def stop_manual(self, camera_id: int, now: float) -> bool:
         """Forget the recordings by hand of a channel, and those of any channel that are over. False when the channel
