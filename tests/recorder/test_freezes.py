@@ -13,9 +13,9 @@ import pytest
 
 from tests.camera.camera import Camera
 from tests.camera.film import FilmSpec, make_film
-from tests.recorder.scene import LIMITS, PLAYED_WITH, check_files, check_whole, scene, spec_of
+from tests.recorder.scene import LIMITS, READERS, check_files, check_whole, scene, spec_of
 
-pytestmark = [pytest.mark.faults, pytest.mark.parametrize("reader", PLAYED_WITH)]
+pytestmark = [pytest.mark.faults, pytest.mark.parametrize("reader", READERS)]
 
 
 def test_a_process_that_stood_still_takes_what_waits(tmp_path: Path, reader: str) -> None:

@@ -100,6 +100,19 @@ def test_three_hours_of_two_quartzes_are_heard_beside_their_picture(
     assert moved or max(abs(step - SOUND_STEP) for step in steps) <= SOUND_STEP * SLEW + 1
 
 
+@pytest.mark.parametrize("jump", [-3.0, 3.0])
+def test_a_track_whose_reports_jump_for_good_is_followed_from_where_they_are(jump: float) -> None:
+    """As where a camera's sound process takes its time anew: what it says later counts as much as what it said before."""
+    camera = Camera(100.0, 0.0, 1)
+    camera.play(0.0, 0.1)
+    for turn in range(1440):
+        at = turn * 5.0
+        camera.report(0, at)
+        camera.report(1, at, jump if turn >= 20 else 0.0)
+        camera.play(at, at + 5.0)
+    assert max(map(abs, camera.apart)) < DRIFT_SEC + 0.02
+
+
 @settings(max_examples=10)
 @given(st.integers(1, 100))
 def test_reports_in_a_wrong_unit_move_nothing(seed: int) -> None:
