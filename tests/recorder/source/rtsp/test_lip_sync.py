@@ -102,7 +102,7 @@ def test_three_hours_of_two_quartzes_are_heard_beside_their_picture(
 
 @pytest.mark.parametrize("jump", [-3.0, 3.0])
 def test_a_track_whose_reports_jump_for_good_is_followed_from_where_they_are(jump: float) -> None:
-    """As where a camera's sound process takes its time anew: what it says later counts as much as what it said before."""
+    """As where a camera's sound process takes its time anew: what it says later counts as before."""
     camera = Camera(100.0, 0.0, 1)
     camera.play(0.0, 0.1)
     for turn in range(1440):
