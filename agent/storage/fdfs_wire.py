@@ -129,10 +129,14 @@ def parse_name(body: bytes) -> tuple[str, str]:
 
 
 def parse_info(body: bytes) -> FileInfo:
-    """Reply to 22: size 8, creation time 8, CRC32 8, source address."""
+    """Reply to 22: size 8, creation time 8, CRC32 8, source address 16 or 46.
+
+    The server has the CRC as a signed `int` (`query_file_info_response`) and widens it: of every other file the upper
+    four bytes are FF.
+    """
     if len(body) < 24:
         raise FdfsError("the storage's reply is too short")
-    return FileInfo(int.from_bytes(body[:8], "big"), int.from_bytes(body[16:24], "big"))
+    return FileInfo(int.from_bytes(body[:8], "big"), int.from_bytes(body[20:24], "big"))
 
 
 def _text(field: bytes) -> str:

@@ -186,7 +186,8 @@ class FastDfs:
         # An appender's CRC is that of the empty file which it began as; only a regenerated one is right.
         crc = 0 if file.appender else zlib.crc32(file.content)
         size = len(file.content) - (self.fault == "lies about size" and not file.appender)
-        return struct.pack(">qqq", size, 1_800_000_000, crc) + b"127.0.0.1".ljust(16, b"\0")
+        crc -= (crc >> 31) << 32  # a C int, widened
+        return struct.pack(">qqq", size, 1_800_000_000, crc) + b"127.0.0.1".ljust(self.address_width + 1, b"\0")
 
     def _truncate(self, body: bytes) -> bytes:
         name_length, size = struct.unpack(">qq", body[:16])

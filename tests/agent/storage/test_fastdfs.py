@@ -51,6 +51,14 @@ async def test_a_file_arrives_under_a_name_of_the_storage(
     assert list((tmp_path / "fastdfs").glob("*")) == []
 
 
+@pytest.mark.parametrize("content", [b"a", b"b"])  # CRC32 e8b7be43, 71beeff9
+async def test_a_checksum_of_either_sign_is_understood(tmp_path: Path, server: FastDfs, content: bytes) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(content)
+    stored = await storage(server, tmp_path).put(path, NAME, hashlib.sha256(content).hexdigest())
+    assert server.content(stored.file) == content
+
+
 @pytest.mark.parametrize("rollback_sec", [0.0, 0.4])
 async def test_a_large_file_goes_on_after_every_break_and_leaves_nothing_behind(
     tmp_path: Path, server: FastDfs, rollback_sec: float
