@@ -9,18 +9,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agent.channel import Channel
+from agent.channels.channel import Channel
+from agent.channels.recorders import RecorderGone
 from agent.clock import Clock
-from agent.edits import edits
 from agent.link.relay import answer
 from agent.live import ANSWER_SEC, Lives, PushFailed
 from agent.onvif.devices import DeviceAway, Devices
-from agent.recorders import RecorderGone
+from agent.schedule.edits import edits
+from agent.schedule.timetable import BadCourse, course_from_wire
 from agent.sources import NoSource, require_source
+from agent.spool.uploads import Uploads
 from agent.state import AgentState
 from agent.status import DaemonView
-from agent.timetable import BadCourse, course_from_wire
-from agent.uploads import Uploads
 from agent.wire.codes import Code
 from agent.wire.commands import COMMANDS, CameraRef, GoToPreset, SetCourse, StartLive, StartRecord
 from agent.wire.live_causes import live_advice, live_cause

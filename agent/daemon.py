@@ -13,42 +13,42 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from agent.background import forever
-from agent.channel import Channel, ChannelSetup
+from agent.channels.channel import Channel, ChannelSetup
+from agent.channels.fleet import Fleet
+from agent.channels.intake import Intake
+from agent.channels.recorders import RecorderHost
+from agent.channels.repairs import Repairs
+from agent.channels.session import Hooks
 from agent.clock import Clock, StepNotice, SystemClock
 from agent.commands import Commands
 from agent.config.model import Config
 from agent.config.paths import control_socket
-from agent.disk import Coming
-from agent.disk_keeper import DiskKeeper, coming
-from agent.edits import edits
-from agent.fleet import Fleet
-from agent.intake import Intake
 from agent.journal import JournalThread
 from agent.link.client import ServerClient, tls_context, tls_everywhere
 from agent.link.relay import Relay
 from agent.link.server import ServerLink
 from agent.live import Lives, LiveSetup
 from agent.local import LocalDoor
-from agent.media import Media
+from agent.monitoring.readiness import Readiness
+from agent.monitoring.tally import Tally
+from agent.monitoring.watch import Watch
 from agent.mqtt.bridge import MqttBridge
 from agent.onvif.devices import Devices
-from agent.overview import Overview
 from agent.page.server import PageServer, Rooms
-from agent.readiness import Readiness
-from agent.recorders import RecorderHost
-from agent.repairs import Repairs
 from agent.reports import Reports
-from agent.session import Hooks
+from agent.schedule.edits import edits
+from agent.schedule.wakeups import Wakeups
 from agent.settings import Settings
+from agent.spool.disk import Coming
+from agent.spool.disk_keeper import DiskKeeper, coming
+from agent.spool.media import Media
+from agent.spool.uploads import Uploads
 from agent.state import AgentState
 from agent.status import DaemonView, Happening
 from agent.storage.base import Storage
 from agent.storage.choice import own_storage, storage_for
 from agent.storage.pace import Pace
-from agent.tally import Tally
-from agent.uploads import Uploads
-from agent.wakeups import Wakeups
-from agent.watch import Watch
+from agent.view.overview import Overview
 from agent.wire.models import Sync
 from recorder.protocol import Event
 from recorder.specs import Limits

@@ -16,10 +16,10 @@ from agent.background import within
 from agent.backoff import Backoff
 from agent.clock import Clock
 from agent.journal import Journal, JournalThread, RecordingRow, SliceRow, SliceState, SnapshotRow
-from agent.ledger import Span, account, account_so_far
 from agent.link.client import ServerClient
 from agent.link.failure import ServerError
 from agent.reminders import Reminders
+from agent.schedule.ledger import Span, account, account_so_far
 from agent.status import Happening
 from agent.storage.base import Storage, StorageError
 from agent.wire.models import (

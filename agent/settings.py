@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 from tzlocal import get_localzone
 
-from agent.channel import ChannelSetup
+from agent.channels.channel import ChannelSetup
 from agent.clock import Clock
 from agent.config import for_recorders
 from agent.config.hours import parse_window
 from agent.config.model import Config
-from agent.disk import DiskPolicy
 from agent.reminders import Reminders
+from agent.spool.disk import DiskPolicy
 from agent.state import AgentState
 
 log = logging.getLogger(__name__)

@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent import logs
 from agent.files import NewerFormat, replace_file, sync_directory
-from agent.reconciler import ManualRecording
+from agent.schedule.reconciler import ManualRecording
+from agent.schedule.timetable import BadCourse, ChannelTimetable, Course, Timetable, course_from_wire
 from agent.sources import secrets_of
-from agent.timetable import BadCourse, ChannelTimetable, Course, Timetable, course_from_wire
 from agent.wire.frames import PartialSync
 from agent.wire.models import GatherSettings, RegisterReply, StorageTarget, Sync, WireCamera, WireCourse
 

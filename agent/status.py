@@ -117,8 +117,9 @@ class AlarmView(View):
 
 
 class DiskView(View):
-    """The disk of the recordings, in bytes: `state` as `agent.disk.DiskState` has it. `room` is what recordings may
-    still take, with what is `deletable`. `need` until the end of the coming `lesson` that will not fit, and `full_at`.
+    """The disk of the recordings, in bytes: `state` as `agent.spool.disk.DiskState` has it. `room` is what
+    recordings may still take, with what is `deletable`. `need` until the end of the coming `lesson` that
+    will not fit, and `full_at`.
     """
 
     state: str = "well"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, cast
 
-from agent.recorders import RecorderHost, RecorderProcess
+from agent.channels.recorders import RecorderHost, RecorderProcess
 from bench.film import HOME, film
 from recorder.protocol import (
     BeginRecording,

@@ -8,7 +8,7 @@ import subprocess
 import time
 from statistics import median
 
-from agent.recorders import RecorderHost
+from agent.channels.recorders import RecorderHost
 from bench.measure import cpu_sec
 from bench.recorders import camera, folder
 from recorder.protocol import LinkChanged, OpenChannel

@@ -9,9 +9,9 @@ from typing import get_args
 
 import pytest
 
-from agent.alarms import NOT_RECORDING
 from agent.cli.arguments import parser
-from agent.disk import DiskState
+from agent.monitoring.alarms import NOT_RECORDING
+from agent.spool.disk import DiskState
 from agent.wire.live_causes import LIVE_CAUSES
 from recorder.specs import AlarmKind, Cause, LiveCause
 

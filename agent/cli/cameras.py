@@ -9,7 +9,7 @@ from agent.cli.common import words
 from agent.cli.door import Door
 from agent.cli.exits import Exit, Stop
 from agent.status import CamerasView, ChannelView
-from agent.verdict import not_recording
+from agent.view.verdict import not_recording
 from agent.words import Words
 
 

@@ -9,16 +9,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from agent.checkup import MENDED, Checkup, Finding, check_up
+from agent.channels.intake import Intake
+from agent.channels.recorders import RecorderHost
+from agent.channels.repairs import Repairs
 from agent.cli.common import asked, single_instance, words
 from agent.cli.exits import Exit, Stop
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.files import holder_of
-from agent.intake import Intake
 from agent.journal import Journal, JournalError, JournalThread, SliceState
-from agent.recorders import RecorderHost
-from agent.repairs import Repairs
+from agent.spool.checkup import MENDED, Checkup, Finding, check_up
 from agent.words import Words, megabytes
 
 

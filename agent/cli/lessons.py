@@ -15,8 +15,8 @@ from agent.cli import tables
 from agent.cli.common import asked, words
 from agent.cli.door import Door, NobodyThere
 from agent.cli.exits import Exit, Stop
-from agent.offline import NothingThere, lessons_on_disk
 from agent.status import LessonOutcome, LessonsView
+from agent.view.offline import NothingThere, lessons_on_disk
 from agent.words import Words
 
 _DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}

@@ -16,7 +16,7 @@ from agent.config import Config, ConfigError, LoadedConfig, secrets_of
 from agent.daemon import Daemon
 from agent.notify import Notifier
 from agent.status import DaemonView
-from agent.verdict import Health, judge, makes_progress
+from agent.view.verdict import Health, judge, makes_progress
 from agent.words import Words
 
 log = logging.getLogger(__name__)

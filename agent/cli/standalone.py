@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from agent import logs
-from agent.board import Board
 from agent.cli.common import loaded, single_instance, stop_by_signal, words
 from agent.cli.exits import Exit, Stop
 from agent.cli.reload import Reloader
@@ -26,10 +25,11 @@ from agent.cli.run import tell_systemd
 from agent.cli.serve import settings, started, to_do, unprotected
 from agent.config import Config, LoadedConfig, secrets_of
 from agent.daemon import Daemon
-from agent.display import Display, Place, make_display
 from agent.notify import Notifier
 from agent.standalone.demo import DemoError, seed
 from agent.standalone.server import EmbeddedServer
+from agent.view.board import Board
+from agent.view.display import Display, Place, make_display
 
 DRAIN_SEC = 10.0
 """How long the end waits for what was just closed to be uploaded."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from agent.board import live_state, until, what_is
 from agent.cli.common import words
 from agent.cli.door import Door
 from agent.status import ChannelView, DaemonView, LiveView
-from agent.verdict import Health, judge, not_recording
+from agent.view.board import live_state, queue_line, until, what_is
+from agent.view.verdict import Health, judge, not_recording
 from agent.wire.live_causes import live_advice, live_cause
 from agent.words import Words, clock, megabytes
 
@@ -86,18 +86,6 @@ def _live_lines(live: LiveView, now: float, say: Words) -> Iterator[str]:
             yield f"        {live.detail}"
         if advice := live_advice(live.cause, say.language):
             yield f"        {say('live_advice', advice=advice)}"
-
-
-def queue_line(view: DaemonView, say: Words) -> str:
-    """What of the recorded slices is with the server already."""
-    queue = view.queue
-    total = queue.recorded + queue.uploaded + queue.confirmed
-    if not total:
-        return say("queue_none")
-    if total == queue.confirmed:
-        return say("queue_empty", done=total)
-    size = megabytes(queue.waiting_bytes)
-    return say("queue", waiting=queue.recorded, total=total, size=size, unlisted=queue.uploaded)
 
 
 def _plan(view: DaemonView, say: Words) -> Iterator[str]:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from agent.channels.recorders import RecorderGone, RecorderHost
 from agent.doctor.findings import Finding, error, note, ok, warning
 from agent.doctor.network import reach
 from agent.onvif.devices import DeviceAway, Devices
 from agent.onvif.messages import Streams
-from agent.recorders import RecorderGone, RecorderHost
 from agent.sources import IPC, NoSource, sources_of
 from agent.wire.models import GatherSettings, WireCamera
 from recorder.errors import RefusedUrl

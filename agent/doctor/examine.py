@@ -16,11 +16,11 @@ from agent.doctor.cameras import PATIENCE_SEC, CameraDoctor, Target, Transport, 
 from agent.doctor.findings import Finding, error, note, ok, warning
 from agent.doctor.network import reach
 from agent.doctor.server import check_server
-from agent.offline import NothingThere, known_on_disk, zone_on_disk
+from agent.schedule.timetable import Timetable
 from agent.state import Known, courses_of
 from agent.status import CamerasView, DaemonView
-from agent.timetable import Timetable
-from agent.verdict import Health, judge
+from agent.view.offline import NothingThere, known_on_disk, zone_on_disk
+from agent.view.verdict import Health, judge
 from agent.wire.models import GatherSettings
 from agent.words import Words
 from recorder.specs import Limits, SourceSpec

@@ -17,8 +17,8 @@ from agent.journal.rows import (
     SnapshotRow,
     slice_row,
 )
-from agent.ledger import Span
-from agent.reconciler import Due
+from agent.schedule.ledger import Span
+from agent.schedule.reconciler import Due
 from recorder.protocol import GapFound
 from recorder.specs import SliceFacts
 
@@ -36,7 +36,7 @@ class Journal(JournalFile):
     # -- the time that is accounted for
 
     def watched_until(self) -> float | None:
-        """Every lesson before this instant is in the journal (`agent.absence`); None the first time."""
+        """Every lesson before this instant is in the journal (`agent.schedule.absence`); None the first time."""
         row = self._db.execute("SELECT alive_at FROM life").fetchone()
         return None if row is None else float(row["alive_at"])
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.background import within
-from agent.channel import Channel
+from agent.channels.channel import Channel
+from agent.channels.recorders import RecorderGone, RecorderHost
 from agent.clock import Clock
 from agent.live.lease import Lease
 from agent.live.push import Attempt, Ended
-from agent.recorders import RecorderGone, RecorderHost
 from agent.status import Happening, LiveView
 from recorder.live.target import Target, target_of
 from recorder.protocol import LiveChanged, PushLive

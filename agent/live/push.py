@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from agent.channel import Channel
+from agent.channels.channel import Channel
+from agent.channels.recorders import RecorderGone, RecorderHost, RecorderProcess
 from agent.clock import Clock
-from agent.recorders import RecorderGone, RecorderHost, RecorderProcess
 from recorder.protocol import CloseChannel, LiveChanged, LivePulse, PushLive, Trouble
 from recorder.specs import LiveCause
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.alarms import NOT_RECORDING
+from agent.monitoring.alarms import NOT_RECORDING
 from agent.mqtt.topics import ORDERS, Topics
-from agent.outlook import lost_now, outlook
 from agent.status import ChannelView, DaemonView, RecordingView
-from agent.verdict import Health, judge
+from agent.view.outlook import lost_now, outlook
+from agent.view.verdict import Health, judge
 
 Allowed = Callable[[int], Collection[str]]
 """The orders that may be given to a channel."""

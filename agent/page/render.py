@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from agent.alarms import NOT_RECORDING
-from agent.outlook import lost_now, outlook
+from agent.monitoring.alarms import NOT_RECORDING
 from agent.page.words import Words
 from agent.status import (
     AlarmView,
@@ -19,6 +18,7 @@ from agent.status import (
     UploadsView,
     UploadView,
 )
+from agent.view.outlook import lost_now, outlook
 from agent.web.markup import Markup, asset, html
 from agent.web.parts import (
     HEALTH,

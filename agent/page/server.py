@@ -16,15 +16,15 @@ from typing import Protocol
 from aiohttp import web
 
 from agent.config.model import LocalSection
-from agent.metrics import Exposition
+from agent.monitoring.metrics import Exposition
+from agent.monitoring.readiness import Check, Readiness
+from agent.monitoring.tally import Tally
+from agent.monitoring.watch import Watch
 from agent.page.hosts import is_own_host
 from agent.page.render import Renderer, Sight
 from agent.page.words import Words
-from agent.readiness import Check, Readiness
 from agent.status import DaemonView, LessonsView, UploadsView
-from agent.tally import Tally
 from agent.vitals import consumption
-from agent.watch import Watch
 from agent.web.markup import Markup
 from agent.web.serving import HEADERS, asset_routes, language_of, page_response, take_language_choice
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.outlook import Outlook, Reason
+from agent.view.outlook import Outlook, Reason
 from agent.web import words
 from agent.web.words import Table
 

@@ -11,13 +11,13 @@ from typing import Any
 from agent.commands import Commands
 from agent.live import Lives, LiveSetup
 from agent.onvif.devices import Devices
+from agent.spool.uploads import Uploads
 from agent.state import AgentState
 from agent.status import DaemonView, Happening
-from agent.uploads import Uploads
 from agent.wire.codes import Code
 from agent.wire.models import Answer, Command
 from tests.agent.rooms import Rooms
-from tests.agent.spool import Pauses
+from tests.agent.spool.filled import Pauses
 
 
 class Agent:

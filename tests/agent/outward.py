@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from agent.clock import Clock
 from agent.link.client import ServerClient
 from agent.reports import Reports
+from agent.spool.uploads import Uploads
 from agent.storage.base import Storage
-from agent.uploads import Uploads
 from agent.wire.models import StatusReport
-from tests.agent.spool import News, Pauses, Spool
+from tests.agent.spool.filled import News, Pauses, Spool
 
 
 class Outward:

@@ -8,19 +8,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from agent.channel import Channel, ChannelSetup
-from agent.fleet import Fleet
-from agent.intake import Intake
+from agent.channels.channel import Channel, ChannelSetup
+from agent.channels.fleet import Fleet
+from agent.channels.intake import Intake
+from agent.channels.recorders import RecorderHost
+from agent.channels.repairs import Repairs
+from agent.channels.session import Hooks
 from agent.journal import Journal, JournalThread, RecordingRow, SliceRow
-from agent.recorders import RecorderHost
-from agent.repairs import Repairs
-from agent.session import Hooks
 from agent.state import AgentState
 from agent.status import Happening
 from agent.wire.models import WireCamera
 from recorder.protocol import Event, Pulse
 from recorder.specs import Limits
-from tests.agent.spool import FakeClock
+from tests.agent.spool.filled import FakeClock
 
 LIMIT_SEC = 20.0
 

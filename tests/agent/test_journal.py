@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.journal import Journal, JournalError, JournalThread, SliceState
-from agent.ledger import Span
-from agent.reconciler import Due
+from agent.schedule.ledger import Span
+from agent.schedule.reconciler import Due
 from recorder.protocol import GapFound
 from recorder.specs import SliceFacts
 

@@ -16,7 +16,7 @@ import pytest
 from agent.cli import main
 from agent.journal import Journal, JournalError, JournalThread
 from agent.journal.schema import VERSION
-from agent.reconciler import Due
+from agent.schedule.reconciler import Due
 from agent.state import AgentState
 
 OLDER = Path(__file__).parent / "older"

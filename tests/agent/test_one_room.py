@@ -11,15 +11,15 @@ import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from agent.journal import RecordingRow
-from agent.ledger import Span, account
-from agent.wakeups import Wakeups
+from agent.schedule.ledger import Span, account
+from agent.schedule.wakeups import Wakeups
 from agent.wire.models import GatherSettings, WireCamera, WireCourse
+from tests.agent.schedule.test_timetable import at
 from tests.agent.school.agent import SchoolAgent, no_error_in_the_log, rare_looks
 from tests.agent.school.recorders import Cameras
 from tests.agent.school.server import Server
 from tests.agent.school.year import ZONE
 from tests.agent.simulated import SimulatedClock, SimulatedLoop, scheduler_on
-from tests.agent.test_timetable import at
 
 MORNING = at(ZONE, "2026-11-23T07:00:00")  # a Monday
 NINE = MORNING + 7200

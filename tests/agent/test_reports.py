@@ -25,7 +25,7 @@ from agent.storage.pace import Pace
 from agent.wire.models import CameraStatus, StatusReport
 from recorder.protocol import GapFound
 from tests.agent.outward import Outward
-from tests.agent.spool import LESSON, FakeClock, Spool, eventually
+from tests.agent.spool.filled import LESSON, FakeClock, Spool, eventually
 from tests.agent.storage_double import LIMIT_SEC, http_server
 from tests.standalone.helpers import Api, ScriptedAgent
 

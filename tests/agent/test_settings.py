@@ -13,7 +13,7 @@ import tzlocal
 from agent.config.model import Config
 from agent.settings import Settings
 from agent.state import AgentState
-from tests.agent.spool import FakeClock
+from tests.agent.spool.filled import FakeClock
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.ledger import TOLERANCE_SEC
+from agent.schedule.ledger import TOLERANCE_SEC
 from tests.faults.pieces import Piece, piece_of
 from tests.faults.school import School, until
 from tests.media import MakeSample

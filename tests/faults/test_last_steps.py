@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.checkup import check_up
 from agent.journal import Journal
+from agent.spool.checkup import check_up
 from recorder.names import parse
 from recorder.protocol import BeginRecording, Event, LinkChanged, RecordingBegan, SliceClosed
 from recorder.repair import repair_folder

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.disk import FULL_BYTES
-from agent.media import MARKER, Media
+from agent.spool.disk import FULL_BYTES
+from agent.spool.media import MARKER, Media
 
 pytestmark = [
     pytest.mark.integration,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.onvif.devices import Devices
-from agent.reconciler import Desired, Due
+from agent.schedule.reconciler import Desired, Due
 from agent.wire.models import GatherSettings, WireCamera
 from recorder.protocol import SliceClosed
 from recorder.specs import Tuning

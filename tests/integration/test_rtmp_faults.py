@@ -17,15 +17,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.channel_view import view_of
+from agent.channels.view import view_of
 from agent.cli.status import channel_lines
 from agent.doctor.examine import Daemon, _pushes
-from agent.metrics import Exposition
+from agent.monitoring.metrics import Exposition
+from agent.monitoring.tally import Tally
 from agent.mqtt.messages import state_messages
 from agent.mqtt.topics import Topics
-from agent.reconciler import Desired, Due
+from agent.schedule.reconciler import Desired, Due
 from agent.status import ChannelView, DaemonView
-from agent.tally import Tally
 from agent.vitals import LoopLag, consumption
 from agent.wire.models import Answer, WireCamera
 from agent.words import Words

@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import pytest
 
-from agent.reconciler import Desired
+from agent.schedule.reconciler import Desired
 from agent.wire.models import WireCamera
 from recorder.packets import TrackKind
 from recorder.protocol import LiveChanged, LivePulse

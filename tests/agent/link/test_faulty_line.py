@@ -27,7 +27,7 @@ from agent.storage.pace import Pace
 from agent.wire.models import WireModel
 from tests.agent.link.linked import Linked, Waits
 from tests.agent.outward import Outward
-from tests.agent.spool import LESSON, Spool
+from tests.agent.spool.filled import LESSON, Spool
 from tests.servers.proxy import CLEAN, Line, Proxy, target_of
 
 SEED = int(os.environ.get("GATHER_SEED", "1"))
@@ -152,7 +152,7 @@ async def test_everything_arrives_once_over_the_worst_line(
     tmp_path: Path, between: Between, waits: Waits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     random_ = random.Random(SEED)
-    for module in ("agent.uploads", "agent.reports", "agent.storage.outage"):
+    for module in ("agent.spool.uploads", "agent.reports", "agent.storage.outage"):
         monkeypatch.setattr(f"{module}.Backoff", lambda *_: Waits())
     # A report in which a bit was turned is no JSON: it waits for five minutes, as one that the server will never take.
     monkeypatch.setattr("agent.reports.REJECTED_SEC", 0.1)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agent.live import Lives, LiveSetup, PushFailed
-from agent.reconciler import OFF, Desired
+from agent.schedule.reconciler import OFF, Desired
 from agent.status import LiveView
 from agent.wire.models import WireCamera
 from recorder.errors import RefusedUrl

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.channel_view import view_of
+from agent.channels.view import view_of
 from agent.onvif.devices import AGAIN_SEC, DeviceAway, Devices
 from agent.onvif.messages import Answer, Failure, Preset, Question, Streams
-from agent.reconciler import Desired, Due
+from agent.schedule.reconciler import Desired, Due
 from agent.sources import NoSource
 from agent.wire.models import GatherSettings, WireCamera
 from recorder.protocol import LinkChanged, Trouble

@@ -15,9 +15,11 @@ import pytest
 
 from agent.config.model import LocalSection
 from agent.journal import JournalThread
+from agent.monitoring.readiness import Readiness
+from agent.monitoring.tally import Tally
+from agent.monitoring.watch import Watch
 from agent.page import server
 from agent.page.server import PageServer, Rooms
-from agent.readiness import Readiness
 from agent.status import (
     CamerasView,
     DaemonView,
@@ -28,8 +30,6 @@ from agent.status import (
     UploadsView,
     UploadView,
 )
-from agent.tally import Tally
-from agent.watch import Watch
 from tests.agent.rooms import rooms_in
 from tests.agent.simulated import SimulatedClock
 from tests.agent.views import NOW, STEM, alarm, channel, push, view

@@ -13,21 +13,23 @@ from typing import Any, Literal, cast
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from agent import channel, fleet, reports, session, uploads
+from agent import reports
 from agent.backoff import Backoff
-from agent.channel import Channel, ChannelSetup
+from agent.channels import channel, fleet, session
+from agent.channels.channel import Channel, ChannelSetup
+from agent.channels.fleet import Fleet
+from agent.channels.intake import Intake
+from agent.channels.repairs import Repairs
+from agent.channels.session import Hooks
 from agent.commands import Commands
-from agent.fleet import Fleet
-from agent.intake import Intake
 from agent.journal import Journal, JournalThread
-from agent.repairs import Repairs
 from agent.reports import Reports
-from agent.session import Hooks
+from agent.schedule.wakeups import Wakeups
+from agent.spool import uploads
+from agent.spool.uploads import Uploads
 from agent.state import AgentState, Known
 from agent.status import Happening
 from agent.storage import outage
-from agent.uploads import Uploads
-from agent.wakeups import Wakeups
 from agent.wire.codes import Code
 from agent.wire.models import Command, StatusReport
 from recorder.specs import Limits

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agent.ledger import CLOCK_TOLERANCE_SEC, Span
+from agent.schedule.ledger import CLOCK_TOLERANCE_SEC, Span
 
 NEAR_SEC = 60.0
 CAUSES = {
@@ -41,7 +41,7 @@ class Trouble:
         """Whether that gap is named after this trouble, as it should be.
 
         A slice that was open when the clock was set forward stands under the old clock's times to its end, and what
-        the clock jumped over comes after it, as long as the jump (`agent.ledger`).
+        the clock jumped over comes after it, as long as the jump (`agent.schedule.ledger`).
         """
         if self.kind not in CAUSES[gap.cause]:
             return False

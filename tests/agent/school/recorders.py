@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from agent.recorders import RecorderGone, RecorderHost, RecorderProcess
+from agent.channels.recorders import RecorderGone, RecorderHost, RecorderProcess
 from recorder.names import SliceName, parse
 from recorder.protocol import (
     BeginRecording,

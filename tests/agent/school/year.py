@@ -16,8 +16,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agent.journal import RecordingRow, SliceState
-from agent.ledger import Account, Span, account
-from agent.timetable import ChannelTimetable, Lesson, Timetable, course_from_wire
+from agent.schedule.ledger import Account, Span, account
+from agent.schedule.timetable import ChannelTimetable, Lesson, Timetable, course_from_wire
 from agent.wire.models import GatherSettings, WireCourse
 from tests.agent.school.agent import SchoolAgent
 from tests.agent.school.courses import timetable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.storage.outage import FILES, Outage
-from tests.agent.spool import FakeClock
+from tests.agent.spool.filled import FakeClock
 
 
 def test_one_bad_file_is_no_outage() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from agent.timetable import BadCourse, Course, course_from_wire
+from agent.schedule.timetable import BadCourse, Course, course_from_wire
 from agent.wire.commands import COMMANDS
 from agent.wire.frames import FrameError, from_agent, from_server, to_text
 from agent.wire.models import (
