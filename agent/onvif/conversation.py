@@ -77,7 +77,12 @@ def main() -> None:
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))
     question = Question.model_validate_json(sys.stdin.buffer.read())
-    sys.stdout.write(converse(question).model_dump_json())
+    try:
+        answer = converse(question)
+    except Exception as error:  # noqa: BLE001 - the process's boundary: whatever a device brings about is told of it
+        detail = f"{question.host}: the conversation met {type(error).__name__}: {error}"
+        answer = Answer(failure=Failure(cause="unusable", detail=detail[:300]))
+    sys.stdout.write(answer.model_dump_json())
 
 
 if __name__ == "__main__":

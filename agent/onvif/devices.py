@@ -183,8 +183,10 @@ class Devices:
             changed()
 
     async def _inquire(self, camera_id: int, question: Question) -> Streams:
+        before = self._remembered(camera_id, question)
+        settled = {} if before is None else before.rates
         async with self._some_at_a_time:
-            answer = await self._ask(question)
+            answer = await self._ask(question.model_copy(update={"settled": settled}))
         self._asked[camera_id] = (self._monotonic(), question)
         if answer.streams is None:
             raise DeviceAway(answer.failure or Failure(cause="unusable", detail=f"{question.host}: no answer"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, field_serializer
 
 DeviceCause = Literal["unreachable", "unauthorized", "timeout", "unusable", "not_found"]
 """Words of `recorder.specs.Cause`."""
@@ -12,6 +12,13 @@ DeviceCause = Literal["unreachable", "unauthorized", "timeout", "unusable", "not
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rate(_Message):
+    """What bit rate a stream was asked for and what the device made of it, kbit/s."""
+
+    wanted: int
+    took: int
 
 
 class Question(_Message):
@@ -34,6 +41,7 @@ class Question(_Message):
     osd: bool = True
     mirror: bool = False
     limit_sec: float = 8.0
+    settled: dict[str, Rate] = Field(default_factory=dict)
 
     @field_serializer("password", when_used="json")
     def _clear(self, password: SecretStr) -> str:
@@ -45,6 +53,7 @@ class Streams(_Message):
 
     `snapshot`: where the device gives out stills, empty: nowhere. `encoding`: of the main stream, as the device calls
     it. `ahead_sec`: how far its clock is from ours. `warnings`: what the device would not set, each a sentence.
+    `rates`: what it made of the wanted ones, `main` and `sub`.
     """
 
     main: str
@@ -54,6 +63,7 @@ class Streams(_Message):
     ahead_sec: float = 0.0
     model: str = ""
     warnings: tuple[str, ...] = ()
+    rates: dict[str, Rate] = Field(default_factory=dict)
 
 
 class Failure(_Message):

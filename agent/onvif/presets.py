@@ -5,8 +5,8 @@ from __future__ import annotations
 from agent.onvif import soap
 from agent.onvif.device import CallFailed, Device
 from agent.onvif.messages import Preset
+from agent.onvif.offers import profiles_of
 from agent.onvif.soap import PTZ, element
-from agent.onvif.streams import profiles_of
 
 
 def presets_of(device: Device) -> tuple[Preset, ...]:

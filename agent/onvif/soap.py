@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,8 +25,19 @@ _WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utili
 _DIGEST = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordDigest"
 _BASE64 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary"
 
-DENIED = ("notauthorized", "not authorized", "unauthorized", "sender not auth", "failedauthentication", "forbidden")
+DENIED = (
+    *("notauthorized", "not authorized", "unauthorized", "sender not auth", "failedauthentication", "forbidden"),
+    *("authority failure", "authentication fail", "invalid username", "invalid password", "locked"),
+)
 """What a fault of wrong credentials has in it, in any case; devices differ in where."""
+_DECLARED = re.compile(rb"""^\s*<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)""")
+_TRUSTED = ("iso-8859", "windows-125", "gb", "big5", "shift", "euc")
+"""Encodings that are believed where a device declares them and its bytes are no UTF-8."""
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PREFIX = re.compile(r"</?([A-Za-z_][\w.-]*):[\w.-]+")
+_NO_SUCH_PREFIX = 27
+"""Expat's `XML_ERROR_UNBOUND_PREFIX`."""
+_KNOWN_PREFIXES = {"tds": DEVICE, "trt": MEDIA, "tr2": MEDIA2, "tptz": PTZ, "tt": SCHEMA}
 
 
 class NotOnvif(Exception):
@@ -37,7 +49,8 @@ class Fault(Exception):
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(" ".join((reason or code).split())[:200])
-        self.denied = any(word in f"{code} {reason}".lower() for word in DENIED)
+        told = f"{code} {reason}".lower()
+        self.denied = any(word in told for word in DENIED)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,7 +72,11 @@ def request(namespace: str, call: str, body: str, login: Login | None, *, now: f
 
 
 def _security(login: Login, now: float, nonce: bytes) -> str:
-    created = datetime.fromtimestamp(now + login.ahead_sec, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    try:
+        then = datetime.fromtimestamp(now + login.ahead_sec, UTC)
+    except (ValueError, OverflowError):  # a clock beyond all years
+        then = datetime.fromtimestamp(now, UTC)
+    created = f"{then.year:04}-{then:%m-%dT%H:%M:%S}.000Z"
     digest = hashlib.sha1(nonce + created.encode() + login.password.encode(), usedforsecurity=False).digest()
     return (
         f'<w:Security xmlns:w="{_WSSE}" s:mustUnderstand="1"><w:UsernameToken>'
@@ -73,25 +90,62 @@ def _security(login: Login, now: float, nonce: bytes) -> str:
 def answer(content: bytes, call: str) -> ET.Element:
     """The `<call>Response` in an answer. Raises `Fault`, `NotOnvif`."""
     root = parse(content)
+    wanted = f"{call}Response".lower()
+    found = next((one for one in root.iter() if tag(one).lower() == wanted), None)
+    if found is not None:
+        return found
     fault = next((one for one in root.iter() if tag(one) == "Fault"), None)
-    if fault is not None:
-        values = " ".join(one.text or "" for one in fault.iter() if tag(one) in ("Value", "faultcode"))
-        reason = next((one.text or "" for one in fault.iter() if tag(one) in ("Text", "faultstring")), "")
-        raise Fault(values, reason)
-    found = next((one for one in root.iter() if tag(one) == f"{call}Response"), None)
-    if found is None:
+    if fault is None:
         raise NotOnvif("there is no answer in it")
-    return found
+    values = " ".join(one.text or "" for one in fault.iter() if tag(one) in ("Value", "faultcode"))
+    reason = " ".join(one.text or "" for one in fault.iter() if tag(one) in ("Text", "faultstring"))
+    raise Fault(values, reason)
 
 
 def parse(content: bytes) -> ET.Element:
     """A device's XML, which never has a document type: entities are what attacks are made of. Raises `NotOnvif`."""
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+    written = _written(content)
+    if "<!DOCTYPE" in written or "<!ENTITY" in written:
         raise NotOnvif("it has a document type")
     try:
-        return ET.fromstring(content)  # noqa: S314 - without a document type there are no entities
+        try:
+            return ET.fromstring(written)  # noqa: S314 - without a document type there are no entities
+        except ET.ParseError as error:
+            if error.code != _NO_SUCH_PREFIX:
+                raise
+            return ET.fromstring(_with_prefixes(written))  # noqa: S314 - as above
     except (ET.ParseError, ValueError, LookupError) as error:
         raise NotOnvif(f"it is no XML ({error})") from error
+
+
+def _written(content: bytes) -> str:
+    """A device's bytes as text, from its first `<` to its last `>`.
+
+    Seen of devices: empty lines and byte order marks before, the string's closing NUL behind; UTF-8 declared and
+    GB 18030 sent, in the name that somebody gave to the camera.
+    """
+    declared = _DECLARED.match(content)
+    named = declared[1].decode().lower() if declared is not None else ""
+    tried = ["utf-8", *([named] if named.startswith(_TRUSTED) else []), "gb18030"]
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        tried = ["utf-16"]
+    for encoding in tried:
+        try:
+            text = content.decode(encoding)
+            break
+        except (UnicodeDecodeError, LookupError):
+            continue
+    else:
+        text = content.decode("latin-1")
+    text = _ILLEGAL.sub("", text)
+    return text[max(text.find("<"), 0) : text.rfind(">") + 1]
+
+
+def _with_prefixes(written: str) -> str:
+    """The same with every prefix that it uses and nowhere declares declared in its first element."""
+    missing = sorted({one for one in _PREFIX.findall(written) if f"xmlns:{one}=" not in written})
+    spaces = "".join(f' xmlns:{one}="{_KNOWN_PREFIXES.get(one, f"urn:{one}")}"' for one in missing)
+    return re.sub(r"<([A-Za-z_][^\s/>]*)", lambda match: match[0] + spaces, written, count=1)
 
 
 def tag(element: ET.Element) -> str:

@@ -12,8 +12,9 @@ import contextlib
 import hashlib
 import re
 import socket
+import ssl
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -61,6 +62,8 @@ class Device:
 
     `address` is where it says that its services are, empty: where they are. `http_digest`: it wants HTTP's digest and
     does not look at WS-Security. `shy`: its time, too, is for users only. `most_rate`: what its encoder can do.
+    `habit` makes of each right answer what this brand sends, `instead` is what it says to a call (tr2:GetProfiles).
+    `denied` counts wrong passwords. `fickle`: a nonce of HTTP's digest is good once.
     """
 
     streams: list[Stream]
@@ -76,6 +79,11 @@ class Device:
     http_digest: bool = False
     shy: bool = False
     most_rate: int = 1 << 20
+    habit: Callable[[str, web.Response], web.Response] | None = None
+    instead: dict[str, str] = field(default_factory=dict)
+    denied: int = 0
+    fickle: bool = False
+    nonce: str = "n0nce"
     asked: list[str] = field(default_factory=list)
     looks_at: str = ""
     port: int = 0
@@ -105,17 +113,28 @@ class Device:
         if self.refuses & {name, f"{prefix}:{name}"} or prefix in self.lacks:
             return _fault("ter:ActionNotSupported", "Optional Action Not Implemented")
         method = getattr(self, "_" + re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower())
-        return _soap(f"<{prefix}:{name}Response>{method(prefix, call)}</{prefix}:{name}Response>")
+        told = self.instead.get(f"{prefix}:{name}")
+        told = method(prefix, call) if told is None else told
+        right = _soap(f"<{prefix}:{name}Response>{told}</{prefix}:{name}Response>")
+        return self.habit(name, right) if self.habit is not None else right
 
     def _refusal(self, root: ET.Element, request: web.Request) -> web.Response | None:
         if not self.http_digest:
-            return None if self._knows(root) else _fault("ter:NotAuthorized", "Sender not Authorized")
+            if self._knows(root):
+                return None
+            self.denied += root.find(".//{*}UsernameToken") is not None
+            return _fault("ter:NotAuthorized", "Sender not Authorized")
         given = dict(re.findall(r'(\w+)="?([^",]*)"?', request.headers.get("Authorization", "")))
         secret = _md5(f"{self.user}:camera:{self.password}")
-        middle = f"n0nce:{given.get('nc')}:{given.get('cnonce')}:auth"
-        if given.get("response") == _md5(f"{secret}:{middle}:{_md5(f'POST:{request.path_qs}')}"):
+        middle = f"{given.get('nonce')}:{given.get('nc')}:{given.get('cnonce')}:auth"
+        right = given.get("response") == _md5(f"{secret}:{middle}:{_md5(f'POST:{request.path_qs}')}")
+        fresh = given.get("nonce") == self.nonce
+        if self.fickle:
+            self.nonce = f"{self.nonce}+"
+        if right and fresh:
             return None
-        headers = {"WWW-Authenticate": 'Digest realm="camera", nonce="n0nce", qop="auth", algorithm=MD5'}
+        self.denied += bool(given) and not right
+        headers = {"WWW-Authenticate": f'Digest realm="camera", nonce="{self.nonce}", qop="auth", algorithm=MD5'}
         return web.Response(status=401, headers=headers)
 
     def _knows(self, root: ET.Element) -> bool:
@@ -321,15 +340,23 @@ def _fault(code: str, reason: str) -> web.Response:
 @contextlib.asynccontextmanager
 async def serving(device: Device) -> AsyncIterator[Device]:
     """The device on a port of this machine, until the block ends."""
+    async with listening(device.answer) as device.port:
+        yield device
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """Who answers so at a port, which is given."""
     app = web.Application()
-    app.router.add_post("/onvif/{service}", device.answer)
+    app.router.add_post("/{path:.*}", answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    device.port = runner.addresses[0][1]
     try:
-        yield device
+        yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
 

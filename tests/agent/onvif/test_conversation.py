@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,29 +9,13 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from agent.onvif import conversation, devices
-from agent.onvif.messages import Answer, Preset, Question, Streams
+from agent.onvif import devices
+from agent.onvif.messages import Preset, Streams
+from tests.agent.onvif.talks import converse, device, question
 from tests.servers.onvif_device import Device, Stream, serving
 
 BOTH = pytest.mark.parametrize("lacks", [set[str](), {"tr2"}], ids=["media2", "media1"])
 """Devices with both media services, and such with the first one alone."""
-
-
-async def converse(question: Question) -> Answer:
-    return await asyncio.to_thread(conversation.converse, question)
-
-
-def device(**change: object) -> Device:
-    streams = [
-        Stream("sub", 640, 360, 512, "rtsp://192.168.99.3:8554/sub"),
-        Stream("main", 1920, 1080, 4096, "rtsp://192.168.99.3:8554/main?x=1&amp;y=2", "H265"),
-    ]
-    return Device(streams, **change)  # type: ignore[arg-type]
-
-
-def question(port: int, **change: object) -> Question:
-    told = {"host": "127.0.0.1", "ports": (port,), "user": "admin", "password": SecretStr("p@ss:/#1")}
-    return Question.model_validate({**told, **change})
 
 
 @BOTH

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.onvif.profiles import SHOWN_WIDTH, BadAddress, Profile, address, choose
+from agent.onvif.profiles import SHOWN_WIDTH, BadAddress, Profile, address, choose, encoding
 
 
 def profile(
@@ -33,6 +33,13 @@ JPEG = profile("jpeg", 1024, 576, "JPEG")
         ([profile("a", 1920, 1080), profile("b", 1920, 1080, encoder="a")], (profile("a", 1920, 1080), None)),
         ([MAIN, profile("other", 640, 360, source="second sensor")], (MAIN, None)),
         ([MAIN, profile("wide", 1920, 1080)], (MAIN, profile("wide", 1920, 1080))),
+        ([profile("mjpeg", 1920, 1080, "JPEG"), SD, HD], (HD, SD)),
+        ([profile("mjpeg", 2560, 1440, "JPEG"), SD], (profile("mjpeg", 2560, 1440, "JPEG"), SD)),
+        ([profile("old", 1920, 1080, "MPEG4"), SD], (SD, None)),
+        (
+            [profile("a", 1920, 1080, encoder="e"), profile("b", 640, 360, encoder="e")],
+            (profile("a", 1920, 1080, encoder="e"), profile("b", 640, 360, encoder="e")),
+        ),
     ],
 )
 def test_choice(offered: list[Profile], expected: tuple[Profile, Profile | None]) -> None:
@@ -53,17 +60,27 @@ profiles = st.builds(
 @given(st.lists(profiles, min_size=1, max_size=8))
 def test_what_is_recorded_is_never_smaller_than_what_is_shown(offered: list[Profile]) -> None:
     main, sub = choose(offered)
-    assert all(main.area >= one.area for one in offered)
+    recorded = [one for one in offered if one.encoding != "MPEG4"] or offered
+    assert all(main.area >= one.area for one in recorded if one.encoding == main.encoding)
+    others = [one for one in recorded if one.source == main.source and one.encoder != main.encoder]
+    smaller = [one for one in others if one.area <= main.area]
     if sub is None:
-        assert all(one.source != main.source or one.encoder == main.encoder for one in offered)
+        assert not smaller or main.encoding == "MPEG4"
         return
-    assert (sub.source, sub.encoder == main.encoder) == (main.source, False)
+    assert sub.source == main.source
+    assert not sub.shares_encoder(main)
+    assert sub.encoding != "MPEG4"
+    assert sub.area <= main.area
     if sub.width > SHOWN_WIDTH:
-        assert not [
-            one
-            for one in offered
-            if one.source == main.source and one.encoder != main.encoder and one.width <= SHOWN_WIDTH
-        ]
+        assert not [one for one in smaller if one.width <= SHOWN_WIDTH]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [("H264", "H264"), ("h.265", "H265"), ("video/HEVC", "H265"), ("MJPEG", "JPEG"), ("", ""), ("MPV4-ES", "MPV4ES")],
+)
+def test_a_codec_has_one_name(told: str, expected: str) -> None:
+    assert encoding(told) == expected
 
 
 @pytest.mark.parametrize(
