@@ -28,11 +28,22 @@ class FileBody:
     """One open file, sent from its beginning to its end in one request or in several.
 
     Everything that is read enters the checksum once, in order: when the end is reached, `changed` says whether the file
-    is another one than was recorded. While a block is on its way, the next one is read and summed.
+    is another one than was recorded. While a block is on its way, the next one is read and summed. With `summed` false
+    nothing is: that is for a storage whose content is held against the recorded checksum itself, and `look_again` says
+    whose fault it is where the two differ.
     """
 
     def __init__(
-        self, path: Path, file: BinaryIO, *, size: int, sha256: str, pace: Pace, silence_sec: float, block: int
+        self,
+        path: Path,
+        file: BinaryIO,
+        *,
+        size: int,
+        sha256: str,
+        pace: Pace,
+        silence_sec: float,
+        block: int,
+        summed: bool,
     ) -> None:
         self.path, self.size, self.sha256 = path, size, sha256
         self.sent = 0
@@ -40,7 +51,8 @@ class FileBody:
         self.crc: int | None = None
         """CRC32 of what was read, at the end that of the file; for those who begin with 0 here before they take any."""
         self.changed = size == 0 and hashlib.sha256().hexdigest() != sha256
-        self._file, self._digest, self._block = file, hashlib.sha256(), block
+        self._file, self._block = file, block
+        self._digest = hashlib.sha256() if summed else None
         self._have = memoryview(b"")
         self._ahead: asyncio.Task[bytes] | None = None
         self._pace, self._silence = pace, silence_sec
@@ -75,12 +87,15 @@ class FileBody:
                 self._ahead = self._read_ahead()
         piece, self._have = self._have[:most], self._have[most:]
         self.sent += len(piece)
-        if self.sent == self.size:
+        if self.sent == self.size and self._digest is not None:
             self.changed = self._digest.hexdigest() != self.sha256
         return piece
 
     async def skip(self, length: int) -> None:
-        """Pass over what the storage has already; it is read for the checksum alone."""
+        """Pass over what the storage has already; where it is read, that is for the checksum alone."""
+        if self._digest is None and self.sent == 0:
+            self.sent = self._file.seek(length)
+            return
         end = self.sent + length
         while self.sent < end:
             await self.take(end - self.sent)
@@ -117,10 +132,19 @@ class FileBody:
 
     def _read_and_sum(self) -> bytes:
         block = self._file.read(min(self._block, self.size - self._file.tell()))
-        self._digest.update(block)
+        if self._digest is not None:
+            self._digest.update(block)
         if self.crc is not None:
             self.crc = zlib.crc32(block, self.crc)
         return block
+
+    async def look_again(self) -> None:
+        """Sum the file as it lies on disk, after the storage has told another checksum. As `still_the_same`."""
+        try:
+            self.changed = await asyncio.to_thread(_sha256_of, self.path) != self.sha256
+        except OSError as error:
+            raise StorageError(f"{self.path}: {error}") from error
+        self.still_the_same()
 
     def still_the_same(self) -> None:
         """Raises `StorageError` where the file turned out to be another one; nothing that was sent of it counts."""
@@ -130,7 +154,13 @@ class FileBody:
 
 @contextlib.asynccontextmanager
 async def opened(
-    path: Path, sha256: str, pace: Pace, silence_sec: float = SILENCE_SEC, block: int = BLOCK
+    path: Path,
+    sha256: str,
+    pace: Pace,
+    silence_sec: float = SILENCE_SEC,
+    block: int = BLOCK,
+    *,
+    summed: bool = True,
 ) -> AsyncIterator[FileBody]:
     """The file, open for sending. Raises `StorageError` when it is not there."""
     try:
@@ -140,8 +170,15 @@ async def opened(
         raise StorageError(f"{path} is not there any more", retry=False) from error
     except OSError as error:
         raise StorageError(f"{path}: {error}") from error
-    body = FileBody(path, file, size=size, sha256=sha256, pace=pace, silence_sec=silence_sec, block=block)
+    body = FileBody(
+        path, file, size=size, sha256=sha256, pace=pace, silence_sec=silence_sec, block=block, summed=summed
+    )
     try:
         yield body
     finally:
         await body.close()
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

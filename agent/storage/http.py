@@ -1,5 +1,8 @@
 """Storage over HTTP: `PUT <url>/<name>` with a content digest (RFC 9530), answered with what the server read back.
 
+That is held against what was recorded, and so nothing is summed here: only where the two differ is the file on disk
+looked at again, to tell one that has changed from one that came to harm on its way.
+
 A large file that broke off goes on where it stopped, where the server keeps what it got (`docs/protocol.md`, part 6).
 """
 
@@ -64,18 +67,18 @@ class HttpStorage:
         """See `base.Storage.put`."""
         held = 0
         for _ in range(GOES_ON):
-            async with opened(path, sha256, self._pace, self._silence) as body:
+            async with opened(path, sha256, self._pace, self._silence, summed=False) as body:
                 before, held = held, await self._held(name, body) if body.size >= RESUMED_FROM else 0
                 if held <= before:
                     break
                 answer = await self._send(name, body, held)
             if answer.status not in _NOT_RESUMED:
-                return _stored(name, body, answer)
+                return await _stored(name, body, answer)
             if answer.status != HTTPStatus.CONFLICT:
                 break
             # It may have got more meanwhile: what was still on its way when the line broke.
-        async with opened(path, sha256, self._pace, self._silence) as body:
-            return _stored(name, body, await self._send(name, body, 0))
+        async with opened(path, sha256, self._pace, self._silence, summed=False) as body:
+            return await _stored(name, body, await self._send(name, body, 0))
 
     async def _held(self, name: str, body: FileBody) -> int:
         """Bytes that the server has of this very file from an upload that broke off; 0 when it has none or says none.
@@ -168,8 +171,9 @@ def _unreachable(name: str, error: BaseException) -> StorageError:
     return StorageError(f"{name}: {no_connection('the storage', error)}", down=True)
 
 
-def _stored(name: str, body: FileBody, answer: _Answer) -> StoredFile:
-    body.still_the_same()
+async def _stored(name: str, body: FileBody, answer: _Answer) -> StoredFile:
+    if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        await body.look_again()
     if answer.status != HTTPStatus.OK:
         raise StorageError(
             f"{name}: {answered(answer.status, answer.content[:200].decode(errors='replace'))}",
@@ -177,17 +181,14 @@ def _stored(name: str, body: FileBody, answer: _Answer) -> StoredFile:
             rest_sec=answer.rest_sec,
             down=answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.rest_sec > 0,
         )
-    return _verified(name, answer.content, body.size, body.sha256)
-
-
-def _verified(name: str, content: bytes, size: int, sha256: str) -> StoredFile:
     try:
-        stored = StoredFile.model_validate_json(content)
+        stored = StoredFile.model_validate_json(answer.content)
     except ValidationError as error:
-        raise StorageError(f"{name}: the storage's answer makes no sense: {content[:200]!r}") from error
+        raise StorageError(f"{name}: the storage's answer makes no sense: {answer.content[:200]!r}") from error
     if stored.err_code != 0:
         raise StorageError(f"{name}: the storage refuses: {stored.err_code} {stored.err_msg}")
-    if (stored.size, stored.sha256.lower()) != (size, sha256):
+    if (stored.size, stored.sha256.lower()) != (body.size, body.sha256):
+        await body.look_again()
         raise StorageError(
             f"{name}: the storage holds {stored.size} bytes, {stored.sha256[:12]}…; that is not what was sent"
         )

@@ -57,7 +57,7 @@ class DavStorage:
         if UPLOAD_NAME.fullmatch(name) is None:
             raise StorageError(f"{name!r} is not a name that is stored", retry=False)
         stored = StoredFile(file=f"{urlsplit(self._url).path}/{name}", size=0, sha256=sha256)
-        async with opened(path, sha256, self._pace, self._silence) as body:
+        async with opened(path, sha256, self._pace, self._silence, summed=False) as body:
             try:
                 if not await self._holds(name, body):
                     await self._write(name, body)
@@ -89,10 +89,10 @@ class DavStorage:
             await self._make_folders(body)
         headers = {"Content-Type": _TYPES[body.path.suffix], "Content-Length": str(body.size)}
         status, rest_sec = await self._ask("PUT", arriving, body, headers, data=True)
-        body.still_the_same()
         self._furnished = status in _WRITTEN
         self._good(name, "PUT", status, rest_sec)
         if not await self._holds(arriving, body):
+            await body.look_again()
             raise StorageError(f"{name}: what the storage holds is not what was sent")
         headers = {"Destination": f"{self._url}/{name}", "Overwrite": "T"}
         self._good(name, "MOVE", *await self._ask("MOVE", arriving, body, headers))

@@ -19,6 +19,7 @@ from yarl import URL
 
 from agent.standalone.gather import uploads
 from agent.standalone.gather.files import parse_name
+from agent.standalone.gather.landing import Landing
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
 from tests.standalone.helpers import JPEG, Api, ScriptedAgent, record, stem, until
@@ -281,7 +282,7 @@ async def test_a_full_disk_is_507(
         raise OSError(number, "full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(uploads, "_write_all", full)
+        patch.setattr(Landing, "_write", full)
         status, answer = await agent.put(stem() + ".mp4", b"media")
         assert (status, answer["err_code"]) == (507, 507)
     assert stored_files(folder) == []

@@ -8,13 +8,13 @@ incoming/                                uploads that are under way, and <digest
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,6 +77,8 @@ class FileStore:
         self._root = root
         self._zone = zone
         self.incoming = root / "incoming"
+        self.disk = ThreadPoolExecutor(2, thread_name_prefix="disk")
+        """Threads that wait for the disk: of all uploads together so many."""
         self._arriving: set[str] = set()
 
     def open(self) -> None:
@@ -187,14 +189,6 @@ def _copy(arrived: Path, target: Path) -> None:
 def part_of(owner: int, name: FileName, digest: bytes) -> str:
     """What an upload that may go on is called while it is not complete: one file of one agent with one content."""
     return f"{owner}_{name.text}_{digest.hex()}.part"
-
-
-def written(file: BinaryIO, path: Path) -> tuple[int, bytes]:
-    """Force an upload to disk, read it back, and tell its size and SHA-256."""
-    os.fsync(file.fileno())
-    with path.open("rb") as again:
-        checksum = hashlib.file_digest(again, "sha256").digest()
-        return again.tell(), checksum
 
 
 def sync_folder(folder: Path) -> None:

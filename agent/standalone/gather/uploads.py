@@ -8,8 +8,6 @@ import binascii
 import errno
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
 from aiohttp import ClientPayloadError, web
 from sqlalchemy import select
@@ -23,9 +21,9 @@ from agent.standalone.gather.files import (
     NameBusy,
     parse_name,
     part_of,
-    written,
 )
 from agent.standalone.gather.http import Caller, Refused, answer, caller
+from agent.standalone.gather.landing import Landing
 from agent.standalone.services import SERVICES
 from agent.standalone.shelf import ShelfError
 from agent.standalone.store.schema import Camera, Record
@@ -95,7 +93,8 @@ async def _take(request: web.Request, who: Caller, digest: bytes, offset: int, t
                 raise Refused(503, "this name has been stored by another request meanwhile")
             file.truncate(offset)
             file.seek(offset)
-            size = await _receive(request, file, arrived, digest, total)
+            async with Landing(file, services.files.disk) as landing:
+                size = await _receive(request, landing, digest, total)
             try:
                 await services.shelf.keep(arrived, place.relative, digest.hex())
             except ShelfError as error:
@@ -194,11 +193,11 @@ def _find_place(
     return _Place(row.path, row.size, row.sha256)
 
 
-async def _receive(request: web.Request, file: BinaryIO, path: Path, digest: bytes, total: int) -> int:
+async def _receive(request: web.Request, landing: Landing, digest: bytes, total: int) -> int:
     """The body on disk, verified; refused when it is not what its headers say."""
-    while chunk := await _next_bytes(request, CHUNK):
-        await asyncio.to_thread(_write_all, file, chunk)
-    size, checksum = await asyncio.to_thread(written, file, path)
+    while pieces := await _next_bytes(request, CHUNK):
+        await landing.take(pieces)
+    size, checksum = await landing.end()
     if size != total:
         raise Refused(422, f"{size} bytes came, {total} were announced")
     if checksum != digest:
@@ -215,8 +214,8 @@ async def _drain(request: web.Request) -> None:
         raise Refused(error.status, str(error)) from error
 
 
-async def _next_bytes(request: web.Request, most: int) -> bytes:
-    """Up to `most` bytes of the body, gathered so that the disk gets large pieces; nothing at its end."""
+async def _next_bytes(request: web.Request, most: int) -> list[bytes]:
+    """Some `most` bytes of the body, gathered so that the disk gets many at once; nothing at its end."""
     pieces: list[bytes] = []
     size = 0
     try:
@@ -230,13 +229,7 @@ async def _next_bytes(request: web.Request, most: int) -> bytes:
     except (ClientPayloadError, ConnectionError) as error:
         if not pieces:  # what came is kept; the next call meets the same error
             raise BrokenOff(422, "the upload broke off") from error
-    return b"".join(pieces)
-
-
-def _write_all(file: BinaryIO, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]
+    return pieces
 
 
 def _enter(session: Session, row: StoredRow) -> None:

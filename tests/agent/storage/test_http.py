@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from agent.clock import SystemClock
+from agent.storage.base import StorageError
 from agent.storage.http import GOES_ON, RESUMED_FROM, HttpStorage
 from agent.storage.pace import Pace
 from agent.wire.models import StoredFile
@@ -42,6 +43,21 @@ class Late:
         if request.method == "PATCH" and len(self.taken) <= self.conflicts:
             return web.Response(status=409)
         return web.Response(text=StoredFile(file=f"/{NAME}", size=len(DATA), sha256=SHA256).model_dump_json())
+
+
+class Credulous(Late):
+    """A storage that takes whatever comes, and tells what it got."""
+
+    def __init__(self, befalls: Callable[[], object] = object) -> None:
+        super().__init__([0], conflicts=0)
+        self.befalls = befalls
+
+    async def take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        self.befalls()
+        return web.Response(
+            text=StoredFile(file="/x", size=len(body), sha256=hashlib.sha256(body).hexdigest()).model_dump_json()
+        )
 
 
 Put = Callable[[Late], Awaitable[StoredFile]]
@@ -85,3 +101,28 @@ async def test_a_storage_that_always_holds_more_gets_the_whole_file(put: Put) ->
     storage = Late([1 + n for n in range(100)], conflicts=99)
     assert (await put(storage)).size == len(DATA)
     assert [method for method, _ in storage.taken] == ["PATCH"] * GOES_ON + ["PUT"]
+
+
+async def test_a_file_that_has_changed_counts_for_nothing_although_the_storage_took_it(
+    tmp_path: Path, put: Put
+) -> None:
+    (tmp_path / NAME).write_bytes(DATA[:-1] + bytes([DATA[-1] ^ 1]))
+    with pytest.raises(StorageError, match="has changed") as caught:
+        await put(Credulous())
+    assert not caught.value.retry
+
+
+async def test_a_file_that_is_well_again_is_sent_again(tmp_path: Path, put: Put) -> None:
+    """What was sent of it came to harm before it left."""
+    path = tmp_path / NAME
+    path.write_bytes(bytes(len(DATA)))
+    with pytest.raises(StorageError, match="not what was sent") as caught:
+        await put(Credulous(lambda: path.write_bytes(DATA)))
+    assert caught.value.retry
+
+
+async def test_a_file_that_goes_meanwhile_is_said_to_be_away(tmp_path: Path, put: Put) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(bytes(len(DATA)))
+    with pytest.raises(StorageError, match="No such file"):
+        await put(Credulous(path.unlink))
