@@ -6,7 +6,7 @@ import re
 import secrets
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
@@ -37,6 +37,12 @@ _DEVICE_TEXTS = ("device_ip", "device_user", "device_pass")
 _DEVICE_SWITCHES = ("device_mirror", "device_osd", "device_twice", "device_show")
 _BLANKS_FOR_PLUSES = re.compile(r"(?:[A-Za-z0-9/+ ]{4})*(?:[A-Za-z0-9/+ ]{2}==|[A-Za-z0-9/+ ]{3}=)?")
 """Base64 in an address whose "+" was not spelled %2B."""
+_OWNER = (
+    select(Gather.gather_id, Gather.rev)
+    .join_from(Camera, Gather, Gather.gather_id == Camera.gather_id)
+    .where(Camera.camera_id == bindparam("camera_id"))
+)
+"""Made once: a whole school is started at the same moment, and the two rows as objects take six times as long."""
 _STREAM = re.compile(r"(rtsps?|rtmps?|https?)://[^\s/]+\S*", re.IGNORECASE)
 
 
@@ -185,9 +191,11 @@ def stop_camera(session: Session, call: Call) -> tuple[dict[str, Any], list[Orde
 
 
 def _switch(session: Session, call: Call, cmd: str) -> tuple[dict[str, Any], list[Order]]:
-    camera = _camera(session, call.params.number("camera_id"))
-    gather = session.get_one(Gather, camera.gather_id)
-    return done(), [Order(gather.gather_id, cmd, gather.rev, CameraRef(camera_id=camera.camera_id))]
+    camera_id = call.params.number("camera_id")
+    owner = session.execute(_OWNER, {"camera_id": camera_id}).one_or_none()
+    if owner is None:
+        raise ApiError(Err.NO_ID, "camera_id 不存在")
+    return done(), [Order(owner.gather_id, cmd, owner.rev, CameraRef(camera_id=camera_id))]
 
 
 def _camera(session: Session, camera_id: int) -> Camera:

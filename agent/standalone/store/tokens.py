@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from agent.standalone.keys import TOKEN_SECONDS
@@ -12,6 +12,8 @@ MOST_OPEN = 10_000
 """Of more the oldest end: a program that gets a token for each call must not fill the disk."""
 _SEEN_EVERY_SECONDS = 60.0
 _PROGRAM_CHARS = 200
+_SEEN = select(ApiToken.seen).where(ApiToken.token_id == bindparam("token_id"))
+"""Made once: every call asks it."""
 
 
 def issue(session: Session, now: float, address: str, program: str) -> int:
@@ -26,12 +28,10 @@ def issue(session: Session, now: float, address: str, program: str) -> int:
 
 def use(session: Session, now: float, token_id: int) -> bool:
     """Whether a token, which is signed and in time, was not revoked."""
-    row = session.get(ApiToken, token_id)
-    if row is None:
-        return False
-    if now - row.seen >= _SEEN_EVERY_SECONDS:
-        row.seen = now
-    return True
+    seen = session.scalar(_SEEN, {"token_id": token_id})
+    if seen is not None and now - seen >= _SEEN_EVERY_SECONDS:
+        session.execute(update(ApiToken).where(ApiToken.token_id == token_id).values(seen=now))
+    return seen is not None
 
 
 def open_tokens(session: Session, now: float, most: int = 100) -> list[ApiToken]:
