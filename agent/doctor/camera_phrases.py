@@ -53,6 +53,12 @@ CAMERA: dict[str, Phrase] = {
         "RTSP is on port 554 with most cameras: is it switched on in the camera's network settings?",
         "多数摄像机的 RTSP 端口为 554：请检查摄像机网络设置中是否启用 RTSP",
     ),
+    "camera_no_route": (
+        "{where}: this machine has no way to {host} ({why})",
+        "{where}：本机没有通往 {host} 的网络路由（{why}）",
+        "is the network cable in, has this machine an address in the cameras' network? `ip address`, `ip route`",
+        "检查网线，以及本机在摄像机网络中的地址：ip address、ip route",
+    ),
     "camera_no_answer": (
         "{where}: {host} does not answer on port {port} ({why})",
         "{where}：{host} 的端口 {port} 没有应答（{why}）",

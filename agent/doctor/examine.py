@@ -71,7 +71,7 @@ def _neighbours(config: Config, daemon: Daemon) -> Iterator[Finding]:
     """The broker, and the port of the local page."""
     mqtt, local = config.mqtt, config.local
     if mqtt.host and (reached := reach(mqtt.host, mqtt.port)).obstacle:
-        yield warning("mqtt_away", f"{mqtt.host}:{mqtt.port}", why=reached.why or "the port is closed")
+        yield warning("mqtt_away", f"{mqtt.host}:{mqtt.port}", why=reached.why)
     if daemon.status is None and not daemon.closed and local.port:
         host = local.host if local.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - asked, not bound
         if not reach(host, local.port).obstacle:

@@ -7,8 +7,9 @@ import socket
 from dataclasses import dataclass
 from typing import Literal
 
-Obstacle = Literal["", "no_dns", "closed", "no_answer"]
+Obstacle = Literal["", "no_dns", "closed", "no_route", "no_answer"]
 REACH_SEC = 5.0
+_OBSTACLES: dict[int, Obstacle] = {errno.ECONNREFUSED: "closed", errno.ENETUNREACH: "no_route"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,6 @@ def reach(host: str, port: int, limit_sec: float = REACH_SEC) -> Reached:
     except TimeoutError:
         return Reached("no_answer", f"no answer within {limit_sec:.0f} s")
     except OSError as failed:
-        if failed.errno == errno.ECONNREFUSED:
-            return Reached("closed")
-        return Reached("no_answer", failed.strerror or str(failed))
+        obstacle = _OBSTACLES.get(failed.errno or 0, "no_answer")
+        return Reached(obstacle, failed.strerror or str(failed))
     return Reached("")

@@ -127,8 +127,10 @@ _CLOCK: dict[str, Phrase] = {
     "clock_free": (
         "nothing keeps the clock right: the kernel calls it not synchronised",
         "时钟没有对时：内核显示未同步",
-        "timedatectl set-ntp true; is UDP port 123 to a time server open? See `timedatectl timesync-status`",
-        "执行 timedatectl set-ntp true，检查到时间服务器的 UDP 123 端口，并查看 timedatectl timesync-status",
+        "timedatectl set-ntp true (not supported? apt install systemd-timesyncd); is UDP port 123 to a time server"
+        " open? See `timedatectl timesync-status`",
+        "执行 timedatectl set-ntp true（若提示不支持，先 apt install systemd-timesyncd），检查到时间服务器的"
+        " UDP 123 端口，并查看 timedatectl timesync-status",
     ),
     "clock_absurd": (
         "this machine believes it is the year {year}",
@@ -173,14 +175,26 @@ _SERVER: dict[str, Phrase] = {
     "server_no_dns": (
         "the name {host} of the server {where} cannot be resolved ({why})",
         "无法解析服务器 {where} 的名称 {host}（{why}）",
-        "is the name in server.url right? Does the network work: ping 1.1.1.1; name servers: resolvectl status",
-        "检查 server.url 中的名称；检查网络（ping）和域名服务器（resolvectl status）",
+        "is the name in server.url right? Does the network work: `ip route`; which name servers: /etc/resolv.conf",
+        "检查 server.url 中的名称；检查网络（ip route）和域名服务器（/etc/resolv.conf）",
     ),
     "server_closed": (
         "port {port} of {host} is closed: no server listens at {where}",
         "{host} 的端口 {port} 已关闭：{where} 没有服务",
         "is the server running, and is the port in server.url right?",
         "检查服务器是否运行，以及 server.url 中的端口是否正确",
+    ),
+    "server_no_route": (
+        "this machine has no way to {host} ({why})",
+        "本机没有通往 {host} 的网络路由（{why}）",
+        "is the network cable in, has this machine an address (`ip address`) and a gateway (`ip route`)?",
+        "检查网线、本机地址（ip address）和网关（ip route）",
+    ),
+    "server_path": (
+        "the gather protocol answers at {right}, not below {where}",
+        "采集协议在 {right} 应答，不在 {where} 之下",
+        "write {right}, without the path of a page",
+        "请写 {right}，不要带页面路径",
     ),
     "server_no_answer": (
         "{host} does not answer on port {port} ({why})",
@@ -191,8 +205,9 @@ _SERVER: dict[str, Phrase] = {
     "tls_unknown_ca": (
         "the certificate of {where} is signed by nobody this machine trusts ({why})",
         "{where} 的证书不受本机信任（{why}）",
-        "for a school's own authority, set server.ca_file to its certificate (PEM); never switch the check off",
-        "若使用学校自建的证书机构，请将 server.ca_file 设为其证书（PEM）；不要关闭校验",
+        "for a school's own authority, set server.ca_file (enrol: --ca-file) to its certificate (PEM); never switch the"
+        " check off",
+        "若使用学校自建的证书机构，请将 server.ca_file（enrol 用 --ca-file）设为其证书（PEM）；不要关闭校验",
     ),
     "tls_expired": (
         "the certificate of {where} has expired",

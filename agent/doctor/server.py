@@ -23,6 +23,8 @@ from agent.wire.models import Reply
 
 _EXPIRED, _NOT_YET, _WRONG_HOST, _WRONG_IP = 10, 9, 62, 64
 """OpenSSL's X509_V_ERR_*, as `verify_code` has them."""
+_NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+"""Nothing that speaks the protocol."""
 
 
 @dataclass(slots=True)
@@ -88,20 +90,37 @@ async def _ask(found: LoadedConfig, token: str, seen: ServerSeen) -> None:
     key = server.enrol_key.get_secret_value()
     client = ServerClient(server.url, lambda: token, tls_context(server.ca_file), server.timeout_sec)
     try:
-        answers = [await _status(client, bearer, seen) for bearer in (token, key) if bearer]
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as failed:
-        seen.findings.append(error("server_stranger", server.url, why=str(failed) or type(failed).__name__))
+        answers = [await _status(client, client.base_url, bearer, seen) for bearer in (token, key) if bearer]
+    except _NO_ANSWER as failed:
+        right = await _without_path(client, key, seen)
+        why = str(failed) or type(failed).__name__
+        seen.findings.append(
+            error("server_path", server.url, right=right) if right else error("server_stranger", server.url, why=why)
+        )
         return
     finally:
         await client.close()
     seen.findings += _judge(found, bool(token), bool(key), answers)
 
 
-async def _status(client: ServerClient, bearer: str, seen: ServerSeen) -> tuple[int, float]:
+async def _without_path(client: ServerClient, key: str, seen: ServerSeen) -> str:
+    """The server's own address where somebody wrote that of one of its pages; empty where that is not what is wrong."""
+    parts = urlsplit(client.base_url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    if parts.path in ("", "/"):
+        return ""
+    try:
+        await _status(client, origin, key, seen)
+    except _NO_ANSWER:
+        return ""
+    return origin
+
+
+async def _status(client: ServerClient, base_url: str, bearer: str, seen: ServerSeen) -> tuple[int, float]:
     """Status and milliseconds. Raises `ValueError` for an answer of another protocol."""
     before, began = time.time(), time.monotonic()
     async with client.http.post(
-        client.base_url + PATH,
+        base_url + PATH,
         json={"agent_uid": ""},
         headers={"Authorization": f"Bearer {bearer}"},
         allow_redirects=False,

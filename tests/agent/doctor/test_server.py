@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 import socket
 import ssl
 import threading
@@ -40,13 +42,15 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Answering(ThreadingHTTPServer):
-    """Answers every request with these bytes and, if asked, with another time."""
+    """Answers every request below `only` with these bytes and, if asked, with another time."""
 
     daemon_threads = True
 
-    def __init__(self, status: int, body: bytes, ahead_sec: float = 0.0, certificate: str = "") -> None:
+    def __init__(
+        self, status: int, body: bytes, ahead_sec: float = 0.0, certificate: str = "", only: str = "/"
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.status, self.body, self.ahead_sec = status, body, ahead_sec
+        self.status, self.body, self.ahead_sec, self.only = status, body, ahead_sec, only
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             CERTIFICATES[certificate].configure_cert(context)
@@ -61,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        self.send_response_only(self.server.status)
+        self.send_response_only(self.server.status if self.path.startswith(self.server.only) else 404)
         self.send_header("Date", formatdate(time.time() + self.server.ahead_sec, usegmt=True))
         self.send_header("Content-Length", str(len(self.server.body)))
         self.end_headers()
@@ -146,6 +150,22 @@ async def test_a_server_without_tls_where_https_was_written(tmp_path: Path) -> N
 async def test_somebody_else_answers(tmp_path: Path, status: int, body: bytes) -> None:
     with answering(status, body) as port:
         assert (await look(f"http://127.0.0.1:{port}", tmp_path))[0] == ["server_stranger"]
+
+
+async def test_the_address_of_a_page_instead_of_the_server_s(tmp_path: Path) -> None:
+    with answering(400, GOOD_KEY, only="/gather/") as port:
+        codes, seen = await look(f"http://127.0.0.1:{port}/login", tmp_path)
+        assert codes == ["server_path"]
+        assert seen.findings[0].data["right"] == f"http://127.0.0.1:{port}"
+        assert (await look(f"http://127.0.0.1:{port}", tmp_path))[0] == ["server_well"]
+
+
+async def test_a_machine_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object) -> socket.socket:
+        raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+
+    monkeypatch.setattr(socket, "create_connection", unreachable)
+    assert (await look("http://192.0.2.1", tmp_path))[0] == ["server_no_route"]
 
 
 @pytest.mark.parametrize("ahead", [-300.0, 0.0, 90.0])
