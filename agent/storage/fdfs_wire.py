@@ -19,6 +19,7 @@ class Command(IntEnum):
 
     UPLOAD = 11
     DELETE = 12
+    DOWNLOAD = 14
     FILE_INFO = 22
     UPLOAD_APPENDER = 23
     APPEND = 24
@@ -30,25 +31,31 @@ class Command(IntEnum):
     QUERY_GROUP = 104
 
 
-NO_FILE, INVALID = 2, 22
-"""Statuses: Linux's ENOENT and EINVAL."""
+NO_FILE, INVALID, NO_SPACE = 2, 22, 28
+"""Statuses: Linux's ENOENT, EINVAL and ENOSPC."""
+SIZE_ONLY = 1
+"""Flag of `FILE_INFO`: of an appender file no CRC32, for which the storage would read it whole. Since 6.15.1; it stands
+where answers have their status, which older servers take for "do not log that there is no such file".
+"""
 
 
 class FdfsError(Exception):
     """The tracker or storage said no (`status`, 0 otherwise), or nothing that can be understood."""
 
     status = 0
+    command: Command | None = None
 
     @classmethod
     def of(cls, command: Command, status: int) -> FdfsError:
         """What a status other than 0 means: a number of Linux."""
+        of_tracker = command >= Command.REPLY
         known = {
-            NO_FILE: "no such file or group, or no storage is active",
+            NO_FILE: "no such group, or no storage is active" if of_tracker else "no such file",
             INVALID: "an argument that it does not take",
-            28: "every storage is below its reserved space",
+            NO_SPACE: "every storage is below its reserved space" if of_tracker else "no space is left",
         }
         error = cls(f"{command.name.lower()}: {known.get(status) or os.strerror(status)} ({status})")
-        error.status = status
+        error.status, error.command = status, command
         return error
 
 
@@ -75,6 +82,21 @@ def u64(number: int) -> bytes:
     return number.to_bytes(8, "big")
 
 
+def header(command: Command, length: int, flags: int = 0) -> bytes:
+    """A request's header; `length` bytes follow."""
+    return u64(length) + bytes([command, flags])
+
+
+def parse_header(command: Command, raw: bytes) -> int:
+    """Bytes that follow the header of an answer. Raises `FdfsError` where that is a refusal, or no answer at all."""
+    length, status = int.from_bytes(raw[:8], "big"), raw[9]
+    if raw[8] != Command.REPLY or length >= 1 << 63:
+        raise FdfsError(f"{command.name.lower()}: the reply is not of this protocol")
+    if status:
+        raise FdfsError.of(command, status)
+    return length
+
+
 def padded(text: str, width: int) -> bytes:
     """A fixed text field, NUL-padded on the right. `FdfsError` when it does not fit."""
     raw = text.encode()
@@ -97,6 +119,11 @@ def appended(name: str, size: int) -> bytes:
     """The head of an append of so many bytes."""
     raw = name.encode()
     return u64(len(raw)) + u64(size) + raw
+
+
+def download(group: str, name: str) -> bytes:
+    """The body of a request for a whole file."""
+    return u64(0) + u64(0) + group_field(group) + name_of(name)
 
 
 def file_id(group: str, name: str) -> str:

@@ -1,9 +1,12 @@
-"""A tracker and a storage that speak FastDFS's protocol as its 6.16 was measured to, for tests: files in memory.
+"""A tracker and a storage that speak FastDFS's protocol as its 6.16 was measured to and as its sources have it, for
+tests: files in memory.
 
 Kept to the letter: 10-byte headers, every reply command 100, errno as status with an empty body, the connection closed
-after 22; upload bodies of another length refused; appends to ordinary files refused; an append that breaks off rolled
-back (`rollback_sec` later, as on a line that dies silently); names of 44 characters; a regenerated name is new, and the
-old one gone.
+after 22; what is refused is refused before the content has come, and what comes then is taken for the next request;
+upload bodies of another length refused; appends to ordinary files refused; an append that breaks off rolled back
+(`rollback_sec` later, as on a line that dies silently); names of 44 characters, of 60 in a trunk; a regenerated name is
+new, and the old one gone; a CRC32 is a C int, widened; that of an appender file costs the storage the whole file
+(`summed`), unless the flag says that it is not wanted.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Literal
 
 GROUP = b"group1"
 NOT_PERMITTED, NO_FILE, INVALID, NO_SPACE = 1, 2, 22, 28
+SIZE_ONLY = 1
 
 Fault = Literal["", "full", "disk full", "refused", "lies about size", "holds other bytes", "holds nothing"]
 """`full`: every storage below its reserved space (told by the tracker, as measured). `disk full`: the second append and
@@ -37,21 +41,34 @@ class _Refused(Exception):
 class _File:
     content: bytearray
     appender: bool
+    crc: int = 0
+    """As its name has it."""
 
 
 @dataclass
 class FastDfs:
-    """`files` by remote name. `advertised` is where the tracker sends clients (a proxy's port, to break lines)."""
+    """`files` by remote name. `advertised` is where the tracker sends clients (a proxy's port, to break lines), one
+    after the other where there are several.
+
+    `trunk`: use_trunk_file is on. `once`: check_file_duplicate is on, so that the second of two equal files is a link
+    whose name has any CRC. `old`: before 6.02, appender files stay what they are, and flags are not known. `shut`:
+    allow_hosts does not have us.
+    """
 
     address_width: int = 15
     rollback_sec: float = 0.0
     tracker_port: int = 0
     storage_port: int = 0
-    advertised: int = 0
+    advertised: int | list[int] = 0
     active: bool = True
     fault: Fault = ""
+    trunk: bool = False
+    once: bool = False
+    old: bool = False
+    shut: bool = False
     files: dict[str, _File] = field(default_factory=dict)
     asked: list[int] = field(default_factory=list)
+    summed: int = 0
     _number: itertools.count[int] = field(default_factory=itertools.count)
 
     @contextlib.asynccontextmanager
@@ -74,7 +91,7 @@ class FastDfs:
         return None if found is None else bytes(found.content)
 
     async def _tracker(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async def answer(command: int, length: int) -> bytes:
+        async def answer(command: int, length: int, _: int) -> bytes:
             body = await reader.readexactly(length)
             if command == 101 and body:
                 raise _Refused(INVALID)
@@ -87,33 +104,45 @@ class FastDfs:
             if command != 103 and self.fault == "full":
                 raise _Refused(NO_SPACE)
             host = b"127.0.0.1".ljust(self.address_width, b"\0")
-            port = struct.pack(">q", self.advertised or self.storage_port)
+            port = struct.pack(">q", self._next_place() or self.storage_port)
             return GROUP.ljust(16, b"\0") + host + port + (b"" if command == 103 else b"\0")
 
         await self._serve(reader, writer, answer)
 
     async def _storage(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async def answer(command: int, length: int) -> bytes:
+        async def answer(command: int, length: int, flags: int) -> bytes:
             if command in (11, 23):
                 return await self._upload(reader, length, appender=command == 23)
             if command == 24:
                 return await self._append(reader, length)
             body = await reader.readexactly(length)
-            known = {12: self._delete, 22: self._info, 36: self._truncate, 38: self._regenerate}
-            if command not in known:
+            known = {12: self._delete, 14: self._download, 36: self._truncate, 38: self._regenerate}
+            if command == 22:
+                return self._info(body, flags)
+            if command not in known or (command == 38 and self.old):
                 raise _Refused(INVALID)
             return known[command](body)
 
+        if self.shut:
+            writer.close()
+            return
         await self._serve(reader, writer, answer)
+
+    def _next_place(self) -> int:
+        if isinstance(self.advertised, int):
+            return self.advertised
+        self.advertised = [*self.advertised[1:], self.advertised[0]]
+        return self.advertised[-1]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: object) -> None:
         try:
             while True:
-                length, command, status = struct.unpack(">qBB", await reader.readexactly(10))
-                assert status == 0
+                length, command, flags = struct.unpack(">qBB", await reader.readexactly(10))
                 self.asked.append(command)
                 try:
-                    body = await answer(command, length)  # type: ignore[operator]
+                    if length < 0:
+                        break
+                    body = await answer(command, length, flags)  # type: ignore[operator]
                     writer.write(struct.pack(">qBB", len(body), 100, 0) + body)
                 except _Refused as refused:
                     writer.write(struct.pack(">qBB", 0, 100, refused.status))
@@ -125,26 +154,31 @@ class FastDfs:
         finally:
             writer.close()
 
-    def _name(self, content: bytes, extension: str) -> str:
-        """44 characters: a path of two folders, 27 of base64, and an extension with digits before it."""
-        crc = zlib.crc32(content)
+    def _name(self, content: bytes, extension: str, crc: int, *, trunk: bool = False) -> str:
+        """44 characters: a path of two folders, 27 of base64, and an extension with digits before it. In a trunk 16 of
+        base64 more, which say where.
+        """
         raw = struct.pack(">iiqI", 0x7F000001, 1_800_000_000, len(content), crc)
-        digits = f"{next(self._number):07}"[: 7 - len(extension) - 1]
-        return f"M00/00/00/{base64.urlsafe_b64encode(raw).decode().rstrip('=')}{digits}.{extension}"
+        digits = f"{next(self._number):07}"[-(7 - len(extension) - 1) :]
+        where = base64.urlsafe_b64encode(bytes(12)).decode() if trunk else ""
+        return f"M00/00/00/{base64.urlsafe_b64encode(raw).decode().rstrip('=')}{where}{digits}.{extension}"
 
     async def _upload(self, reader: asyncio.StreamReader, length: int, *, appender: bool) -> bytes:
         _, size, extension = struct.unpack(">Bq6s", await reader.readexactly(15))
         if size != length - 15:
             raise _Refused(INVALID)
-        content = bytearray(await reader.readexactly(size))  # broken off: nothing is kept
         if self.fault == "refused":
             raise _Refused(NOT_PERMITTED)
+        content = bytearray(await reader.readexactly(size))  # broken off: nothing is kept
         if self.fault == "holds other bytes" and content:
             content[0] ^= 1
-        name = self._name(bytes(content), extension.rstrip(b"\0").decode())
-        assert len(name) == 44
+        crc = zlib.crc32(content)
+        if self.once and any(file.content == content for file in self.files.values()):
+            crc ^= 0x5A5A5A5A
+        name = self._name(bytes(content), extension.rstrip(b"\0").decode(), crc, trunk=self.trunk and not appender)
+        assert len(name) == (60 if self.trunk and not appender else 44)
         if self.fault != "holds nothing" or appender:
-            self.files[name] = _File(content, appender)
+            self.files[name] = _File(content, appender, crc)
         return GROUP.ljust(16, b"\0") + name.encode()
 
     async def _append(self, reader: asyncio.StreamReader, length: int) -> bytes:
@@ -155,7 +189,6 @@ class FastDfs:
             raise _Refused(INVALID if file else NO_FILE)
         before, left = len(file.content), size
         if self.fault == "disk full" and before:
-            await reader.readexactly(size)
             raise _Refused(NO_SPACE)
         try:
             while left:
@@ -181,10 +214,17 @@ class FastDfs:
         del self.files[body[16:].decode()]
         return b""
 
-    def _info(self, body: bytes) -> bytes:
+    def _download(self, body: bytes) -> bytes:
+        offset, length = struct.unpack(">qq", body[:16])
+        content = self._find(body[32:]).content
+        return bytes(content[offset : offset + length] if length else content[offset:])
+
+    def _info(self, body: bytes, flags: int) -> bytes:
         file = self._find(body[16:])
-        # An appender's CRC is that of the empty file which it began as; only a regenerated one is right.
-        crc = 0 if file.appender else zlib.crc32(file.content)
+        crc = file.crc
+        if file.appender and not self.old:
+            crc = 0 if flags & SIZE_ONLY else zlib.crc32(file.content)
+            self.summed += 0 if flags & SIZE_ONLY else len(file.content)
         size = len(file.content) - (self.fault == "lies about size" and not file.appender)
         crc -= (crc >> 31) << 32  # a C int, widened
         return struct.pack(">qqq", size, 1_800_000_000, crc) + b"127.0.0.1".ljust(self.address_width + 1, b"\0")
@@ -202,7 +242,8 @@ class FastDfs:
         if not file.appender:
             raise _Refused(INVALID)
         del self.files[body.decode()]
-        name = self._name(bytes(file.content), body.decode().rpartition(".")[2])
+        crc = zlib.crc32(file.content)
+        name = self._name(bytes(file.content), body.decode().rpartition(".")[2], crc)
         if self.fault != "holds nothing":
-            self.files[name] = _File(file.content, appender=False)
+            self.files[name] = _File(file.content, appender=False, crc=crc)
         return GROUP.ljust(16, b"\0") + name.encode()

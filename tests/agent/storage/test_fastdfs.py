@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -29,7 +32,7 @@ async def server() -> AsyncIterator[FastDfs]:
         yield server
 
 
-def storage(server: FastDfs, state: Path, group: str = "", **more: float) -> FastDfsStorage:
+def storage(server: FastDfs, state: Path, group: str = "", **more: Any) -> FastDfsStorage:
     more = {"silence_sec": 5.0, "rollback_sec": 2.0, **more}
     trackers = [("127.0.0.1", server.tracker_port)]
     return FastDfsStorage(trackers, group, Pace(0, SystemClock()), state / "fastdfs", piece=1 << 20, **more)
@@ -129,9 +132,157 @@ async def test_an_unfinished_upload_that_the_storage_lost_begins_anew(tmp_path: 
     server.files.clear()
     server.advertised = 0
     with pytest.raises(StorageError):  # its old place is gone, the trackers send elsewhere
-        await storage(server, tmp_path).put(path, NAME, sha256)
+        await storage(server, tmp_path, away_sec=0.0).put(path, NAME, sha256)
     await storage(server, tmp_path).put(path, NAME, sha256)
     assert len(server.files) == 1
+
+
+async def test_a_storage_that_restarts_is_waited_for_and_one_that_does_not_is_left(
+    tmp_path: Path, server: FastDfs
+) -> None:
+    path, sha256 = noise(tmp_path, APPENDED_FROM * 2)
+    proxy = Proxy(("127.0.0.1", server.storage_port), lambda _: Line(cut_up=3_000_000))
+    times = [1000.0]
+    more: dict[str, Any] = {"away_sec": 600.0, "now": lambda: times[-1]}
+
+    async def fails() -> str:
+        with pytest.raises(StorageError) as caught:
+            await storage(server, tmp_path, **more).put(path, NAME, sha256)
+        assert caught.value.down
+        return str(caught.value)
+
+    async with proxy.serve():
+        server.advertised = proxy.port
+        await fails()
+    begun = set(server.files)
+    server.advertised = 0  # the trackers send to another storage at once
+    assert f"no connection to 127.0.0.1:{proxy.port}" in await fails()
+    times.append(1500.0)
+    await fails()
+    assert server.asked.count(23) == 1, "it is waited for"
+    times.append(1601.0)
+    await fails()
+    await storage(server, tmp_path, **more).put(path, NAME, sha256)
+    assert server.asked.count(23) == 2
+    assert begun < set(server.files), "nobody could delete it"
+    proxy.plan = None
+    async with proxy.serve():  # it is back, and cleaned up with the next large file
+        path, sha256 = noise(tmp_path, APPENDED_FROM, f"1{NAME}")
+        await storage(server, tmp_path, **more).put(path, path.name, sha256)
+    assert not begun & set(server.files)
+    assert list((tmp_path / "fastdfs").iterdir()) == []
+
+
+async def test_what_nobody_has_tried_for_a_fortnight_is_deleted(tmp_path: Path, server: FastDfs) -> None:
+    path, sha256 = noise(tmp_path, APPENDED_FROM * 2)
+    proxy = Proxy(("127.0.0.1", server.storage_port), lambda _: Line(cut_up=3_000_000))
+    async with proxy.serve():
+        server.advertised = proxy.port
+        with pytest.raises(StorageError):
+            await storage(server, tmp_path).put(path, NAME, sha256)
+        proxy.plan = None
+        (note,) = (tmp_path / "fastdfs").iterdir()
+        other, other256 = noise(tmp_path, 1000, f"1{NAME}")
+        await storage(server, tmp_path).put(other, other.name, other256)
+        assert note.exists()
+        long_ago = time.time() - 15 * 86400
+        os.utime(note, (long_ago, long_ago))
+        await storage(server, tmp_path).put(other, other.name, other256)
+    assert not note.exists()
+    assert not any(file.appender for file in server.files.values())
+
+
+async def test_a_storage_does_not_read_a_file_to_say_how_far_it_is(tmp_path: Path, server: FastDfs) -> None:
+    path, sha256 = noise(tmp_path, APPENDED_FROM * 2)
+    proxy = Proxy(("127.0.0.1", server.storage_port), lambda number: Line(cut_up=3_000_000) if number < 3 else Line())
+    async with proxy.serve():
+        server.advertised = proxy.port
+        with pytest.raises(StorageError):
+            await storage(server, tmp_path).put(path, NAME, sha256)
+        await storage(server, tmp_path).put(path, NAME, sha256)
+    assert server.asked.count(23) == 1
+    assert server.summed == 0
+
+
+async def test_what_an_older_server_cannot_make_ordinary_goes_whole(tmp_path: Path, server: FastDfs) -> None:
+    server.old = True
+    path, sha256 = noise(tmp_path, APPENDED_FROM)
+    one = storage(server, tmp_path)
+    with pytest.raises(StorageError, match=r"before 6\.02") as caught:
+        await one.put(path, NAME, sha256)
+    assert caught.value.retry
+    stored = await one.put(path, NAME, sha256)
+    assert server.content(stored.file) == path.read_bytes()
+    assert len(server.files) == 1, "the appender file is deleted"
+
+
+async def test_a_file_in_a_trunk(tmp_path: Path, server: FastDfs) -> None:
+    server.trunk = True
+    path, sha256 = noise(tmp_path, 1000)
+    stored = await storage(server, tmp_path).put(path, NAME, sha256)
+    assert server.content(stored.file) == path.read_bytes()
+    await storage(server, tmp_path).delete(stored.file)
+    assert server.files == {}
+
+
+async def test_where_equal_files_are_kept_once_the_second_is_read_back(tmp_path: Path, server: FastDfs) -> None:
+    server.once = True
+    path, sha256 = noise(tmp_path, 1_000_000)
+    for _ in range(2):
+        await storage(server, tmp_path).put(path, NAME, sha256)
+    assert len(server.files) == 2
+    assert server.asked.count(14) == 1
+
+
+async def test_a_refusal_is_heard_while_the_file_is_on_its_way(tmp_path: Path, server: FastDfs) -> None:
+    path, sha256 = noise(tmp_path, APPENDED_FROM - 1)
+    server.fault = "refused"
+    with pytest.raises(StorageError, match=r"upload: Operation not permitted \(1\)"):
+        await storage(server, tmp_path).put(path, NAME, sha256)
+
+
+async def test_a_server_that_lets_nobody_in_is_named(tmp_path: Path, server: FastDfs) -> None:
+    path, sha256 = noise(tmp_path, 1000)
+    server.shut = True
+    with pytest.raises(StorageError, match=rf"127\.0\.0\.1:{server.storage_port}.*allow_hosts") as caught:
+        await storage(server, tmp_path).put(path, NAME, sha256)
+    assert caught.value.down
+
+
+async def test_a_dead_storage_is_passed_over(tmp_path: Path, server: FastDfs) -> None:
+    server.advertised = [free_port(), server.storage_port]
+    for number, size in enumerate((1000, APPENDED_FROM)):
+        path, sha256 = noise(tmp_path, size, f"{number}{NAME}")
+        stored = await storage(server, tmp_path).put(path, path.name, sha256)
+        assert server.content(stored.file) == path.read_bytes()
+
+
+async def test_the_first_tracker_that_answers_is_asked_and_asked_again(tmp_path: Path, server: FastDfs) -> None:
+    path, sha256 = noise(tmp_path, 1000)
+    hangs = Proxy(("127.0.0.1", server.tracker_port), lambda _: Line(swallow=True))
+    async with FastDfs(active=False).serve() as empty, hangs.serve():
+        ports = (free_port(), hangs.port, empty.tracker_port, empty.storage_port, server.tracker_port)
+        trackers = [("127.0.0.1", port) for port in ports]
+        one = FastDfsStorage(trackers, "", Pace(0, SystemClock()), tmp_path / "fastdfs", silence_sec=1.0)
+        for _ in range(3):
+            await one.put(path, NAME, sha256)
+        assert hangs.connections == 1
+        # What a tracker says is told, rather than that another one is away.
+        server.fault = "full"
+        with pytest.raises(StorageError, match=r"every storage is below its reserved space \(28\)"):
+            await one.put(path, NAME, sha256)
+
+
+async def test_a_file_is_not_taken_for_deleted_while_its_group_is_away(tmp_path: Path, server: FastDfs) -> None:
+    path, sha256 = noise(tmp_path, 1000)
+    stored = await storage(server, tmp_path).put(path, NAME, sha256)
+    server.active = False
+    with pytest.raises(StorageError, match="no storage is active"):
+        await storage(server, tmp_path).delete(stored.file)
+    server.active = True
+    for _ in range(2):
+        await storage(server, tmp_path).delete(stored.file)
+    assert server.files == {}
 
 
 async def test_a_disk_that_fills_up_keeps_what_it_has_until_there_is_space(tmp_path: Path, server: FastDfs) -> None:
@@ -190,10 +341,10 @@ async def test_no_storage_and_no_tracker(tmp_path: Path, server: FastDfs) -> Non
     server.active = False
     with pytest.raises(StorageError, match="no storage is active"):
         await storage(server, tmp_path).put(path, NAME, sha256)
-    with pytest.raises(StorageError, match="no such file or group"):
+    with pytest.raises(StorageError, match="no such group"):
         await storage(server, tmp_path, "group9").put(path, NAME, sha256)
     dead = FastDfsStorage([("127.0.0.1", 1), ("127.0.0.1", 2)], "", Pace(0, SystemClock()), tmp_path)
-    with pytest.raises(StorageError, match="no tracker knows") as caught:
+    with pytest.raises(StorageError, match="no tracker names a storage: no connection to") as caught:
         await dead.put(path, NAME, sha256)
     assert caught.value.down
 
