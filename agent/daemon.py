@@ -248,7 +248,9 @@ class Daemon:
                 carry_out=self._commands.carry_out,
                 snapshots=self._snapshots,
             )
-        self._door = LocalDoor(control_socket(config), self._overview, self._commands.carry_out, self._snapshots)
+        self._door = LocalDoor(
+            control_socket(config.paths.runtime), self._overview, self._commands.carry_out, self._snapshots
+        )
 
     # -- life
 

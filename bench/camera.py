@@ -20,7 +20,7 @@ from pathlib import Path
 import av
 
 from bench.film import FILM_SEC
-from recorder.source import parameter_sets
+from recorder import parameter_sets
 
 _MTU = 1400
 _VIDEO_CLOCK, _AUDIO_CLOCK = 90_000, 48_000

@@ -17,9 +17,9 @@ import av.logging
 from av.container import InputContainer
 from av.stream import Stream
 
+from recorder import parameter_sets
 from recorder.packets import Packet, Track, TrackKind
 from recorder.sample import read_frame_number
-from recorder.source import parameter_sets
 from recorder.source.mp4_camera import Mp4Camera
 from recorder.specs import SourceSpec
 

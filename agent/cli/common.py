@@ -35,7 +35,7 @@ def loaded(
     if args.home is None:
         found = load_config(args.config, overrides=overrides, lenient=as_service)
         service = service_environment(os.environ) if as_service else None
-        if service is None or control_socket(found.config).exists() or default_state(os.environ).exists():
+        if service is None or control_socket(found.config.paths.runtime).exists() or default_state(os.environ).exists():
             return found
         return load_config(args.config, service, overrides, lenient=True)
     home = args.home.absolute()

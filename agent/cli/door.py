@@ -30,7 +30,7 @@ class Door:
     """The control socket that the arguments mean. Everything that goes wrong is a `Stop` in words."""
 
     def __init__(self, args: argparse.Namespace, config: Config | None = None) -> None:
-        self.address = control_socket(config or asked(args).config)
+        self.address = control_socket((config or asked(args).config).paths.runtime)
         self._say = words(args)
 
     def view(self, path: str, model: type[M]) -> tuple[M, str]:

@@ -9,10 +9,6 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from agent.config.model import Config
 
 APP = "gather-agent"
 SYSTEM_ROOT = Path("/")
@@ -68,13 +64,13 @@ def service_folders() -> dict[str, str]:
     return {name: str(SYSTEM_ROOT / parent / APP) for name, parent in folders.items()}
 
 
-def control_socket(config: Config, env: Mapping[str, str] | None = None) -> Path:
+def control_socket(runtime: Path, env: Mapping[str, str] | None = None) -> Path:
     """The socket on which the daemon answers `gather-agent status`: `<runtime>/control.sock`.
 
     Where that is longer than a unix socket's address may be, a short name made from it, in a folder of its own under
-    `$XDG_RUNTIME_DIR` or the temporary folder.  The same configuration gives daemon and command line the same answer.
+    `$XDG_RUNTIME_DIR` or the temporary folder.  The same folder gives daemon and command line the same answer.
     """
-    plain = config.paths.runtime / SOCKET_NAME
+    plain = runtime / SOCKET_NAME
     if len(os.fsencode(plain)) <= SOCKET_PATH_MAX:
         return plain
     env = os.environ if env is None else env

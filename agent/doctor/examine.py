@@ -104,9 +104,9 @@ async def examine_addresses(
 
 def _running(config: Config, daemon: Daemon, say: Words) -> list[Finding]:
     if daemon.closed:
-        return [note("daemon_closed", str(control_socket(config)))]
+        return [note("daemon_closed", str(control_socket(config.paths.runtime)))]
     if daemon.status is None:
-        return list(places.check_lock(config, control_socket(config)))
+        return list(places.check_lock(config, control_socket(config.paths.runtime)))
     verdict = judge(daemon.status, say)
     if verdict.health is Health.WELL:
         return [ok("daemon_well")]

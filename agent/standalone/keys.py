@@ -17,8 +17,8 @@ from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSaf
 
 from agent.standalone.settings import SettingsError
 from agent.standalone.store.sealed import Vault
+from agent.standalone.store.tokens import TOKEN_SECONDS
 
-TOKEN_SECONDS = 7200
 ADMISSION_SECONDS = 12 * 3600
 KNOWN_BROWSER_SECONDS = 400 * 86_400
 """The longest that browsers keep a cookie."""

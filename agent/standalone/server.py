@@ -18,10 +18,10 @@ from agent.standalone.bucket import BucketShelf, parse_bucket
 from agent.standalone.console import accounts, routes
 from agent.standalone.console.door import DOOR
 from agent.standalone.console.pages import PAGES
+from agent.standalone.files import FileStore
 from agent.standalone.gather import register, relay, reports, uploads
-from agent.standalone.gather.files import FileStore
 from agent.standalone.gather.http import refusals
-from agent.standalone.gather.hub import Hub
+from agent.standalone.hub import Hub
 from agent.standalone.keys import Keys
 from agent.standalone.live import player
 from agent.standalone.live.channels import LIVE, LiveChannels

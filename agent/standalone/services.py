@@ -17,8 +17,8 @@ from agent.standalone.store.database import Database
 from agent.standalone.store.trash import Sweeper
 
 if TYPE_CHECKING:
-    from agent.standalone.gather.files import FileStore
-    from agent.standalone.gather.hub import Hub
+    from agent.standalone.files import FileStore
+    from agent.standalone.hub import Hub
     from agent.standalone.shelf import Shelf
 
 _HOST = re.compile(r"(?:[\w.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)

@@ -10,7 +10,7 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from agent.standalone.gather.files import FileStore
+from agent.standalone.files import FileStore
 
 _ONE_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-0*[1-9][0-9]{0,17})")
 TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent.standalone.downloads import attachment
-from agent.standalone.gather.files import STORAGE_PREFIX
+from agent.standalone.files import STORAGE_PREFIX
 from agent.standalone.services import SERVICES
 
 _DAY = r"{day:\d\d\d\d-\d\d-\d\d}"

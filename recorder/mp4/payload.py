@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import cast
 
+from recorder import parameter_sets
 from recorder.packets import Track
-from recorder.source import parameter_sets
-from recorder.source.parameter_sets import SetCodec
+from recorder.parameter_sets import SetCodec
 
 _NOT_STORED = frozenset((2, 8, 15))
 """OBU types that a file leaves out: temporal delimiter, tile list, padding (AV1 in ISO-BMFF, 2.4)."""

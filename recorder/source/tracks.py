@@ -13,9 +13,9 @@ from av.audio.stream import AudioStream
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from recorder import parameter_sets
 from recorder.packets import Track
-from recorder.source import parameter_sets
-from recorder.source.parameter_sets import SetCodec, Sets
+from recorder.parameter_sets import SetCodec, Sets
 from recorder.source.templates import detached, with_parameter_sets
 
 RECORDABLE_VIDEO = ("h264", "hevc", "mjpeg", "av1")

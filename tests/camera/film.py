@@ -18,9 +18,9 @@ import av
 from av.audio.codeccontext import AudioCodecContext
 from av.video.stream import VideoStream
 
+from recorder import parameter_sets
 from recorder.packets import TrackKind
 from recorder.sample import draw_frame
-from recorder.source import parameter_sets
 from recorder.source.templates import with_parameter_sets
 from tests.media import coded_digest, obus
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal, cast
 
-from recorder.source import parameter_sets
-from recorder.source.parameter_sets import SetCodec
+from recorder import parameter_sets
+from recorder.parameter_sets import SetCodec
 from tests.camera.film import FilmTrack, Unit
 from tests.media import obus
 

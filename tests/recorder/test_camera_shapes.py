@@ -13,9 +13,9 @@ import av
 import pytest
 from av.bitstream import BitStreamFilterContext
 
+from recorder import parameter_sets
 from recorder.protocol import Retune, SliceClosed
 from recorder.sample import read_frame_number
-from recorder.source import parameter_sets
 from recorder.specs import SliceFacts, Tuning
 from tests.camera.boot import Habits
 from tests.camera.camera import Camera

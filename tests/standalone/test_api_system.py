@@ -5,8 +5,8 @@ from __future__ import annotations
 import aiohttp
 
 from agent import __version__
-from agent.standalone.keys import TOKEN_SECONDS
 from agent.standalone.server import EmbeddedServer
+from agent.standalone.store.tokens import TOKEN_SECONDS
 from tests.standalone.helpers import Api, FakeClock, set_up
 
 

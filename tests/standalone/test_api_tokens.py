@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
-from agent.standalone.keys import TOKEN_SECONDS
 from agent.standalone.settings import ServerSettings
 from agent.standalone.store import tokens
+from agent.standalone.store.tokens import TOKEN_SECONDS
 from tests.standalone.helpers import Api, FakeClock, do, set_up
 
 

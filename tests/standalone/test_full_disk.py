@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.standalone.gather import files
+from agent.standalone import files
 from agent.standalone.settings import ServerSettings
 from tests.faults.disks import can_mount
 from tests.standalone.helpers import Api, ScriptedAgent, record, stem

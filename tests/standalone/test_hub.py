@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from agent.standalone.gather.hub import Hub, Order
+from agent.standalone.hub import Hub, Order
 from agent.standalone.store.database import Database
 from agent.standalone.store.schema import Subject
 from agent.standalone.store.sealed import Vault

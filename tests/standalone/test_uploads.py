@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
+from agent.standalone.files import parse_name
 from agent.standalone.gather import uploads
-from agent.standalone.gather.files import parse_name
 from agent.standalone.gather.landing import Landing
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings

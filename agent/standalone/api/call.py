@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from agent.standalone.api.envelope import Err
 from agent.standalone.api.params import Kind, Param, Params
-from agent.standalone.gather.hub import Order
+from agent.standalone.hub import Order
 from agent.standalone.services import Services
 
 TOKEN = Param("token", missing=Err.NO_TOKEN)

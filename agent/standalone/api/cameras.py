@@ -14,8 +14,8 @@ from agent.standalone.api.call import FRAME, STAMPS, Call, Change, Endpoint
 from agent.standalone.api.envelope import ApiError, Err, done
 from agent.standalone.api.paging import Listed, by_id, page
 from agent.standalone.api.params import Kind, Param, Params
-from agent.standalone.gather.hub import Order
 from agent.standalone.gather.rows import bump, wire_camera
+from agent.standalone.hub import Order
 from agent.standalone.live.player import address_of
 from agent.standalone.store.schema import (
     Alarm,

@@ -14,8 +14,8 @@ from agent.standalone.api.envelope import ApiError, Err, done
 from agent.standalone.api.paging import Listed, by_id, page
 from agent.standalone.api.params import Kind, Param
 from agent.standalone.clocktime import Span, clock_seconds, clock_text, crosses_midnight, first_overlap
-from agent.standalone.gather.hub import Order
 from agent.standalone.gather.rows import bump, wire_course
+from agent.standalone.hub import Order
 from agent.standalone.store.schema import Camera, Course, Subject, Teacher
 from agent.wire.commands import SetCourse
 from agent.wire.models import WireCourse

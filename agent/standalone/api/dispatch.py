@@ -14,7 +14,7 @@ from agent.standalone.api import cameras, catalogue, courses, gathers, openapi, 
 from agent.standalone.api.call import Call, Change, Endpoint, changes_something
 from agent.standalone.api.envelope import MESSAGES, ApiError, Err, failed, respond
 from agent.standalone.api.params import Params, from_url
-from agent.standalone.gather.hub import transmit
+from agent.standalone.hub import transmit
 from agent.standalone.keys import TokenExpired, TokenInvalid
 from agent.standalone.services import SERVICES
 from agent.standalone.store import audit, tokens

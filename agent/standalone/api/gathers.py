@@ -12,8 +12,8 @@ from agent.standalone.api.call import STAMPS, Call, Change, Endpoint
 from agent.standalone.api.envelope import ApiError, Err, done
 from agent.standalone.api.paging import Listed, by_id, page
 from agent.standalone.api.params import Kind, Param
-from agent.standalone.gather.hub import Order
 from agent.standalone.gather.rows import bump, gather_settings
+from agent.standalone.hub import Order
 from agent.standalone.store.schema import Gather, School
 
 _SHOWN = (

@@ -11,8 +11,9 @@ from agent import __version__
 from agent.standalone.api.call import Call, Endpoint
 from agent.standalone.api.envelope import ApiError, Err, done
 from agent.standalone.api.params import Param
-from agent.standalone.keys import TOKEN_SECONDS, looks_like_credential
+from agent.standalone.keys import looks_like_credential
 from agent.standalone.store import tokens
+from agent.standalone.store.tokens import TOKEN_SECONDS
 
 
 def version(_session: Session, call: Call) -> dict[str, Any]:

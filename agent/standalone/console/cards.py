@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.standalone.console.pages.overview.view import ChannelView
+from agent.standalone.console.gathers import ChannelView
 from agent.standalone.console.visit import Visit
 from agent.web.markup import Markup, asset, html, joined
 from agent.web.parts import picture

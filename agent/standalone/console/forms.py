@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agent.standalone.console.filters import Choice, Choices, Filter
-from agent.standalone.console.pages.overview.view import GatherView
+from agent.standalone.console.gathers import GatherView
 from agent.web.markup import Markup, asset, html, joined
 from agent.web.words import Table, Words
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from agent.standalone.gather.files import STORAGE_PREFIX
+from agent.standalone.files import STORAGE_PREFIX
 from agent.standalone.gather.http import Refused
 
 _NO_PATH = re.compile(r"[\x00-\x1f\x7f\\?#]|//|/\.{1,2}(?:/|$)")

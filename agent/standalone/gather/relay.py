@@ -10,9 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from agent.standalone.gather.http import Caller, Refused, caller
-from agent.standalone.gather.hub import Connection
 from agent.standalone.gather.reports import LEASE_SECONDS, take_cameras, take_event
 from agent.standalone.gather.rows import full_sync
+from agent.standalone.hub import Connection
 from agent.standalone.services import SERVICES, Services
 from agent.standalone.store.schema import Gather
 from agent.standalone.store.sealed import SecretLost

@@ -14,8 +14,8 @@ from aiohttp import web
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from agent.standalone.files import STORAGE_PREFIX
 from agent.standalone.gather.addresses import check_address, exactly, picture_of
-from agent.standalone.gather.files import STORAGE_PREFIX
 from agent.standalone.gather.http import Caller, Refused, answer, body, caller
 from agent.standalone.services import SERVICES
 from agent.standalone.store.schema import Alarm, Camera, Course, Gap, Gather, Image, Lesson, Record, Spool, StoredFile

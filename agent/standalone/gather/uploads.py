@@ -13,7 +13,7 @@ from aiohttp import ClientPayloadError, web
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.standalone.gather.files import (
+from agent.standalone.files import (
     STORAGE_PREFIX,
     BrokenOff,
     FileName,

@@ -10,7 +10,7 @@ from contextlib import suppress
 from aiohttp import web
 from sqlalchemy.orm import Session
 
-from agent.standalone.gather.hub import Hub, failure
+from agent.standalone.hub import Hub, failure
 from agent.standalone.live.fanout import Broadcast, Viewer
 from agent.standalone.live.watch import LEASE_SEC, Step, Watch
 from agent.standalone.store.database import Database

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from agent.standalone.keys import TOKEN_SECONDS
 from agent.standalone.store.schema import ApiToken
 
+TOKEN_SECONDS = 7200
+"""So long an access token is good."""
 MOST_OPEN = 10_000
 """Of more the oldest end: a program that gets a token for each call must not fill the disk."""
 _SEEN_EVERY_SECONDS = 60.0

@@ -10,7 +10,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from recorder.packets import Track
-from recorder.source.parameter_sets import SetCodec, Sets, nal_type
+from recorder.parameter_sets import SetCodec, Sets, nal_type
 from recorder.source.rtsp.aac import AudioConfig
 from recorder.source.rtsp.sdp import Media
 from recorder.source.rtsp.sequence_sets import BadSet, Sequence, h264_sequence, h265_sequence, profile_tier_level

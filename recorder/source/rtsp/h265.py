@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from recorder.source.parameter_sets import SetCodec
+from recorder.parameter_sets import SetCodec
 from recorder.source.rtsp.nal import AccessUnits, Piece
 from recorder.source.rtsp.problems import NotOurs
 from recorder.source.rtsp.units import Unit

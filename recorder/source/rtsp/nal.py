@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from recorder.source import parameter_sets
-from recorder.source.parameter_sets import SetCodec, Sets
+from recorder import parameter_sets
+from recorder.parameter_sets import SetCodec, Sets
 from recorder.source.rtsp.units import Unit
 
 TRUST = 3

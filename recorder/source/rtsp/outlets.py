@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from recorder import parameter_sets
 from recorder.packets import Packet, Track
-from recorder.source import parameter_sets
-from recorder.source.parameter_sets import SetCodec
+from recorder.parameter_sets import SetCodec
 from recorder.source.rtsp import descriptions, jpeg, mpeg_audio
 from recorder.source.rtsp.aac import Aac, config_of
 from recorder.source.rtsp.decode_order import PROBE, DecodeOrder, depth_of

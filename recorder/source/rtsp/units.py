@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from recorder.source.parameter_sets import Sets
+from recorder.parameter_sets import Sets
 
 
 @dataclass(slots=True, eq=False)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from agent.config import paths
-from agent.config.model import Config
 
 
 def test_systemds_folders_outrank_xdgs() -> None:
@@ -32,25 +31,21 @@ def test_without_a_home_variable_the_users_entry_counts(home: dict[str, str]) ->
     assert paths.default_state(home).is_absolute()
 
 
-def config(runtime: Path) -> Config:
-    return Config(paths={"state": "/s", "runtime": runtime})
-
-
 def test_a_short_runtime_folder_holds_the_socket_itself(tmp_path: Path) -> None:
-    assert paths.control_socket(config(Path("/run/x"))) == Path("/run/x/control.sock")
+    assert paths.control_socket(Path("/run/x")) == Path("/run/x/control.sock")
     exact = Path("/" + "r" * (paths.SOCKET_PATH_MAX - 1 - len("/control.sock")))
-    assert paths.control_socket(config(exact)) == exact / "control.sock"
+    assert paths.control_socket(exact) == exact / "control.sock"
 
 
 def test_a_long_one_gets_a_short_name_of_its_own_that_can_be_bound(tmp_path: Path) -> None:
     long = tmp_path / ("课" * 40)
-    first = paths.control_socket(config(long), {})
-    assert first == paths.control_socket(config(long), {})
-    assert first != paths.control_socket(config(long / "b"), {})
+    first = paths.control_socket(long, {})
+    assert first == paths.control_socket(long, {})
+    assert first != paths.control_socket(long / "b", {})
     assert first.parent.parent != tmp_path
-    session = paths.control_socket(config(long), {"XDG_RUNTIME_DIR": "/run/user/1"})
+    session = paths.control_socket(long, {"XDG_RUNTIME_DIR": "/run/user/1"})
     assert session.parent.parent == Path("/run/user/1")
-    assert not paths.control_socket(config(long), {"XDG_RUNTIME_DIR": str(long)}).is_relative_to(long)
+    assert not paths.control_socket(long, {"XDG_RUNTIME_DIR": str(long)}).is_relative_to(long)
     paths.private_folder(first.parent)
     try:
         with socket.socket(socket.AF_UNIX) as bound:

@@ -17,7 +17,7 @@ from agent.clock import SystemClock
 from agent.journal import Journal, SliceState
 from agent.link import relay as relay_module
 from agent.link import server as link_module
-from agent.standalone.gather.hub import Order
+from agent.standalone.hub import Order
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
 from agent.storage.base import Storage, StorageError

@@ -13,7 +13,7 @@ from agent.schedule.reconciler import Due
 from recorder.names import SliceName
 from recorder.specs import SliceFacts
 
-LIMIT_SEC = 10.0
+LIMIT_SEC = 30.0
 LESSON = 1_800_000_000
 
 

@@ -11,8 +11,8 @@ import av
 import pytest
 from av.video.stream import VideoStream
 
+from recorder import parameter_sets
 from recorder.packets import Packet, Track
-from recorder.source import parameter_sets
 from recorder.source.tracks import ParameterWatch, choose, track_of
 from tests.media import MakeSample, av_packet, camera_packets, frame_numbers, write_mp4
 

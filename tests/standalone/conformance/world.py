@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import aiohttp
 
-from agent.standalone.keys import TOKEN_SECONDS
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
+from agent.standalone.store.tokens import TOKEN_SECONDS
 from tests.standalone.conformance.cases import URL, Case, Given
 from tests.standalone.helpers import JPEG, TUESDAY, Api, FakeClock, ScriptedAgent, record, stem
 

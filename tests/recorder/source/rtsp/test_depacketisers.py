@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.source.parameter_sets import nal_units
+from recorder.parameter_sets import nal_units
 from recorder.source.rtsp.aac import Aac, config_of, parse_config
 from recorder.source.rtsp.h264 import H264
 from recorder.source.rtsp.h265 import H265

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.source import parameter_sets
+from recorder import parameter_sets
 from recorder.source.rtsp.decode_order import DecodeOrder, depth_of
 from recorder.source.rtsp.descriptions import announced_sets, complete, extradata_of, video_track
 from recorder.source.rtsp.sdp import Media

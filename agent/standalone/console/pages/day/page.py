@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from agent.standalone.console.forms import FORM_WORDS, gather_choice
+from agent.standalone.console.gathers import read_gathers
 from agent.standalone.console.pages.day.parts import Part, coverage, hours
 from agent.standalone.console.pages.day.view import DayView, DrawnChannel, DrawnLesson, day_of, read_day
-from agent.standalone.console.pages.overview.view import read_gathers
 from agent.standalone.console.site import Page
 from agent.standalone.console.spans import Span
 from agent.standalone.console.visit import Visit

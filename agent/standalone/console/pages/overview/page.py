@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from agent.standalone.console.cards import channel_card
+from agent.standalone.console.gathers import AlarmLine
 from agent.standalone.console.pages.ledger.page import ledger_line
 from agent.standalone.console.pages.overview.outlook import Reason
-from agent.standalone.console.pages.overview.view import AlarmLine, OverviewView, read_overview
+from agent.standalone.console.pages.overview.view import OverviewView, read_overview
 from agent.standalone.console.pages.storage.page import WORDS as STORAGE_WORDS
 from agent.standalone.console.pages.storage.page import gather_line
 from agent.standalone.console.site import Page

@@ -15,8 +15,8 @@ from agent.standalone.api.envelope import ApiError, Err
 from agent.standalone.api.params import Kind, Param, Params
 from agent.standalone.console import fields
 from agent.standalone.console.cards import channel_card
+from agent.standalone.console.gathers import ChannelView, read_channels
 from agent.standalone.console.pages.overview.page import beside
-from agent.standalone.console.pages.overview.view import ChannelView, read_channels
 from agent.standalone.console.sentences import of_answer
 from agent.standalone.console.site import Action, Page
 from agent.standalone.console.visit import Visit

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from agent.standalone.api.params import Params
 from agent.standalone.console.cards import channel_card
 from agent.standalone.console.fields import copied, press
+from agent.standalone.console.gathers import ChannelView, GatherView, read_channels, read_gathers
 from agent.standalone.console.pages.overview.page import beside as watching
-from agent.standalone.console.pages.overview.view import ChannelView, GatherView, read_channels, read_gathers
 from agent.standalone.console.pages.storage.page import WORDS as STORAGE_WORDS
 from agent.standalone.console.pages.storage.page import gather_line
 from agent.standalone.console.site import Action, Page

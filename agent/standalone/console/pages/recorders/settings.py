@@ -12,7 +12,7 @@ from agent.standalone.api.envelope import ApiError, Err
 from agent.standalone.api.gathers import RANGES
 from agent.standalone.api.params import Kind, Param, Params
 from agent.standalone.console import fields
-from agent.standalone.console.pages.overview.view import GatherView, read_gathers
+from agent.standalone.console.gathers import GatherView, read_gathers
 from agent.standalone.console.pages.storage.page import WORDS as STORAGE_WORDS
 from agent.standalone.console.pages.storage.page import gather_line
 from agent.standalone.console.site import Action, Page

@@ -11,9 +11,9 @@ from agent.standalone.api.params import Kind, Param, Params
 from agent.standalone.console import fields
 from agent.standalone.console.site import Action, Page
 from agent.standalone.console.visit import Visit
-from agent.standalone.keys import TOKEN_SECONDS
 from agent.standalone.store import tokens
 from agent.standalone.store.schema import ApiToken
+from agent.standalone.store.tokens import TOKEN_SECONDS
 from agent.web.markup import Markup, asset, html
 from agent.web.parts import listed
 from agent.web.words import Table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from agent.standalone.console.pages.overview.view import GatherView
+from agent.standalone.console.gathers import GatherView
 from agent.standalone.console.pages.storage.view import StorageView, read_storage
 from agent.standalone.console.site import Page
 from agent.standalone.console.visit import Visit

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from agent.standalone.console.pages.overview.view import GatherView, read_gathers
+from agent.standalone.console.gathers import GatherView, read_gathers
 from agent.standalone.store.schema import Record, StoredFile, Trash
 
 RECENT_DAYS = 14

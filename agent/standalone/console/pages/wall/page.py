@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.standalone.console.forms import FORM_WORDS, gather_choice
-from agent.standalone.console.pages.overview.view import ChannelView, read_channels, read_gathers
+from agent.standalone.console.gathers import ChannelView, read_channels, read_gathers
 from agent.standalone.console.site import Page
 from agent.standalone.console.visit import Visit
 from agent.web.markup import Markup, asset, html

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.standalone.clocktime import DAY_SECONDS, week_id
-from agent.standalone.console.pages.overview.view import read_gathers
+from agent.standalone.console.gathers import read_gathers
 from agent.standalone.store.schema import Camera, Course, Lesson, Subject, Teacher
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.source import parameter_sets
-from recorder.source.parameter_sets import SetCodec
+from recorder import parameter_sets
+from recorder.parameter_sets import SetCodec
 from tests.media import MakeSample
 
 CODECS: tuple[SetCodec, ...] = ("h264", "hevc")
