@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def made(kind: str) -> str:
-    command: list[str | Path] = [sys.executable, ROOT / "debian/from_parser.py", kind]
+    # -S: as on a machine that builds the package, with no library but Python's own.
+    command: list[str | Path] = [sys.executable, "-S", ROOT / "debian/from_parser.py", kind]
     done = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=True, timeout=60)
     return done.stdout.decode()
 
