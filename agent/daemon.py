@@ -16,6 +16,7 @@ from agent.background import forever
 from agent.channels.channel import Channel, ChannelSetup
 from agent.channels.fleet import Fleet
 from agent.channels.intake import Intake
+from agent.channels.network import NetworkNotice
 from agent.channels.recorders import RecorderHost
 from agent.channels.repairs import Repairs
 from agent.channels.session import Hooks
@@ -101,6 +102,7 @@ class Daemon:
         # The rooms that follow know each other only through these calls, made when all of them stand.
         self._wakeups = Wakeups(self._scheduler, self._wake_fleet)
         self._step_notice = StepNotice(self._wake_fleet)
+        self._network_notice = NetworkNotice(self._network_came)
         self._intake = Intake(
             self._journal,
             self._slices,
@@ -270,6 +272,8 @@ class Daemon:
             stack.callback(self._wakeups.stop)
             self._step_notice.open()
             stack.callback(self._step_notice.close)
+            self._network_notice.open()
+            stack.callback(self._network_notice.close)
             self._repairs.ask()
             await self._fleet.reconcile()
             await self._door.open()
@@ -363,6 +367,9 @@ class Daemon:
 
     def _wake_fleet(self) -> None:
         self._fleet.wake()
+
+    def _network_came(self) -> None:
+        self._fleet.retry()
 
     def _wake_reports(self) -> None:
         self._reports.wake()

@@ -127,6 +127,14 @@ class Channel:
         if self._session is not None:
             self._session.want(None, self.tuning)
 
+    def retry(self) -> None:
+        """The network has come back: nobody waits out a back-off, but who was refused, as cameras lock."""
+        if self.link.cause == "unauthorized":
+            return
+        self._hurry.set()
+        if self._session is not None:
+            self._session.retry()
+
     def adopt(self, setup: ChannelSetup) -> None:
         """Other settings: they are those of the next connection, which is made anew when nothing is recorded or about
         to be.

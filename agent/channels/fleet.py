@@ -216,6 +216,11 @@ class Fleet:
         for channel in self.channels.values():
             channel.adopt(setup)
 
+    def retry(self) -> None:
+        """Sources that are away are tried again now (`Channel.retry`)."""
+        for channel in self.channels.values():
+            channel.retry()
+
     def name_of(self, camera_id: int) -> str:
         """What people call the channel."""
         return self._names.get(camera_id, "")

@@ -96,6 +96,7 @@ class Session:
         self._tuning = Tuning()
         self._main_rests = main_rests
         self._told_tuning, self._told_reconnect, self._told_need_main = Tuning(), True, True
+        self._retry = False
         self._heard_at = clock.monotonic()
         self._received: deque[tuple[float, int]] = deque(maxlen=RATE_PULSES)
 
@@ -113,6 +114,11 @@ class Session:
         told, self._tuning = self._tuning, tuning
         if desired is None or before is None or (self._orders(desired), tuning) != (self._orders(before), told):
             self._turn.set()
+
+    def retry(self) -> None:
+        """A source that is away is to be tried again now, whatever its back-off says."""
+        self._retry = True
+        self._turn.set()
 
     def _orders(self, desired: Desired) -> tuple[object, ...]:
         """What of it the process is told."""
@@ -185,8 +191,9 @@ class Session:
         if self._tuning != self._told_tuning:
             self._told_tuning = self._tuning
             await self.process.order(Retune(self._tuning))
-        if desired.reconnect != self._told_reconnect:
-            self._told_reconnect = desired.reconnect
+        if desired.reconnect != self._told_reconnect or self._retry:
+            # Told once more, it wakes who waits.
+            self._told_reconnect, self._retry = desired.reconnect, False
             await self.process.order(SetReconnect(desired.reconnect))
         if (need_main := self.needs_main(desired)) != self._told_need_main:
             self._told_need_main = need_main
