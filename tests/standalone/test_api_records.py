@@ -116,6 +116,9 @@ async def test_play_record(api: Api, agent: ScriptedAgent, clock: FakeClock) -> 
     camera_id = await add(api, agent)
     stored = await report(agent, stem(camera_id))
     url = (await api.ok("play_record", record_id=1, width=320, height=200))["play_url"]
+    async with api.http.head(url) as response:  # nobody has seen anything
+        assert response.status == 200
+    assert (await api.ok("list_record"))["data"][0]["clicks"] == 0
     async with api.http.get(url) as response:
         page = await response.text()
         assert response.status == 200

@@ -32,7 +32,8 @@ async def player(request: web.Request) -> web.Response:
     services, words = request.app[SERVICES], Words(words_of(request).language, _WORDS)
     ticket = request.match_info["ticket"]
     record_id = services.keys.admitted("record", ticket)
-    record = None if record_id is None else await services.database.run(click, record_id)
+    opened = read if request.method == "HEAD" else click
+    record = None if record_id is None else await services.database.run(opened, record_id)
     if record is None:
         return _not_there(services, words)
     page = html(
@@ -75,9 +76,14 @@ def named_record(session: Session, record_id: int) -> tuple[Record, str, str] | 
     return record, camera.camera_name if camera else "", subject.subject_name if subject else ""
 
 
+def read(session: Session, record_id: int) -> Record | None:
+    """A recording; None where there is none."""
+    return session.get(Record, record_id)
+
+
 def click(session: Session, record_id: int) -> Record | None:
-    """Count that a recording is opened; None where there is none."""
-    record = session.get(Record, record_id)
+    """The same, opened once more."""
+    record = read(session, record_id)
     if record is not None:
         record.clicks += 1
     return record

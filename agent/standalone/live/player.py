@@ -65,15 +65,17 @@ def address_of(base_url: str, ticket: str, width: int, height: int) -> str:
 
 
 async def page(request: web.Request) -> web.Response:
-    """The page; the agent is asked to push as soon as it is."""
+    """The page; the agent is asked to push as soon as it is. HEAD asks whether it is there: nobody looks."""
     services, words = request.app[SERVICES], Words(language_of(request), _WORDS)
     ticket = request.match_info["ticket"]
     camera_id = services.keys.admitted("camera", ticket)
-    name = None if camera_id is None else await services.database.run(_click, camera_id)
+    looks = request.method != "HEAD"
+    name = None if camera_id is None else await services.database.run(_name_of, camera_id, looks)
     if camera_id is None or name is None:
         text = html("<!doctype html><title>404</title><p>{text}</p>", text=words["not_found"])
         return page_response(text, 404, _headers(request))
-    request.app[LIVE].beat(camera_id)
+    if looks:
+        request.app[LIVE].beat(camera_id)
     said = {key: words[key] for key in ("codec", "browser", "unreachable", "over")}
     return page_response(
         html(
@@ -144,10 +146,11 @@ def _headers(request: web.Request) -> dict[str, str]:
     return framed_headers(request.app[SERVICES], policy)
 
 
-def _click(session: Session, camera_id: int) -> str | None:
-    """The channel's name; its page was opened once more."""
+def _name_of(session: Session, camera_id: int, looks: bool) -> str | None:
+    """The channel's name; whoever `looks` has opened its page once more."""
     camera = session.get(Camera, camera_id)
     if camera is None:
         return None
-    camera.clicks += 1
+    if looks:
+        camera.clicks += 1
     return camera.camera_name

@@ -26,6 +26,8 @@ async def stream(request: web.Request) -> web.StreamResponse:
     camera_id = request.app[SERVICES].keys.admitted("camera", request.match_info["ticket"])
     if camera_id is None:
         raise web.HTTPNotFound(text="this address is not (or no longer) good", headers=_HEADERS)
+    if request.method == "HEAD":  # whether it is there: that is no viewer
+        return web.Response(headers=_HEADERS, content_type="video/x-flv")
     live, wakes = request.app[LIVE], asyncio.Event()
     try:
         channel, viewer = live.join(camera_id, wakes)

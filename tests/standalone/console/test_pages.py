@@ -56,6 +56,8 @@ async def test_opening_a_recording_is_a_click_on_the_slice_where_it_begins(
 ) -> None:
     about = lesson(school, "301", 8)
     film = f"/console/recordings/film?key={about['camera_id']}-{about['slice_id']}"
+    async with http.head(server.url + film) as response:  # nobody has opened it
+        assert response.status == 200
     await get(server, http, film)
     await get(server, http, f"{film}&at={int(about['planned_start']) + 7}")
     await get(server, http, f"{film}&at={int(about['planned_start']) + 8}")

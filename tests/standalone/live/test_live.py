@@ -142,6 +142,18 @@ async def test_a_lease_is_renewed_and_a_page_without_connection_keeps_it(
         await until_asked(agent, "start_live", times=4)
 
 
+async def test_who_asks_only_whether_the_page_is_there_does_not_look(
+    api: Api, agent: ScriptedAgent, camera_id: int
+) -> None:
+    page = (await api.ok("play_camera", camera_id=camera_id))["play_url"]
+    async with api.http.head(page) as response:
+        assert response.status == 200
+    assert (await api.ok("list_camera"))["data"][0]["clicks"] == 0
+    async with asyncio.timeout(30), api.http.head(await stream_of(api, camera_id)) as response:
+        assert response.status == 200
+        assert response.content_type == "video/x-flv"
+
+
 async def test_who_may_publish(api: Api, agent: ScriptedAgent, camera_id: int) -> None:
     other = ScriptedAgent(agent.server, agent.http, uid="agent-2", mac="00-11-22-33-44-66")
     await other.register()

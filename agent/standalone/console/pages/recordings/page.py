@@ -150,7 +150,8 @@ async def film(visit: Visit) -> Any:
     one = await visit.read(read_recording, *key) if key else None
     if one is None:
         return web.Response(status=404, headers=HEADERS)
-    await visit.read(click, one.slice_at(visit.number("at")).record_id)
+    if visit.request.method != "HEAD":
+        await visit.read(click, one.slice_at(visit.number("at")).record_id)
     words = visit.words
     title = one.title or words["by_hand"]
     when = visit.services.stamp(one.begin)[:16]
