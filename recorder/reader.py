@@ -59,9 +59,9 @@ class Reader:
         self._backoff = Backoff(limits.retry_min_sec, limits.retry_max_sec, random.random)
         self._wake = threading.Event()
         self._closing = False
-        self._stalled = self._idle = False
+        self._idle = False
+        self._stalled_sec: float | None = None  # so long there was no picture
         self._led_at = 0.0  # when the last packet of the picture came, or of the sound where that is all
-        self._patience_sec = 0.0
         self._watched_at = math.inf
         self._thawed_at = 0.0
         self._source: Source | None = None
@@ -74,6 +74,7 @@ class Reader:
         self.packets = 0
         self.received_bytes = 0
         self.last_arrival: float | None = None
+        self.heap_sec = 0.0  # so far apart the packets of this connection may come
         self.video_at: float | None = None  # the last packet of either track of this connection
         self.audio_at: float | None = None
 
@@ -95,9 +96,14 @@ class Reader:
         self._watched_at = now
         if not self._needed():
             self._interrupt()
-        elif self.online and now - max(self._led_at, self._thawed_at) > self._patience_sec:
-            self._stalled = True
-            self._interrupt()
+            return
+        source = self._source
+        if self.online and source is not None:
+            self.heap_sec = self._heap_sec(source)
+            patience_sec = 2 * source.stall_sec
+            if now - max(self._led_at, self._thawed_at) > patience_sec:
+                self._stalled_sec = patience_sec
+                self._interrupt()
         elif self._idle:
             self.wake()
 
@@ -155,7 +161,7 @@ class Reader:
         """One connection from beginning to end; seconds it delivered, and why it ended."""
         self._emit(LinkChanged("connecting"))
         began: float | None = None
-        self._stalled = False
+        self._stalled_sec = None
         try:
             source = open_source(self._spec, self._limits, lambda: self._feed.watched)
             self._source = source
@@ -164,8 +170,8 @@ class Reader:
             try:
                 tracks = self._open(source)
                 began = self.last_arrival = self._led_at = monotonic()
-                self._patience_sec = 2 * source.stall_sec
-                self._go_online(tracks, self._heap_sec(source))
+                self.heap_sec = self._heap_sec(source)
+                self._go_online(tracks)
                 while not self._closing:
                     self._take(source.read())
                 error = SourceError("stopped", "closed")
@@ -179,8 +185,8 @@ class Reader:
             error = raised
         except Exception as raised:  # noqa: BLE001 - whatever a source meets is a lost connection, told as "unusable"
             error = SourceError("unusable", repr(raised))
-        if self._stalled:
-            error = SourceError("stalled", f"no picture, or no sound where that is all, for {self._patience_sec:.0f} s")
+        if (sec := self._stalled_sec) is not None:
+            error = SourceError("stalled", f"no picture, or no sound where that is all, for {sec:.0f} s")
         return (monotonic() - began if began is not None else 0.0), error
 
     def _open(self, source: Source) -> tuple[Track, ...]:
@@ -198,14 +204,12 @@ class Reader:
         """A source with more patience than was asked for has it because its packets come in heaps."""
         return source.stall_sec if self._limits.stall_sec < source.stall_sec < math.inf else 0.0
 
-    def _go_online(self, tracks: Sequence[Track], heap_sec: float) -> None:
+    def _go_online(self, tracks: Sequence[Track]) -> None:
         self._timeline.begin_session(tracks)
         self.video_at = self.audio_at = None
         labels = {track.kind: track.label for track in tracks}
         self.online = True
-        self._emit(
-            LinkChanged("online", video=labels.get("video", ""), audio=labels.get("audio", ""), heap_sec=heap_sec)
-        )
+        self._emit(LinkChanged("online", video=labels.get("video", ""), audio=labels.get("audio", "")))
 
     def _usable(self, track: Track) -> Track | None:
         """The track as it is recorded; None, and a word to people, where it cannot be."""

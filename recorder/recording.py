@@ -18,12 +18,14 @@ from recorder.slice_file import SliceFile
 from recorder.slice_meta import SliceMeta
 from recorder.slicer import Cut, Fate, Slicer
 from recorder.specs import Cause, Limits, Tuning
-from recorder.timeline import Lineup, Timed
+from recorder.timeline import ANCHOR_SEC, Lineup, Timed
 
 SILENCE_SEC = 2.0
 """So long after its end a recording waits for packets of a track that fell silent, or of a camera that is away."""
 LATENESS_SEC = 8.0
-"""So long for those of a camera that is there: their way may take its time."""
+"""So long for the next packet of a camera that is there, beside the time that lies between its heaps (HLS)."""
+LATEST_SEC = ANCHOR_SEC + LATENESS_SEC
+"""But no longer than this, and a heap, after the end: what comes later than `ANCHOR_SEC` counts as made later."""
 DISK_RETRY_SEC = 2.0
 """So long after a second failure in a row the disk is left alone."""
 DISK_TOLD_SEC = 60.0
@@ -59,6 +61,8 @@ class Recording:
         self._coverage: Coverage | None = None
         self._cause: Cause | None = None  # why nothing comes, while coverage cannot be told yet
         self._taken = -1  # seq of the last packet that was looked at
+        self._fed_at = 0.0  # when the last packet before the end was, by the monotonic clock
+        self._early: list[Timed] = []  # the group in which it may begin, while that is not the last before `begin_at`
         self._last: Timed | None = None  # the last recorded packet of the leading track
         self._passed: set[int] = set()  # tracks whose packets have reached the end
         self._beyond: list[Timed] = []  # those packets, at most `SILENCE_SEC` of them
@@ -82,6 +86,8 @@ class Recording:
         if timed.seq <= self._taken or self.finished:
             return
         self._taken = timed.seq
+        if self._coverage is None and self._is_early(timed):
+            return
         if self.end_at is None and self._lost_at is None:
             self._feed(timed)
         else:
@@ -106,6 +112,7 @@ class Recording:
 
     def lost(self, cause: Cause) -> None:
         """The source is lost: what came is made a finished slice."""
+        self._early.clear()
         self._close_slice("lost")
         self.broke(cause)
         self._sound.broke()
@@ -132,13 +139,21 @@ class Recording:
             return None
         return file.durable_at if file.durable_at is not None else file.begin
 
-    def is_overdue(self, online: bool) -> bool:
+    def is_overdue(self, online: bool, heap_sec: float = 0.0) -> bool:
         """Whether the end is long enough past that nothing more can come.
 
-        While the camera is `online` that is told by its packets, which some (HLS) send in heaps.
+        While the camera is `online` that is told by its packets, which some (HLS) send in heaps, `heap_sec` apart at
+        most. As long as they bring what lies before the end, more of it may follow.
         """
-        patience = LATENESS_SEC if online else SILENCE_SEC
-        return self.end_at is not None and self._around.clock.wall() >= self.end_at + patience
+        if self.end_at is None:
+            return False
+        clock = self._around.clock
+        passed = clock.wall() - self.end_at
+        if not online:
+            return passed >= SILENCE_SEC
+        patience = LATENESS_SEC + heap_sec
+        waited = min(passed, clock.monotonic() - self._fed_at)
+        return waited >= patience or passed >= LATEST_SEC + heap_sec
 
     def tick(self) -> None:
         """Time passes, whether packets come or not."""
@@ -167,6 +182,23 @@ class Recording:
 
     # -- packets -----------------------------------------------------------------------------------------------------
 
+    def _is_early(self, timed: Timed) -> bool:
+        """Before anything is recorded: whether the beginning is still to come. Of what comes late, in a heap, only the
+        last group before it is part of the recording, as of what lies in the ring.
+        """
+        around = self._around
+        if timed.at >= around.clock.media_of(self.begin_at) - around.limits.preroll_sec:
+            early, self._early = self._early, []
+            for one in early:
+                if self._lost_at is None:  # else the ring has them
+                    self._feed(one)
+            return False
+        if timed.opens:
+            self._early = [timed]
+        elif self._early:
+            self._early.append(timed)
+        return True
+
     def _place(self, timed: Timed) -> None:
         if self._is_past_end(timed):
             self._pass_end(timed)
@@ -187,6 +219,7 @@ class Recording:
             self.finish("end", "packet_loss")
 
     def _feed(self, timed: Timed) -> None:
+        self._fed_at = timed.packet.arrival
         fate = self._slicer.feed(timed)
         if fate is Fate.WRITE:
             self._write(timed)

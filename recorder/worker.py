@@ -106,7 +106,7 @@ class Channel:
             link.tell,
             self._main.feed.since,
         )
-        self._writer = Writer(self._main.feed, around, order.tuning, self._cause)
+        self._writer = Writer(self._main.feed, around, order.tuning, self._cause, lambda: self._main.reader.heap_sec)
         self._taps = Taps(self.live_feed)
         self._next_pulse = monotonic() + PULSE_SEC
         for stream in self._streams:
@@ -191,6 +191,7 @@ class Channel:
                 recording=self._writer.running,
                 recorded_sec=round(self._writer.recorded_sec, 3),
                 repaired_stamps=self._main.timeline.repairs.total,
+                heap_sec=round(reader.heap_sec, 3) if reader.online else 0.0,
             )
         )
 

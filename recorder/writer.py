@@ -30,14 +30,22 @@ IDLE_SEC = 5.0
 class Writer:
     """Every method may be called from any thread: what it asks for is done after the packets that were put before.
 
-    `cause` tells why nothing comes just now, `ONLINE` where packets do.
+    `cause` tells why nothing comes just now, `ONLINE` where packets do; `heap_sec` how far apart they may come.
     """
 
-    def __init__(self, feed: Feed, around: Surroundings, tuning: Tuning, cause: Callable[[], Cause]) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        around: Surroundings,
+        tuning: Tuning,
+        cause: Callable[[], Cause],
+        heap_sec: Callable[[], float],
+    ) -> None:
         self._feed = feed
         self._around = around
         self._tuning = tuning
         self._cause = cause
+        self._heap_sec = heap_sec
         self._waiting: dict[int, Recording] = {}
         self._running: dict[int, Recording] = {}
         self._asked = 0  # recordings asked for, and how many of them the thread has heard of
@@ -153,7 +161,7 @@ class Writer:
             self._attempt(recording, recording.tick)
             cause = self._cause()
             # Behind a slow disk packets may wait that belong to a recording whose end is long past.
-            if recording.is_overdue(cause == ONLINE) and self._feed.queued_bytes == 0:
+            if recording.is_overdue(cause == ONLINE, self._heap_sec()) and self._feed.queued_bytes == 0:
                 self._finish(recording, "end", cause)
 
     def _needed_since(self, now: float) -> float:

@@ -25,7 +25,16 @@ from agent.reminders import Reminders
 from agent.schedule.reconciler import OFF, Desired
 from agent.sources import IPC, NoSource, Sources, shown, sources_of
 from agent.wire.models import WireCamera
-from recorder.protocol import Event, FeedLive, LinkChanged, OpenChannel, SnapshotTaken, TakeSnapshot, Trouble
+from recorder.protocol import (
+    Event,
+    FeedLive,
+    LinkChanged,
+    OpenChannel,
+    RecordingEnded,
+    SnapshotTaken,
+    TakeSnapshot,
+    Trouble,
+)
 from recorder.specs import Limits, Tuning, Watching
 
 log = logging.getLogger(__name__)
@@ -105,7 +114,8 @@ class Channel:
         self.desired, self.tuning = desired, tuning
         self._turn.set()
         if self._session is not None and not self._renewing:
-            self._session.want(desired if desired.connect else None, tuning)
+            # What ends late, because its last packets come late, still needs its connection.
+            self._session.want(desired if desired.connect or self._session.running else None, tuning)
             if self._devices is not None and self._devices.is_outdated(self.camera):
                 self._check_device()
 
@@ -214,6 +224,12 @@ class Channel:
         """Seconds since the last packet, as of the last pulse; None before the first."""
         pulse = self._session.pulse if self._session else None
         return pulse.packet_age_sec if pulse else None
+
+    @property
+    def heap_sec(self) -> float:
+        """So far apart its packets may come, where they come in heaps (HLS), as of the last pulse; else 0."""
+        pulse = self._session.pulse if self._session else None
+        return pulse.heap_sec if pulse else 0.0
 
     @property
     def recorded_sec(self) -> float:
@@ -369,6 +385,9 @@ class Channel:
                 self.link = event
                 if event.state in ("waiting", "down") and self._session is not None:
                     self._check_device()
+            case RecordingEnded():
+                if not self.desired.connect and self._session is not None and not self._session.running:
+                    self._session.want(None, self.tuning)
             case SnapshotTaken():
                 if not event.error:
                     self.snapshot_at = event.taken_at

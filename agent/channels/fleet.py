@@ -243,7 +243,7 @@ class Fleet:
     @staticmethod
     def _records(channel: Channel, item: Due) -> bool:
         running = channel.running(item.key)
-        age, most = channel.packet_age_sec, max(ALARM_SEC, channel.link.heap_sec)
+        age, most = channel.packet_age_sec, max(ALARM_SEC, channel.heap_sec)
         return running is not None and running.began_at is not None and age is not None and age < most
 
     async def close(self) -> None:

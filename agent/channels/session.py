@@ -108,6 +108,11 @@ class Session:
         (since, before), (until, after) = self._received[0], self._received[-1]
         return (after - before) * 8 / (until - since) if after > before and until > since else None
 
+    @property
+    def _grace_sec(self) -> float:
+        """So long after its end a recording may wait for packets that come late, or in heaps."""
+        return END_GRACE_SEC + (self.pulse.heap_sec if self.pulse else 0.0)
+
     def want(self, desired: Desired | None, tuning: Tuning) -> None:
         """What the process should do from now on; None: finish its files and end."""
         before, self._desired = self._desired, desired
@@ -168,7 +173,7 @@ class Session:
                 return
             # A recording whose end has passed may have to be told so.
             ends = (item.end for item in self.running.values() if item.end is not None and item.stopped_at is None)
-            ends_in = min(ends, default=math.inf) + END_GRACE_SEC - self._clock.wall()
+            ends_in = min(ends, default=math.inf) + self._grace_sec - self._clock.wall()
             await within(max(0.1, min(hangs_in, ends_in)), self._turn)
 
     async def _says_something(self) -> bool:
@@ -201,7 +206,9 @@ class Session:
         now = self._clock.wall()
         # What is over is not begun again, whichever of timetable and recorder noticed the end first.
         due = [item for item in desired.due if item.end is None or item.end > now]
-        change = changes({key: item.end for key, item in self.running.items() if item.stopped_at is None}, due, now)
+        change = changes(
+            {key: item.end for key, item in self.running.items() if item.stopped_at is None}, due, now, self._grace_sec
+        )
         for item in change.begin:
             if item.key not in self.running:
                 await self._begin(item, now)

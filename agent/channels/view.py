@@ -57,7 +57,7 @@ def view_of(channel: Channel, *, wanted: bool, live: LiveView | None = None) -> 
             for item in (session.running.values() if session else ())
         ),
         packet_age_sec=channel.packet_age_sec,
-        heap_sec=link.heap_sec,
+        heap_sec=channel.heap_sec,
         restarts=channel.restarts,
         snapshot_at=channel.snapshot_at,
     )

@@ -99,7 +99,7 @@ class Watch:
                 away = link is None or link.state != "online"
                 why = "no recorder" if link is None else link.detail or link.cause or (link.state if away else "")
                 recorded = channel.recorded_sec if begun and channel else None
-                patience_sec = max(SILENT_SEC, link.heap_sec if link else 0.0)
+                patience_sec = max(SILENT_SEC, channel.heap_sec if channel else 0.0)
                 found.append(DueNow(item.key, camera_id, item.title, recorded, why, patience_sec))
         return found
 

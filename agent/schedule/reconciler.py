@@ -18,7 +18,10 @@ frame.
 """
 TAIL_SEC = 10.0
 """It stays connected this long after it: the last packets before the end are still on their way."""
-END_GRACE_SEC = 10.0
+END_GRACE_SEC = 75.0
+"""A recorder waits for a lesson's last packets as long as they may still come, 68 seconds at most where they do not
+come in heaps; who has not ended then is told to.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +148,16 @@ def _desired(
     )
 
 
-def changes(running: Mapping[str, float | None], due: Iterable[Due], now: float) -> Changes:
+def changes(
+    running: Mapping[str, float | None], due: Iterable[Due], now: float, grace_sec: float = END_GRACE_SEC
+) -> Changes:
     """The difference between the running recordings (key → end they know) and the due ones.
 
     A recording whose end has just passed ends by itself with the last packet before it, which may still be on its
-    way; it is told to end only when it has not done so after `END_GRACE_SEC`.
+    way; it is told to end only when it has not done so after `grace_sec`.
     """
     wanted = {item.key: item for item in due}
-    ending = {key for key, end in running.items() if end is not None and end <= now < end + END_GRACE_SEC}
+    ending = {key for key, end in running.items() if end is not None and end <= now < end + grace_sec}
     return Changes(
         begin=tuple(item for key, item in wanted.items() if key not in running),
         move=tuple(item for key, item in wanted.items() if key in running and running[key] != item.end),

@@ -10,8 +10,7 @@ from recorder.specs import AlarmKind, LinkState, LiveCause, LiveState, SliceFact
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
     """The state of one of the channel's sources. `cause` and `detail` (for people, without secrets) say why it is not
-    online; `retry_sec` when it is tried again.  "idle" is a main stream that nobody needs now (`NeedMain`).  A source
-    that sends in heaps (HLS: a segment at a time) may be silent for `heap_sec` in between.
+    online; `retry_sec` when it is tried again.  "idle" is a main stream that nobody needs now (`NeedMain`).
     """
 
     state: LinkState
@@ -21,7 +20,6 @@ class LinkChanged:
     video: str = ""
     audio: str = ""
     stream: StreamName = "main"
-    heap_sec: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,10 @@ class SnapshotTaken:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """Once a second: the recorder lives and this is how it goes. `packet_age_sec` is None before the first packet."""
+    """Once a second: the recorder lives and this is how it goes. `packet_age_sec` is None before the first packet.
+
+    A source that sends in heaps (HLS: a segment at a time) may be silent for `heap_sec` in between; 0 for all others.
+    """
 
     packets: int
     received_bytes: int
@@ -95,6 +96,7 @@ class Pulse:
     recording: list[int] = field(default_factory=list)
     recorded_sec: float = 0.0
     repaired_stamps: int = 0
+    heap_sec: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

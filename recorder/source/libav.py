@@ -19,6 +19,7 @@ from recorder.packets import Packet, Track
 from recorder.source import adts, failures
 from recorder.source.cutting import Connections, Watchdog
 from recorder.source.first_stamps import FirstStamps
+from recorder.source.heaps import Heaps
 from recorder.source.tracks import ParameterWatch, awaited_picture, choose, late_track, name_of, track_of
 from recorder.source.urls import Address, address_of
 from recorder.specs import Limits, SourceSpec
@@ -28,7 +29,7 @@ KEY_FRAME_SEC = 20.0
 _PROBE_SEC = 5.0
 # FLV announces no tracks: libav would wait a minute and a half of the stream for a sound that may never come.
 _LIVE_PROBE_MICROSECONDS = "2000000"
-# HLS delivers whole segments, and nothing until the next one is there.
+# HLS delivers whole segments, and nothing until the next one is there; so long at least one is waited for.
 _HLS_STALL_SEC = 30.0
 _UDP_BUFFER_BYTES = 4 << 20
 _HTTP_FORMATS = "flv,live_flv,hls,mpegts,mpjpeg,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,h264,hevc,aac,mp3"
@@ -45,17 +46,25 @@ class LibavSource:
         self._address = address_of(spec)
         self._transport = spec.transport
         self._limits = limits
-        self.stall_sec = limits.stall_sec
+        self._heaps: Heaps | None = None
         self._connections = Connections()
         self._watchdog: Watchdog | None = None
         self._container: InputContainer | None = None
         self._packets: Iterator[AvPacket[Stream]] = iter(())
         self._watches: dict[int, ParameterWatch] = {}
+        self._leader = 0  # the track by which heaps are measured
         self._wrapped: set[int] = set()  # tracks whose frames bear ADTS headers
         self._first_stamps = FirstStamps(())
         self._ready: deque[Packet] = deque()
         self._dropped: tuple[str, ...] = ()
         self._interrupted = False
+
+    @property
+    def stall_sec(self) -> float:
+        """As asked for; a source of segments may be silent for longer, between two of them."""
+        if self._heaps is None:
+            return self._limits.stall_sec
+        return max(self._limits.stall_sec, _HLS_STALL_SEC, self._heaps.silence_sec)
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -74,8 +83,9 @@ class LibavSource:
                 container.close()
                 container = self._container = self._demuxer(self._watchdog, patient=True)
         if container.format.name == "hls":
-            self.stall_sec = max(self._limits.stall_sec, _HLS_STALL_SEC)
+            self._heaps = Heaps()
         streams, self._dropped = choose(list(container.streams))
+        self._leader = streams[0].index if streams else 0
         tracks_found = [track_of(stream) for stream in streams]
         awaited = awaited_picture(list(container.streams))
         if awaited is not None and all(track.kind == "audio" for track in tracks_found):
@@ -126,6 +136,8 @@ class LibavSource:
         if packet is None:
             raise self._lost(None, watchdog.tripped)
         self._check_interrupt()
+        if self._heaps is not None and packet.dts is not None and packet.stream_index == self._leader:
+            self._heaps.took(monotonic(), packet.dts * float(packet.time_base))
         return packet
 
     def interrupt(self) -> None:

@@ -27,7 +27,7 @@ from tests.camera.mux import CannotCarry, digests, in_order, muxed, part, pieces
 from tests.media import assert_plays, duration_sec, packet_hashes
 from tests.recorder.processes import Forks
 from tests.recorder.scene import Recorded, scene, together
-from tests.servers.http_media import Reply, serving
+from tests.servers.http_media import Reply, live_playlist, serving
 from tests.servers.rtmp_nginx import RtmpServer, rtmp_server
 from tests.servers.rtsp_gst import rtsp_server
 
@@ -127,17 +127,7 @@ def hls(film: Film, _: Path) -> Iterator[SourceSpec]:
         raise CannotCarry("not in MPEG-TS")
     count = int(film.seconds / SEGMENT_SEC)
     segments = [muxed(part(film, n * SEGMENT_SEC, (n + 1) * SEGMENT_SEC), "mpegts") for n in range(count)]
-    began = time.monotonic()
-
-    def playlist() -> bytes:
-        ready = min(count, int((time.monotonic() - began) / SEGMENT_SEC) + 4)
-        lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:1", f"#EXT-X-MEDIA-SEQUENCE:{ready - 4}"]
-        for number in range(ready - 4, ready):
-            lines += [f"#EXTINF:{SEGMENT_SEC},", f"{number}.ts"]
-        return ("\n".join(lines) + "\n").encode()
-
-    replies = {f"/{number}.ts": Reply(segment) for number, segment in enumerate(segments)}
-    with serving({"/live.m3u8": Reply(fresh=playlist), **replies}) as server:
+    with serving(live_playlist(segments, SEGMENT_SEC)) as server:
         yield SourceSpec("stream", server.url("/live.m3u8"))
 
 

@@ -23,7 +23,7 @@ WALL_ZERO = 1_700_000_000.0
 class Stage:
     """A writer at work; the test turns the clock and puts the packets."""
 
-    def __init__(self, folder: Path, limits: Limits, tuning: Tuning | None = None) -> None:
+    def __init__(self, folder: Path, limits: Limits, tuning: Tuning | None = None, heap_sec: float = 0.0) -> None:
         self.now = 0.0
         self.wall_zero = WALL_ZERO
         self.cause: Cause = "packet_loss"
@@ -33,7 +33,7 @@ class Stage:
         self.finisher = Finisher(self.events.append)
         clock = ChannelClock(self.timeline, lambda: self.wall_zero + self.now, lambda: self.now)
         self.around = Surroundings(7, folder, limits, clock, self.finisher, self.events.append, self.feed.since)
-        self.writer = Writer(self.feed, self.around, tuning or Tuning(), lambda: self.cause)
+        self.writer = Writer(self.feed, self.around, tuning or Tuning(), lambda: self.cause, lambda: heap_sec)
 
     def play(self, packets: list[Packet]) -> None:
         for packet in packets:

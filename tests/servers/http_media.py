@@ -103,3 +103,20 @@ def remuxed(path: Path, container_format: str) -> bytes:
                 packet.stream = copies[packet.stream_index]
                 new.mux(packet)
     return target.getvalue()
+
+
+def live_playlist(segments: Sequence[bytes], segment_sec: float, window: int = 4) -> dict[str, Reply]:
+    """HLS that goes on: `/live.m3u8` lists the last `window` segments, as many from the start, and one more whenever it
+    is finished.
+    """
+    began = time.monotonic()
+
+    def playlist() -> bytes:
+        ready = min(len(segments), int((time.monotonic() - began) / segment_sec) + window)
+        lines = ["#EXTM3U", "#EXT-X-VERSION:3", f"#EXT-X-TARGETDURATION:{segment_sec:.0f}"]
+        lines += [f"#EXT-X-MEDIA-SEQUENCE:{ready - window}"]
+        for number in range(ready - window, ready):
+            lines += [f"#EXTINF:{segment_sec},", f"{number}.ts"]
+        return ("\n".join(lines) + "\n").encode()
+
+    return {"/live.m3u8": Reply(fresh=playlist)} | {f"/{n}.ts": Reply(segment) for n, segment in enumerate(segments)}

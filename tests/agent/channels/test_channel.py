@@ -19,11 +19,14 @@ from agent.channels.view import view_of
 from agent.journal import Journal
 from agent.schedule.reconciler import OFF, Desired, Due
 from agent.wire.models import WireCamera
-from recorder.protocol import LinkChanged, RecordingBegan, SliceClosed, SliceOpened
+from recorder.protocol import GapFound, LinkChanged, RecordingBegan, RecordingEnded, SliceClosed, SliceOpened
 from recorder.specs import Tuning
 from tests.agent.rooms import Rooms, recorded_sec, rooms_in
 from tests.agent.spool.filled import eventually
+from tests.camera.film import FilmSpec, make_film
+from tests.camera.mux import muxed, part
 from tests.media import MakeSample, assert_plays
+from tests.servers.http_media import live_playlist, serving
 
 SLICES = Tuning(slice_sec=0.0, inter_val=0, snap_sec=0.0)
 
@@ -97,6 +100,30 @@ async def test_a_hung_recorder_is_killed_and_replaced(
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
     await channel.close()
+
+
+async def test_a_lesson_whose_last_heap_is_on_its_way_keeps_its_channel_connected(rooms: Rooms) -> None:
+    """HLS: what was made before the end comes with a segment that is finished after it, and nobody else wants the
+    channel by then.
+    """
+    film = make_film(FilmSpec(seconds=30, gop=25, audio=""))
+    segments = [muxed(part(film, 3.0 * n, 3.0 * (n + 1)), "mpegts") for n in range(10)]
+    with serving(live_playlist(segments, 3.0, window=3)) as server:
+        channel = rooms.channel(WireCamera(camera_id=7, camera_name="Room", stream_url=server.url("/live.m3u8")))
+        want(channel)
+        await rooms.until(lambda: channel.link.state == "online")
+        due = lesson(rooms, 3.5)
+        assert due.end is not None
+        want(channel, due)
+        await rooms.until(lambda: of(rooms, RecordingBegan) == 1)
+        await rooms.until(lambda: rooms.clock.wall() >= due.begin + 3.5)
+        channel.want(OFF, SLICES)
+        await rooms.until(lambda: of(rooms, RecordingEnded) == 1)
+        await rooms.until(lambda: channel.link.state == "down")
+        await channel.close()
+    (ended,) = [event for event in rooms.events if isinstance(event, RecordingEnded)]
+    assert ended.last_at == pytest.approx(due.end, abs=0.1)
+    assert of(rooms, GapFound) == 0
 
 
 @pytest.mark.faults

@@ -19,8 +19,10 @@ from recorder.packets import Packet, Track
 from recorder.source.libav import LibavSource
 from recorder.source.opening import open_source
 from recorder.specs import Limits, SourceSpec
+from tests.camera.film import FilmSpec, make_film
+from tests.camera.mux import digests, muxed, part
 from tests.media import MakeSample, digest, frame_numbers, packet_hashes, write_mp4
-from tests.servers.http_media import MediaServer, Reply, remuxed, serving
+from tests.servers.http_media import MediaServer, Reply, live_playlist, remuxed, serving
 
 LIMITS = Limits(connect_sec=1.5, stall_sec=1.0)
 
@@ -264,6 +266,22 @@ def test_hls_plays_over_http(sample: MakeSample) -> None:
         _, packets, end = _read_all(_source(server.url("/live.m3u8")))
     assert end.cause == "ended"
     assert [digest(packet) for packet in _video(packets)] == packet_hashes(sample(), "video")
+
+
+def test_how_long_segments_may_be_waited_for_is_learnt_from_those_that_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recorder.source.libav._HLS_STALL_SEC", LIMITS.stall_sec)
+    film = make_film(FilmSpec(seconds=12, gop=25, audio=""))
+    segments = [muxed(part(film, 4.0 * n, 4.0 * (n + 1)), "mpegts") for n in range(3)]
+    with serving(live_playlist(segments, 4.0, window=3)) as server:
+        source = _source(server.url("/live.m3u8"))
+        source.open()
+        try:
+            assert source.stall_sec == LIMITS.stall_sec
+            packets = [source.read() for _ in range(11 * 25)]
+            assert source.stall_sec > 4.0 * 1.5 + 4.0  # the next segment, and the next look into the playlist
+        finally:
+            source.close()
+    assert [digest(one) for one in packets] == digests(film, "video")[: 11 * 25]
 
 
 def test_nothing_stays_behind(sample: MakeSample) -> None:
