@@ -5,8 +5,8 @@ A lesson of the past of which nobody told is in the list too: it is the one that
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
@@ -70,23 +70,36 @@ class LessonView:
     @property
     def fate(self) -> Fate:
         """What became of it in one word: a gap is a loss also while it is on."""
-        if self.state == "upcoming":
-            return "coming"
-        if self.gaps or self.state == "silent":
-            return "incomplete"
-        if self.state == "unheard":
-            return "unknown"
-        return "whole" if self.state == "done" else "open"
+        return _fate(self.state, self.gaps)
+
+
+def _fate(state: LessonState, gaps: Sequence[GapView]) -> Fate:
+    if state == "upcoming":
+        return "coming"
+    if gaps or state == "silent":
+        return "incomplete"
+    if state == "unheard":
+        return "unknown"
+    return "whole" if state == "done" else "open"
 
 
 def lessons(session: Session, wanted: Wanted, now: float, zone: ZoneInfo) -> list[LessonView]:
     """The lessons in the order of their begin."""
-    return sorted(_Reader(session, wanted, now, zone).read(), key=lambda lesson: (lesson.begin, lesson.camera))
+    reader = _Reader(session, wanted, now, zone, Around(session, wanted))
+    return sorted(reader.read(), key=lambda lesson: (lesson.begin, lesson.camera))
 
 
+def outcomes(
+    session: Session, wanted: Wanted, now: float, zone: ZoneInfo, around: Around
+) -> tuple[Counter[Fate], list[Sequence[GapView]]]:
+    """How many of the same lessons have which fate, and the gaps of those that have any; much sooner."""
+    return _Reader(session, wanted, now, zone, around).outcomes()
+
+
+_LESSON = Lesson.__table__.c
 _TOLD = (
-    *(Lesson.lesson_id, Lesson.gather_id, Lesson.camera_id, Lesson.slice_id, Lesson.course_id, Lesson.subject_id),
-    *(Lesson.teacher_id, Lesson.planned_start, Lesson.planned_end, Lesson.ended, Lesson.coverage),
+    *(_LESSON.lesson_id, _LESSON.gather_id, _LESSON.camera_id, _LESSON.slice_id, _LESSON.course_id, _LESSON.subject_id),
+    *(_LESSON.teacher_id, _LESSON.planned_start, _LESSON.planned_end, _LESSON.ended, _LESSON.coverage),
 )
 _PLANNED = (
     *(Course.course_id, Course.camera_id, Course.subject_id, Course.teacher_id),
@@ -94,27 +107,69 @@ _PLANNED = (
 )
 _Columns = Row[*tuple[Any, ...]]
 """Columns, not entities: a school's year has 80,000 lessons, and they take a third of the time."""
+_Key = tuple[int, int]
+"""A channel and a course."""
+
+
+class Around:
+    """What lessons are told by, besides themselves: channels, recorders, and the timetable of what is wanted. Those of
+    one day do for a year that is read in pieces.
+    """
+
+    def __init__(self, session: Session, wanted: Wanted) -> None:
+        self.cameras = {camera.camera_id: camera for camera in session.scalars(select(Camera))}
+        self.gathers = {gather.gather_id: gather for gather in session.scalars(select(Gather))}
+        # By weekday, second of the day, channel and id.
+        self.courses: dict[int, dict[int, dict[_Key, _Columns]]] = defaultdict(lambda: defaultdict(dict))
+        pairs = ((wanted.gather_id, 0), (wanted.subject_id, 1), (wanted.teacher_id, 2))
+        self._asked = [(asked, at) for asked, at in pairs if asked]
+        self.is_choosy = bool(self._asked)
+        query = select(*_PLANNED)
+        if wanted.camera_id:
+            query = query.where(Course.camera_id == wanted.camera_id)
+        for course in session.execute(query):
+            if self.is_wanted(self.cameras[course.camera_id].gather_id, course.subject_id, course.teacher_id):
+                key = (course.camera_id, course.course_id)
+                self.courses[course.week_id][course.start_sec][key] = course
+
+    def is_wanted(self, *ids: int) -> bool:
+        """Whether these are the recorder, subject and teacher that were asked for."""
+        return not self._asked or all(ids[at] == asked for asked, at in self._asked)
 
 
 class _Reader:
-    def __init__(self, session: Session, wanted: Wanted, now: float, zone: ZoneInfo) -> None:
-        self._session, self._wanted, self._now, self._zone = session, wanted, now, zone
-        self._cameras = {camera.camera_id: camera for camera in session.scalars(select(Camera))}
-        self._gathers = {gather.gather_id: gather for gather in session.scalars(select(Gather))}
-        self._subjects = names(session, Subject.subject_id, Subject.subject_name)
-        self._teachers = names(session, Teacher.teacher_id, Teacher.teacher_name)
-        self._gaps: Mapping[int, list[GapView]] = {}
-        pairs = ((wanted.gather_id, 0), (wanted.subject_id, 1), (wanted.teacher_id, 2))
-        self._asked = [(asked, at) for asked, at in pairs if asked]
+    def __init__(self, session: Session, wanted: Wanted, now: float, zone: ZoneInfo, around: Around) -> None:
+        self._session, self._wanted, self._now, self._zone, self._around = session, wanted, now, zone, around
+        self._cameras, self._gathers = around.cameras, around.gathers
+        self._gaps = self._read_gaps()
+        self._told_lessons = session.execute(select(*_TOLD).where(*self._told())).all()
 
     def read(self) -> Iterator[LessonView]:
-        told: dict[tuple[int, int], list[_Columns]] = defaultdict(list)
-        self._gaps = self._read_gaps()
-        for lesson in self._session.execute(select(*_TOLD).where(*self._told())):
-            told[lesson.camera_id, lesson.course_id].append(lesson)
-            if self._is_wanted(lesson.gather_id, lesson.subject_id, lesson.teacher_id):
+        self._subjects = names(self._session, Subject.subject_id, Subject.subject_name)
+        self._teachers = names(self._session, Teacher.teacher_id, Teacher.teacher_name)
+        for lesson in self._told_lessons:
+            if self._around.is_wanted(lesson.gather_id, lesson.subject_id, lesson.teacher_id):
                 yield self._of_agent(lesson)
-        yield from self._of_timetable(told)
+        for course, starts, ends in self._read_untold():
+            yield self._untold(course, starts, ends)
+
+    def outcomes(self) -> tuple[Counter[Fate], list[Sequence[GapView]]]:
+        told = self._told_lessons
+        if self._around.is_choosy:
+            told = [one for one in told if self._around.is_wanted(one.gather_id, one.subject_id, one.teacher_id)]
+        with_gaps = self._gaps
+        odd = [lesson for lesson in told if not lesson.ended or lesson.lesson_id in with_gaps]
+        counts: Counter[Fate] = Counter({"whole": len(told) - len(odd)})
+        gaps = []
+        for lesson in odd:
+            of_lesson = with_gaps.get(lesson.lesson_id, ())
+            counts[_fate(self._told_state(lesson), of_lesson)] += 1
+            gaps.append(of_lesson)
+        for course, starts, ends in self._read_untold():
+            state = self._untold_state(self._cameras[course.camera_id].gather_id, starts, ends)
+            gaps.append(_untold_gaps(state, starts, ends))
+            counts[_fate(state, gaps[-1])] += 1
+        return counts, gaps
 
     def _told(self) -> list[ColumnElement[bool]]:
         wanted = self._wanted
@@ -122,7 +177,7 @@ class _Reader:
         those = [Lesson.planned_start >= begin, Lesson.planned_start < end]
         return [*those, Lesson.camera_id == wanted.camera_id] if wanted.camera_id else those
 
-    def _read_gaps(self) -> Mapping[int, list[GapView]]:
+    def _read_gaps(self) -> Mapping[int, Sequence[GapView]]:
         """By lesson, as columns: loading them with their lessons takes as long as everything else."""
         found: dict[int, list[GapView]] = defaultdict(list)
         columns = select(Gap.lesson_id, Gap.since, Gap.until, Gap.cause)
@@ -130,10 +185,6 @@ class _Reader:
         for lesson_id, since, until, cause in self._session.execute(query):
             found[lesson_id].append(GapView(since, until, cause))
         return found
-
-    def _is_wanted(self, *ids: int) -> bool:
-        """Whether these are the recorder, subject and teacher that were asked for."""
-        return not self._asked or all(ids[at] == asked for asked, at in self._asked)
 
     def _of_agent(self, lesson: _Columns) -> LessonView:
         return LessonView(
@@ -163,26 +214,34 @@ class _Reader:
             return "unheard"
         return "on" if lesson.slice_id in camera.recording else "silent"
 
-    def _of_timetable(self, told: Mapping[tuple[int, int], list[_Columns]]) -> Iterator[LessonView]:
-        courses = defaultdict(list)
-        weekdays = {week_id(datetime.combine(day, time())) for day in days(self._wanted.first, self._wanted.last)}
-        query = select(*_PLANNED).where(Course.week_id.in_(weekdays))
-        if self._wanted.camera_id:
-            query = query.where(Course.camera_id == self._wanted.camera_id)
-        for course in self._session.execute(query):
-            camera = self._cameras[course.camera_id]
-            if self._is_wanted(camera.gather_id, course.subject_id, course.teacher_id):
-                courses[course.week_id].append(course)
+    def _read_untold(self) -> Iterator[tuple[_Columns, float, float]]:
+        """What the timetable has and no agent told of: the course, begin and end."""
+        on_time: dict[float, set[_Key]] = defaultdict(set)  # most lessons begin when their course does: no second look
+        for lesson in self._told_lessons:
+            begin, end = lesson.planned_start, lesson.planned_end
+            if end is None or end > begin:
+                on_time[begin].add((lesson.camera_id, lesson.course_id))
+        others = []
         for day in days(self._wanted.first, self._wanted.last):
-            moments: dict[int, float] = {}
-            for course in courses[week_id(datetime.combine(day, time()))]:
-                starts = moments.get(course.start_sec) or moment(day, course.start_sec, self._zone)
-                moments[course.start_sec] = starts
-                ends = starts + course.elapse_sec
-                of_course = told.get((course.camera_id, course.course_id), ())
-                # One that was entered, or moved here, only when its time was over was never due.
-                if course.updated < ends and not any(_is_of(lesson, starts, ends) for lesson in of_course):
-                    yield self._untold(course, starts, ends)
+            of_day = self._around.courses.get(week_id(datetime.combine(day, time())), {})
+            for start_sec, courses in of_day.items():
+                starts = moment(day, start_sec, self._zone)
+                others += [(courses[key], starts) for key in courses.keys() - on_time.get(starts, set())]
+        told = self._told_at({course.course_id for course, _ in others})
+        for course, starts in others:
+            ends = starts + course.elapse_sec
+            times = told.get((course.camera_id, course.course_id), ())
+            # One that was entered, or moved here, only when its time was over was never due.
+            if course.updated < ends and not any(_overlap(starts, ends, *one) for one in times):
+                yield course, starts, ends
+
+    def _told_at(self, courses: Collection[int]) -> Mapping[_Key, Sequence[tuple[float, float | None]]]:
+        """When lessons of these courses were, as agents told."""
+        found = defaultdict(list)
+        for lesson in self._told_lessons:
+            if lesson.course_id in courses:
+                found[lesson.camera_id, lesson.course_id].append((lesson.planned_start, lesson.planned_end))
+        return found
 
     def _untold(self, course: _Columns, starts: float, ends: float) -> LessonView:
         camera = self._cameras[course.camera_id]
@@ -200,7 +259,7 @@ class _Reader:
             teacher=self._teachers.get(course.teacher_id, ""),
             state=state,
             coverage=0.0 if state == "unreported" else None,
-            gaps=(GapView(starts, ends, state),) if state == "unreported" else (),
+            gaps=_untold_gaps(state, starts, ends),
         )
 
     def _untold_state(self, gather_id: int, starts: float, ends: float) -> LessonState:
@@ -225,9 +284,13 @@ class _Reader:
         return "" if camera is None else camera.camera_name
 
 
-def _is_of(lesson: _Columns, starts: float, ends: float) -> bool:
+def _untold_gaps(state: LessonState, starts: float, ends: float) -> tuple[GapView, ...]:
+    return (GapView(starts, ends, state),) if state == "unreported" else ()
+
+
+def _overlap(starts: float, ends: float, begin: float, end: float | None) -> bool:
     """Whether a recording of a course is that of an occurrence; the course may have been moved since."""
-    return lesson.planned_start < ends and (lesson.planned_end is None or starts < lesson.planned_end)
+    return begin < ends and (end is None or starts < end)
 
 
 def names(session: Session, key: InstrumentedAttribute[int], name: InstrumentedAttribute[str]) -> dict[int, str]:

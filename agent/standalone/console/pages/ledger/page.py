@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 
 from aiohttp import web
 
 from agent.standalone.console.filters import Filter, filter_of, read_choices
 from agent.standalone.console.forms import FORM_WORDS, filter_form, pager
-from agent.standalone.console.lessons import LessonView, lessons
+from agent.standalone.console.lessons import Fate, LessonView, Wanted, lessons
 from agent.standalone.console.pages.ledger.table import to_csv
 from agent.standalone.console.site import Page
-from agent.standalone.console.spans import Span, total
+from agent.standalone.console.tallies import Tally, known_tallies, missing_sec, setting, tally, weeks
 from agent.standalone.console.visit import Visit
 from agent.web.markup import Markup, asset, html, joined
 from agent.web.parts import LessonLine, length, lesson_line, listed, percent
 from agent.web.serving import HEADERS
 from agent.web.words import Table
-from agent.wire.models import SOUND_LOST
 
 PATH = "/console/ledger"
 PER_PAGE = 100
 BACK_DAYS = 6
-AT_ONCE_DAYS = 7
 
 _WORDS: Table = {
     **FORM_WORDS,
@@ -48,59 +45,66 @@ _WORDS: Table = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    asked: Filter
-    lessons: Sequence[LessonView]
-
-
-async def _read(visit: Visit) -> _Found:
-    zone = visit.services.zone
-    today = datetime.fromtimestamp(visit.now, zone).date()
-    asked = filter_of(visit.request.query, today, BACK_DAYS)
+async def _read(visit: Visit, pieces: Iterable[Wanted], shown: Collection[Fate]) -> list[LessonView]:
+    """The lessons of these weeks, the newest first. Week by week: agents' reports wait for the same database, and may
+    not wait for a year.
+    """
     found: list[LessonView] = []
-    last = asked.last
-    while last >= asked.first:  # week by week: agents' reports wait for the same database, and may not wait for a year
-        first = max(asked.first, last - timedelta(days=AT_ONCE_DAYS - 1))
-        wanted = replace(asked.wanted, first=first, last=last)
-        found += reversed(await visit.read(lessons, wanted, visit.now, zone))
-        last = first - timedelta(days=1)
-    found = [lesson for lesson in found if lesson.fate != "coming"]
-    if asked.incomplete:
-        found = [lesson for lesson in found if lesson.fate in ("incomplete", "unknown")]
-    return _Found(asked, found)
+    for piece in pieces:
+        found += reversed(await visit.read(lessons, piece, visit.now, visit.services.zone))
+    return [lesson for lesson in found if lesson.fate in shown]
+
+
+def _asked(visit: Visit) -> Filter:
+    today = datetime.fromtimestamp(visit.now, visit.services.zone).date()
+    return filter_of(visit.request.query, today, BACK_DAYS)
+
+
+async def _tallies(visit: Visit, asked: Filter) -> dict[Wanted, Tally]:
+    zone, pieces = visit.services.zone, list(weeks(asked.wanted))
+    under = await visit.read(setting, asked.wanted)
+    found = await visit.read(known_tallies, pieces, under, zone)
+    for piece in pieces:
+        if piece not in found:
+            found[piece] = await visit.read(tally, piece, under, visit.now, zone)
+    return {piece: found[piece] for piece in pieces}
 
 
 async def view(visit: Visit) -> Markup:
-    """The page: the newest lessons first."""
-    words, found = visit.words, await _read(visit)
-    asked = found.asked
+    """The page: the newest lessons first. All are counted, and read are the weeks of those that are shown."""
+    words, asked = visit.words, _asked(visit)
+    shown = _shown(asked)
     choices = await visit.read(read_choices)
     begin = (asked.page - 1) * PER_PAGE
-    shown = found.lessons[begin : begin + PER_PAGE]
+    pieces: list[Wanted] = []
+    before = number = 0
+    tallies = await _tallies(visit, asked)
+    for piece, of_piece in tallies.items():
+        count = of_piece.number(shown)
+        if number < begin + PER_PAGE and number + count > begin:
+            before = before if pieces else number
+            pieces.append(piece)
+        number += count
+    lines = (await _read(visit, pieces, shown))[begin - before :][:PER_PAGE]
     return html(
         asset("ledger.html", __package__),
         form=filter_form(PATH, asked, choices, words),
-        counted=_counted(visit, found.lessons),
+        counted=_counted(visit, sum(tallies.values(), Tally(Counter())), shown),
         csv_address=f"{PATH}/lessons.csv?{asked.address()}",
         csv=words["csv"],
-        days=joined(_days(visit, shown)) or listed((), words["no_such_lessons"]),
-        pager=pager(PATH, asked, words, more=begin + PER_PAGE < len(found.lessons)),
+        days=joined(_days(visit, lines)) or listed((), words["no_such_lessons"]),
+        pager=pager(PATH, asked, words, more=begin + PER_PAGE < number),
     )
 
 
-def _counted(visit: Visit, found: Sequence[LessonView]) -> str:
-    words = visit.words
-    counts: Counter[str] = Counter(lesson.fate for lesson in found)
-    time = length(sum(_missing(lesson) for lesson in found))
-    fates = [fate for fate in ("whole", "incomplete", "unknown", "open") if counts[fate]]
-    parts = [words.of(f"count_{fate}", count=counts[fate], time=time) for fate in fates]
-    return words.of("counted", count=len(found), parts=", ".join(parts))
+def _shown(asked: Filter) -> Collection[Fate]:
+    return ("incomplete", "unknown") if asked.incomplete else ("whole", "incomplete", "unknown", "open")
 
 
-def _missing(lesson: LessonView) -> float:
-    """Seconds of which the picture is known to be missing."""
-    return total(Span(gap.since, gap.until) for gap in lesson.gaps if gap.cause != SOUND_LOST)
+def _counted(visit: Visit, found: Tally, shown: Collection[Fate]) -> str:
+    words, time = visit.words, length(found.missing)
+    parts = [words.of(f"count_{fate}", count=found.counts[fate], time=time) for fate in shown if found.counts[fate]]
+    return words.of("counted", count=found.number(shown), parts=", ".join(parts))
 
 
 def _days(visit: Visit, shown: Sequence[LessonView]) -> Iterator[Markup]:
@@ -133,15 +137,16 @@ def ledger_line(visit: Visit, lesson: LessonView) -> Markup:
 
 async def as_csv(visit: Visit) -> web.StreamResponse:
     """The same lessons as a file, all of them."""
-    found = await _read(visit)
-    name = f"lessons-{found.asked.first.isoformat()}-{found.asked.last.isoformat()}.csv"
+    asked = _asked(visit)
+    found = await _read(visit, weeks(asked.wanted), _shown(asked))
+    name = f"lessons-{asked.first.isoformat()}-{asked.last.isoformat()}.csv"
     headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
     words = visit.words
     head = [
         *(words[key] for key in ("date", "planned_start", "planned_end", "gather", "room", "subject", "teacher")),
         *(words[key] for key in ("state", "coverage_percent", "gap_count", "missing_seconds", "gap_list")),
     ]
-    body = to_csv(head, (_row(visit, lesson) for lesson in found.lessons))
+    body = to_csv(head, (_row(visit, lesson) for lesson in found))
     return web.Response(body=body, content_type="text/csv", charset="utf-8", headers=headers)
 
 
@@ -163,7 +168,7 @@ def _row(visit: Visit, lesson: LessonView) -> Sequence[str | int | float]:
         words[f"state_{lesson.kind}"],
         "" if lesson.coverage is None else percent(lesson.coverage).removesuffix(" %"),
         len(lesson.gaps),
-        round(_missing(lesson), 1),
+        round(missing_sec(lesson.gaps), 1),
         "; ".join(gaps),
     )
 
