@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import SecretStr, ValidationError
 
@@ -140,7 +140,7 @@ def _read_file(draft: _Draft, path: Path) -> None:
 
 
 def _read_environment(draft: _Draft, env: Mapping[str, str]) -> None:
-    """`GATHER__RECORD__RING_MB=128`. Numbers are written as in the file, texts without quotes."""
+    """`GATHER__RECORD__RING_MB=128`. Everything is written as in the file, but texts without quotes."""
     known = {f"{ENV_PREFIX}{key.replace('.', '__')}".upper(): key for key in problems.fields()}
     for variable in sorted(name for name in env if name.startswith(ENV_PREFIX)):
         where = f"environment {variable}"
@@ -153,12 +153,14 @@ def _read_environment(draft: _Draft, env: Mapping[str, str]) -> None:
 
 
 def _from_text(text: str, expected: Any) -> Any:
-    """A number where one is expected and can be read; otherwise the text, about which validation has its say."""
-    if expected in (int, float):
-        try:
+    """What is expected, if it can be read; otherwise the text, about which validation has its say."""
+    try:
+        if expected in (int, float):
             return expected(text)
-        except ValueError:
-            return text
+        if expected is bool or get_origin(expected) in (tuple, dict):
+            return tomllib.loads(f"value = {text}")["value"]
+    except ValueError:
+        pass
     return text
 
 

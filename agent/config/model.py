@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
@@ -244,11 +244,14 @@ class LocalSection(Section):
             )
 
 
+MqttOrder = Literal["record", "snapshot", "camera", "preset"]
+
+
 class MqttSection(Section):
     """The school's MQTT broker. `host` empty = none. `topic`: everything is below `<topic>/<agent>/`.
 
     `discovery`: Home Assistant's prefix, empty = it is not told. `commands`: what may be ordered over MQTT, by channel
-    ("*": every other one): "record", "snapshot".
+    ("*": every other one). `language`: of the names that Home Assistant shows, "auto" = that of this machine's locale.
     """
 
     host: str = ""
@@ -261,7 +264,8 @@ class MqttSection(Section):
     topic: str = Field(default="gather", pattern=r"^[^/+#\x00$][^+#\x00]*$")
     discovery: str = Field(default="homeassistant", pattern=r"^[^+#\x00$]*$")
     pictures: bool = False
-    commands: dict[str, tuple[Literal["record", "snapshot"], ...]] = Field(default_factory=dict, strict=False)
+    commands: dict[str, tuple[MqttOrder, ...]] = Field(default_factory=dict, strict=False)
+    language: Literal["auto", "en", "zh"] = "auto"
 
     @field_validator("commands", mode="before")
     @classmethod
@@ -272,8 +276,9 @@ class MqttSection(Section):
         for channel, orders in given.items():
             if channel != "*" and not channel.isdecimal():
                 raise misfit(f"{channel}: a channel's number or * is needed", example)
-            if not isinstance(orders, list | tuple) or not {*orders} <= {"record", "snapshot"}:
-                raise misfit(f'{channel}: only "record" and "snapshot" can be ordered', example)
+            if not isinstance(orders, list | tuple) or not {*orders} <= {*get_args(MqttOrder)}:
+                known = ", ".join(f'"{order}"' for order in get_args(MqttOrder))
+                raise misfit(f"{channel}: what can be ordered is {known}", example)
         return {channel: tuple(orders) for channel, orders in given.items()}
 
     def contradictions(self) -> Iterator[Contradiction]:

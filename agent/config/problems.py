@@ -115,7 +115,7 @@ def from_pydantic(error: ErrorDetails) -> Iterator[tuple[str, str, str]]:
 
 
 def _what(kind: str, context: dict[str, Any], field: FieldInfo) -> str:
-    names: dict[Any, str] = {int: "a whole number", float: "a number"}
+    names: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}
     texts = {
         "greater_than_equal": "too small",
         "less_than_equal": "too large",
@@ -137,8 +137,9 @@ def _instead(field: FieldInfo) -> str:
         if least is not None and most is not None:
             return f"a number from {least:.10g} to {most:.10g}, without quotes (default {field.default:g})"
         return f"a number without quotes (default {field.default:g})"
-    if expected is Path:
-        return 'a path in quotes, or "" for the default'
-    if expected is SecretStr:
-        return "the secret as a text in quotes, or better its file"
-    return f'a text in quotes, like "{field.default}"'
+    others = {
+        bool: f"true or false, without quotes (default {str(field.default).lower()})",
+        Path: 'a path in quotes, or "" for the default',
+        SecretStr: "the secret as a text in quotes, or better its file",
+    }
+    return others.get(expected, f'a text in quotes, like "{field.default}"')

@@ -1,43 +1,42 @@
 """The connection to the broker: kept for ever with back-off, told what has changed, asked for orders.
 
-While the broker is away nothing is computed and nothing is queued: what is retained is told anew at the next
-connection, and news are news.
+While the broker is away nothing is computed: what is retained is told anew at the next connection. Events wait for it,
+a bounded number of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import logging
+import os
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiomqtt
 
 from agent import logs
-from agent.background import ended, within
+from agent.background import ended
 from agent.backoff import Backoff
 from agent.config.model import MqttSection
-from agent.mqtt.messages import Discovery, discovery_messages, state_messages, topics_of_channel
-from agent.mqtt.orders import Refusal, allowed_for, order_of
+from agent.mqtt.client import Client, speaks_older, was_taken_over, why
+from agent.mqtt.discovery import Discovery
+from agent.mqtt.orders import allowed_for
+from agent.mqtt.session import ORDERS_UNDER_WAY, Common, Session
 from agent.mqtt.topics import Topics
 from agent.status import DaemonView, Happening
-from agent.wire.codes import Code
 from agent.wire.models import Answer, Command
+from agent.words import language_of
 
 log = logging.getLogger(__name__)
 
 KEEPALIVE_SEC = 10
 """The broker tells our last will after one and a half times this."""
-LOOK_SEC = 5.0
-"""What nobody announces (a disk that fills) is told with this delay."""
-SETTLE_SEC = 0.2
-"""News come in groups: so long the next ones are waited for, and told together."""
 STEADY_SEC = 60.0
-EVENTS_WAITING = 100
-ORDERS_WAITING = 100
+_V5, _V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
+SHORT_LIVES = 3
+"""So many connections in a row that ended soon are no accident."""
 
 
 class MqttBridge:
@@ -53,29 +52,31 @@ class MqttBridge:
         snapshots: Path,
     ) -> None:
         self.connected = False
-        self._client_now: aiomqtt.Client | None = None
         self.topics = Topics.of(settings.topic, agent_uid)
-        self._settings, self._agent_uid = settings, agent_uid
-        self._view, self._carry_out, self._snapshots = view, carry_out, snapshots
-        self._discovery = Discovery(settings.discovery, settings.pictures, self._allowed)
-        self._changed = asyncio.Event()
-        self._events: asyncio.Queue[str] = asyncio.Queue(EVENTS_WAITING)
-        self._told: dict[str, str | bytes] = {}
+        self.name = f"gather-{agent_uid[:12]}"
+        """What the broker knows us by; a second client of this name throws the first one out."""
+        self._settings = settings
+        language = language_of(os.environ) if settings.language == "auto" else settings.language
+        discovery = Discovery(settings.discovery, settings.pictures, self._allowed, language)
+        self._common = Common(settings, self.topics, discovery, view, carry_out, snapshots)
+        self._session: Session | None = None
+        # The newer one says why it refuses, and how large a message may be.
+        self._version = _V5
+        self._picture_rest = Backoff(60.0, 3600.0)
+        self._pictures_from = 0.0
+        self._short_lives = 0
         logs.conceal(settings.password.get_secret_value())
 
     def take(self, happening: Happening) -> None:
-        """Something happened: what is retained may be another, and alarms and losses are events."""
-        if not self.connected:
-            return
-        self._changed.set()
-        if happening.kind in ("alarm", "gap", "recording"):
-            about = {"event": happening.kind, "camera_id": happening.camera_id, "text": happening.text}
-            with contextlib.suppress(asyncio.QueueFull):
-                self._events.put_nowait(json.dumps({**about, **happening.data}, ensure_ascii=False))
+        """Something happened: what is retained may be another, and alarms, losses and recordings are events."""
+        if self._common.news.take(happening, time.time()):
+            self._common.happened.set()
+        self._common.changed.set()
+        self._common.pictured.set()
 
     async def run(self) -> None:
         """Until cancelled."""
-        loop, backoff, told = asyncio.get_running_loop(), Backoff(1.0, 60.0), ""
+        loop, backoff = asyncio.get_running_loop(), Backoff(1.0, 60.0)
         where = f"{self._settings.host} port {self._settings.port}"
         while True:
             began = loop.time()
@@ -84,126 +85,86 @@ class MqttBridge:
                 await asyncio.wait([session])
                 await session
             except (aiomqtt.MqttError, OSError, ValueError) as error:  # ValueError: what paho calls a bad name or URL
-                if loop.time() - began > STEADY_SEC:
+                self._after(error, stood=self.connected, lasted_sec=loop.time() - began)
+                if self._short_lives == 0 and self.connected:
                     backoff.reset()
-                    told = ""
                 wait = backoff.next()
-                level = logging.INFO if str(error) == told else logging.WARNING
-                told = str(error)
-                log.log(level, "MQTT broker %s: %s; next try in %.0f s", where, told, wait)
+                news = self._common.reminders.is_news("broker", why(error))
+                level = logging.WARNING if news else logging.DEBUG
+                log.log(level, "MQTT broker %s: %s; next try in %.0f s", where, self._sentence(error), wait)
+                self.connected = False
                 await asyncio.sleep(wait)
             finally:
                 await ended(session)
 
+    def _after(self, error: Exception, *, stood: bool, lasted_sec: float) -> None:
+        """What is done otherwise next time."""
+        if stood:
+            self._short_lives += 1
+            if lasted_sec >= STEADY_SEC:
+                self._short_lives = 0
+                self._common.reminders.over("broker")
+        elif speaks_older(error):
+            self._version = _V311 if self._version is _V5 else _V5
+        session, self._session = self._session, None
+        if session is None:
+            return
+        if session.pictures_sent:
+            self._picture_rest.reset()
+        if session.sending:
+            rest_sec = self._picture_rest.next()
+            self._pictures_from = time.monotonic() + rest_sec
+            log.warning("the MQTT broker was lost over %s: no pictures for %.0f s", session.sending, rest_sec)
+
+    def _sentence(self, error: Exception) -> str:
+        said = why(error)
+        if was_taken_over(error):
+            return f"{said}: another client is {self.name}, too; was this disk or folder copied?"
+        if self._short_lives >= SHORT_LIVES:
+            return (
+                f"{said}, soon after each connection: is another client {self.name}, too, as after a disk was copied?"
+            )
+        if "CERTIFICATE_VERIFY_FAILED" in said:
+            return f"{said}; who may sign its certificate is said by mqtt.ca_file"
+        return said
+
     async def _serve(self, where: str) -> None:
         # In a thread: the authorities of a system are two hundred files.
         tls = await asyncio.to_thread(self._tls) if self._settings.tls else None
-        client = self._client_now = self._client(tls)
-        async with client:
-            self._told.clear()
-            while not self._events.empty():
-                self._events.get_nowait()
-            for topic in (self.topics.all_orders, *self.topics.all_channels):
-                await client.subscribe(topic, qos=1)
-            await client.publish(self.topics.status, "online", qos=1, retain=True)
-            log.info("connected to the MQTT broker %s as %s", where, self.topics.base)
+        client = self._client(tls)
+
+        def connected() -> None:
             self.connected = True
-            parts = (self._tell_states, self._tell_events, self._take_messages)
-            tasks = [asyncio.create_task(part(client), name=f"mqtt {part.__name__}") for part in parts]
-            try:
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    await task
-            finally:
-                self.connected = False
-                await ended(*tasks)
-                # A clean end says so itself: the last will is for the others.
-                with contextlib.suppress(aiomqtt.MqttError):
-                    await client.publish(self.topics.status, "offline", qos=1, retain=True, timeout=1.0)
+            if self._short_lives < SHORT_LIVES:
+                self._common.reminders.over("broker")
+                log.info("connected to the MQTT broker %s as %s", where, self.topics.base)
+
+        try:
+            async with client:
+                self._session = Session(client, self._common, pictures_from=self._pictures_from)
+                await self._session.serve(connected)
+        except aiomqtt.MqttError as error:
+            if error.__cause__ is None and client.end is not None:  # what failed first need not be why
+                raise error from client.end
+            raise
 
     def _tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self._settings.ca_file)
 
-    def _client(self, tls: ssl.SSLContext | None) -> aiomqtt.Client:
+    def _client(self, tls: ssl.SSLContext | None) -> Client:
         settings = self._settings
-        return aiomqtt.Client(
+        return Client(
             settings.host,
             settings.port,
             username=settings.user or None,
             password=settings.password.get_secret_value() or None,
-            identifier=f"gather-{self._agent_uid[:12]}",
+            identifier=self.name,
+            protocol=self._version,
             will=aiomqtt.Will(self.topics.status, "offline", qos=1, retain=True),
             tls_context=tls,
             keepalive=KEEPALIVE_SEC,
-            timeout=10.0,
-            max_queued_incoming_messages=ORDERS_WAITING,
+            max_queued_incoming_messages=ORDERS_UNDER_WAY,
         )
 
     def _allowed(self, camera_id: int) -> tuple[str, ...]:
         return tuple(allowed_for(camera_id, self._settings.commands))
-
-    # -- out
-
-    async def _tell_states(self, client: aiomqtt.Client) -> None:
-        while True:
-            self._changed.clear()
-            view = self._view()
-            wanted: dict[str, str | bytes] = {**discovery_messages(view, self.topics, self._discovery)}
-            wanted |= state_messages(view, self.topics)
-            if self._settings.pictures:
-                wanted |= await self._pictures(view)
-            # In the order in which it was told: an entity is forgotten before its state goes.
-            for topic in [*wanted, *(topic for topic in self._told if topic not in wanted)]:
-                payload = wanted.get(topic, "")  # an empty one takes back what is retained
-                if self._told.get(topic, "") != payload:
-                    await client.publish(topic, payload, qos=1, retain=True)
-                self._told[topic] = payload
-            self._told = {topic: payload for topic, payload in self._told.items() if payload}
-            if await within(LOOK_SEC, self._changed):
-                await asyncio.sleep(SETTLE_SEC)
-
-    async def _pictures(self, view: DaemonView) -> dict[str, str | bytes]:
-        found: dict[str, str | bytes] = {}
-        for channel in view.channels:
-            if channel.snapshot_at is not None:
-                path = self._snapshots / f"live_{channel.camera_id}.jpg"
-                with contextlib.suppress(FileNotFoundError):
-                    found[self.topics.picture(channel.camera_id)] = await asyncio.to_thread(path.read_bytes)
-        return found
-
-    async def _tell_events(self, client: aiomqtt.Client) -> None:
-        while True:
-            await client.publish(self.topics.events, await self._events.get(), qos=1)
-
-    # -- in
-
-    async def _take_messages(self, client: aiomqtt.Client) -> None:
-        async for message in client.messages:
-            topic, payload = str(message.topic), message.payload
-            data = payload if isinstance(payload, bytes) else str(payload or "").encode()
-            if (camera_id := self.topics.channel_in(topic)) is not None:
-                await self._forget_removed(client, camera_id, data)
-            elif not message.retain:  # a retained order would be carried out anew at every connection
-                await self._carry(client, topic, data)
-
-    async def _forget_removed(self, client: aiomqtt.Client, camera_id: int, data: bytes) -> None:
-        """A channel that an earlier run has told of and that is no more."""
-        if not data or any(channel.camera_id == camera_id for channel in self._view().channels):
-            return
-        for topic in topics_of_channel(camera_id, self.topics, self._discovery.prefix):
-            await client.publish(topic, "", qos=1, retain=True)
-
-    async def _carry(self, client: aiomqtt.Client, topic: str, data: bytes) -> None:
-        order = order_of(topic, data, self.topics, self._settings.commands)
-        if order is None:
-            return
-        if isinstance(order, Refusal):
-            log.warning("MQTT: order refused: %s", order.why)
-            answer = {"err_code": int(Code.BAD_DATA), "err_msg": order.why}
-            await client.publish(self.topics.answer(order.camera_id), json.dumps(answer, ensure_ascii=False), qos=1)
-            return
-        done = await self._carry_out(order)
-        camera_id = int(order.data["camera_id"])
-        result = {"command": order.cmd, "err_code": done.err_code, "err_msg": done.err_msg}
-        await client.publish(self.topics.answer(camera_id), json.dumps(result, ensure_ascii=False), qos=1)
-        self._changed.set()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-ORDERS = ("record", "snapshot")
+ORDERS = ("record", "snapshot", "camera", "preset")
 _AGENT_CHARS = 12
 
 
@@ -17,11 +17,14 @@ class Topics:
     """The names of one agent's topics."""
 
     base: str
+    node: str
+    """The agent among Home Assistant's devices, of letters that topics of its discovery may have, whatever the root."""
 
     @classmethod
     def of(cls, root: str, agent_uid: str) -> Topics:
         """Those of the agent with this identity."""
-        return cls(f"{root}/{agent_uid[:_AGENT_CHARS]}")
+        agent = agent_uid[:_AGENT_CHARS]
+        return cls(f"{root}/{agent}", f"gather_{agent}")
 
     @property
     def status(self) -> str:
@@ -60,9 +63,13 @@ class Topics:
         return f"{self.base}/channel/+/+/set"
 
     @property
-    def all_channels(self) -> tuple[str, str]:
-        """The filters for what an earlier run may have left retained."""
-        return f"{self.base}/channel/+/state", f"{self.base}/channel/+/picture"
+    def all_channels(self) -> str:
+        """The filter for what an earlier run may have left retained."""
+        return f"{self.base}/channel/+/state"
+
+    def is_ours(self, topic: str) -> bool:
+        """Whether it is below this agent's own."""
+        return topic == self.base or topic.startswith(f"{self.base}/")
 
     def order_in(self, topic: str) -> tuple[int, str] | None:
         """Channel and order of a topic; None for any other topic."""
@@ -70,6 +77,6 @@ class Topics:
         return (int(match[1]), match[2]) if match and match[2] in ORDERS else None
 
     def channel_in(self, topic: str) -> int | None:
-        """The channel that a state or picture belongs to."""
-        match = re.fullmatch(re.escape(self.base) + r"/channel/([0-9]{1,18})/(?:state|picture)", topic)
+        """The channel that a state belongs to."""
+        match = re.fullmatch(re.escape(self.base) + r"/channel/([0-9]{1,18})/state", topic)
         return int(match[1]) if match else None

@@ -116,7 +116,7 @@ class School:
         self.seen += [
             view.model_dump_json(),
             metrics.decode(),
-            repr(state_messages(whole, Topics("gather/a1"))),
+            repr(state_messages(whole, Topics.of("gather", "a1"))),
             *(f"{finding.as_json(language)}" for finding in _pushes(Daemon(whole)) for language in ("en", "zh")),
             *("\n".join(channel_lines(view, whole.now, Words(language))) for language in ("en", "zh")),
         ]

@@ -19,7 +19,7 @@ from tests.servers.ports import free_port
 _BROKER, _PASSWD = "/usr/sbin/mosquitto", "/usr/bin/mosquitto_passwd"
 _READY_SEC = 15.0
 _MESSAGE_SEC = 30.0
-USER, PASSWORD = "gather", "a password of the school"
+USER, OTHER, PASSWORD = "gather", "janitor", "a password of the school"
 
 
 @dataclass
@@ -47,13 +47,21 @@ class Broker:
             self.process.kill()
             self.process.wait()
 
-    def publish(self, topic: str, payload: str, *, retain: bool = False, user: str = USER) -> None:
-        """Somebody publishes."""
-        self._tool("mosquitto_pub", user, "-q", "1", "-t", topic, "-m", payload, *(["-r"] if retain else []))
+    def publish(
+        self, topic: str, payload: str, *, retain: bool = False, user: str = OTHER, options: tuple[str, ...] = ()
+    ) -> None:
+        """Somebody publishes; `options` are further ones of mosquitto_pub."""
+        held = ["-r"] if retain else []
+        self._tool("mosquitto_pub", user, "-q", "1", *options, "-t", topic, "-m", payload, *held)
+
+    @property
+    def log(self) -> str:
+        """What the broker has logged since its start."""
+        return (self.folder / "log").read_text(errors="replace")
 
     def retained(self, topic: str) -> dict[str, str]:
         """What is retained below a topic filter, by topic."""
-        done = self._tool("mosquitto_sub", USER, "-t", topic, "--retained-only", "-W", "1", "-F", "%j", expect=(0, 27))
+        done = self._tool("mosquitto_sub", OTHER, "-t", topic, "--retained-only", "-W", "1", "-F", "%j", expect=(0, 27))
         found = [json.loads(line) for line in done.stdout.splitlines()]
         return {message["topic"]: str(message.get("payload", "")) for message in found}
 
@@ -64,7 +72,7 @@ class Broker:
             "stdbuf",
             "-oL",
             "mosquitto_sub",
-            *self._options(USER),
+            *self._options(OTHER),
             "-q",
             "1",
             "-R",
@@ -131,19 +139,26 @@ class Listener:
 
 
 @contextlib.contextmanager
-def broker(*, tls: bool = False) -> Iterator[Broker]:
-    """A broker on a free port of loopback that lets in `USER` alone."""
+def broker(*, tls: bool = False, access: str = "", more: tuple[str, ...] = ()) -> Iterator[Broker]:
+    """A broker on a free port of loopback that lets in `USER` alone, and `OTHER`, to everything but what the access
+    list says; `more` are further lines of its configuration.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)  # mosquitto gives up root and reads its files as another
         found = Broker(folder, free_port())
         lines = [f"listener {found.port} 127.0.0.1", "allow_anonymous false", f"password_file {folder / 'passwords'}"]
-        subprocess.run([_PASSWD, "-b", "-c", folder / "passwords", USER, PASSWORD], check=True, capture_output=True)
+        for user in (USER, OTHER):
+            (folder / "passwords").touch()
+            subprocess.run([_PASSWD, "-b", folder / "passwords", user, PASSWORD], check=True, capture_output=True)
+        if access:
+            (folder / "access").write_text(f"{access}\nuser {OTHER}\ntopic readwrite #\n")
+            lines += [f"acl_file {folder / 'access'}"]
         if tls:
             found.ca_file = folder / "ca.pem"
             _certificates(folder)
             lines += [f"certfile {folder / 'server.pem'}", f"keyfile {folder / 'server.key'}"]
-        lines += ["log_type all", "log_dest stderr", "persistence false"]
+        lines += [*more, "log_type all", "log_dest stderr", "persistence false"]
         (folder / "mosquitto.conf").write_text("\n".join([*lines, ""]))
         for path in folder.iterdir():
             path.chmod(0o644)

@@ -76,6 +76,25 @@ def test_environment_outranks_file_and_the_command_line_outranks_both(tmp_path: 
     assert loaded.origins["log.level"] == "command line"
 
 
+def test_the_environment_writes_every_kind_of_value_as_the_file_does(tmp_path: Path, env: dict[str, str]) -> None:
+    env |= {"GATHER__MQTT__PICTURES": "true", "GATHER__MQTT__COMMANDS": '{7 = ["record"], "*" = []}'}
+    env |= {"GATHER__LOCAL__NAMES": '["room-101.school"]'}
+    config = load_config(write(tmp_path, ""), env, {}).config
+    assert config.mqtt.pictures is True
+    assert config.mqtt.commands == {"7": ("record",), "*": ()}
+    assert config.local.names == ("room-101.school",)
+
+
+def test_what_is_neither_true_nor_false_is_told_so(tmp_path: Path, env: dict[str, str]) -> None:
+    env["GATHER__MQTT__TLS"] = "yes"
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, "[mqtt]\npictures = 1"), env, {})
+    assert [(one.key, one.what, one.instead) for one in caught.value.problems] == [
+        ("mqtt.pictures", "true or false is needed here", "true or false, without quotes (default false)"),
+        ("mqtt.tls", "true or false is needed here", "true or false, without quotes (default false)"),
+    ]
+
+
 def test_the_file_is_found_where_systemd_or_xdg_say(tmp_path: Path, env: dict[str, str]) -> None:
     xdg = tmp_path / ".config/gather-agent"
     xdg.mkdir(parents=True)

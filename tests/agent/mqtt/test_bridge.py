@@ -3,90 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
 import json
 import socket
-import warnings
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.config.model import MqttSection
-from agent.link.relay import answer
-from agent.mqtt import bridge
-from agent.mqtt.bridge import MqttBridge
-from agent.status import DaemonView, Happening
+from agent.mqtt import session
+from agent.status import Happening
 from agent.wire.codes import Code
-from agent.wire.models import Answer, Command
+from tests.agent.mqtt.bridged import BASE, LIMIT_SEC, Daemon, bridged, heard, said, until
 from tests.agent.views import alarm, channel, view
-from tests.servers.mosquitto import PASSWORD, USER, Broker, Listener, broker
+from tests.servers.mosquitto import PASSWORD, broker
 
 pytestmark = pytest.mark.integration
-
-UID = "0123456789abcdef0123456789abcdef"
-BASE = "gather/0123456789ab"
-LIMIT_SEC = 30.0
-
-
-class Daemon:
-    """What stands behind the bridge."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.shown = view()
-        self.looks = 0
-        self.carried: list[Command] = []
-
-    def view(self) -> DaemonView:
-        self.looks += 1
-        return self.shown
-
-    async def carry_out(self, command: Command) -> Answer:
-        self.carried.append(command)
-        return answer(command.id, Code.OK)
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Daemon:
-    return Daemon(tmp_path)
-
-
-@pytest.fixture
-def collected() -> Iterator[None]:
-    """paho leaves the socket of a failed handshake to the garbage collector, which complains of it."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
-
-
-@contextlib.asynccontextmanager
-async def bridged(found: Broker, daemon: Daemon, **settings: Any) -> AsyncIterator[MqttBridge]:
-    """A bridge that runs."""
-    about = {"host": "127.0.0.1", "port": found.port, "user": USER, "password": PASSWORD, **settings}
-    made = MqttBridge(MqttSection(**about), UID, view=daemon.view, carry_out=daemon.carry_out, snapshots=daemon.folder)
-    running = asyncio.create_task(made.run())
-    try:
-        yield made
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-
-async def until(found: Broker, topic: str, wanted: Any) -> dict[str, str]:
-    """What is retained below the base, as soon as `wanted(payload of topic)`."""
-    async with asyncio.timeout(LIMIT_SEC):
-        while True:
-            retained = await asyncio.to_thread(found.retained, f"{BASE}/#")
-            if wanted(retained.get(f"{BASE}/{topic}", "")):
-                return retained
-
-
-async def heard(listener: Listener) -> tuple[str, Any]:
-    return await asyncio.to_thread(listener.next)
 
 
 async def test_states_are_retained_and_follow_the_view(daemon: Daemon) -> None:
@@ -114,8 +45,8 @@ async def test_a_death_is_told_by_the_last_will(daemon: Daemon) -> None:
         async with bridged(found, daemon) as made:
             await until(found, "status", lambda text: text == "online")
             with found.listener(f"{BASE}/status") as listener:
-                assert made._client_now is not None
-                connection: Any = made._client_now._client.socket()
+                assert made._session is not None
+                connection: Any = made._session._client._client.socket()
                 connection.shutdown(socket.SHUT_RDWR)
                 assert await heard(listener) == (f"{BASE}/status", "offline")
                 assert await heard(listener) == (f"{BASE}/status", "online"), "and it comes back by itself"
@@ -129,13 +60,13 @@ async def test_orders_are_carried_out_answered_and_refused(daemon: Daemon) -> No
                 found.publish(f"{BASE}/channel/1/record/set", '{"elapse_sec": 60}')
                 assert await heard(listener) == (
                     f"{BASE}/channel/1/answer",
-                    {"command": "start_record", "err_code": 0, "err_msg": "OK"},
+                    {"command": "start_record", "err_code": 0, "err_msg": "OK", "data": {"number": 1}},
                 )
                 found.publish(f"{BASE}/channel/1/snapshot/set", "PRESS")
                 _, refused = await heard(listener)
             assert refused["err_code"] == Code.BAD_DATA and "mqtt.commands" in refused["err_msg"]
             assert made.connected
-    assert [command.data for command in daemon.carried] == [{"camera_id": 1, "elapse_sec": 60, "title": ""}]
+    assert [command.data for command in daemon.carried] == [{"camera_id": 1, "elapse_sec": 60}]
 
 
 async def test_a_retained_order_is_not_carried_out_at_every_connection(daemon: Daemon) -> None:
@@ -152,16 +83,14 @@ async def test_a_retained_order_is_not_carried_out_at_every_connection(daemon: D
 async def test_a_broker_that_is_away_costs_nothing_and_is_found_again(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(bridge, "LOOK_SEC", 0.1)
+    monkeypatch.setattr(session, "LOOK_SEC", 0.1)
     with broker() as found:
         found.stop()
         async with bridged(found, daemon) as made:
-            async with asyncio.timeout(LIMIT_SEC):
-                while "next try" not in caplog.text:  # noqa: ASYNC110 - the log has no event
-                    await asyncio.sleep(0.02)
+            await said(caplog, "next try")
             for _ in range(1000):
-                made.take(Happening(kind="alarm", text="nobody hears it", camera_id=1))
-            assert (daemon.looks, made._events.qsize()) == (0, 0)
+                made.take(Happening(kind="snapshot", text="nobody hears it", camera_id=1))
+            assert daemon.looks == 0
             found.start()
             await until(found, "channel/1/state", bool)
             found.stop()
@@ -176,6 +105,22 @@ async def test_a_broker_that_is_away_costs_nothing_and_is_found_again(
     assert PASSWORD not in caplog.text
 
 
+async def test_events_wait_for_a_broker_that_is_away_and_come_in_order(
+    daemon: Daemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    with broker() as found:
+        found.stop()
+        async with bridged(found, daemon) as made:
+            await said(caplog, "next try")
+            for number in range(3):
+                made.take(Happening(kind="gap", text="lost", camera_id=1, data={"number": number}))
+            found.start()
+            with found.listener(f"{BASE}/event") as listener:
+                events = [(await heard(listener))[1] for _ in range(3)]
+    assert [event["number"] for event in events] == [0, 1, 2]
+    assert {event["event_type"] for event in events} == {"gap"} and events[0]["at"] <= events[2]["at"]
+
+
 async def test_what_an_earlier_run_left_about_removed_channels_goes(daemon: Daemon) -> None:
     with broker() as found:
         found.publish(f"{BASE}/channel/99/state", '{"name": "gone"}', retain=True)
@@ -187,13 +132,48 @@ async def test_what_an_earlier_run_left_about_removed_channels_goes(daemon: Daem
         assert not [topic for topic in found.retained("homeassistant/#") if "_99_" in topic]
 
 
-async def test_pictures_are_published_where_asked_for(daemon: Daemon) -> None:
-    (daemon.folder / "live_1.jpg").write_bytes(b"\xff\xd8 a picture")
-    daemon.shown = view(channels=(channel(snapshot_at=1000.0),))
+async def test_what_an_earlier_run_with_other_settings_left_goes(daemon: Daemon) -> None:
     with broker() as found:
-        async with bridged(found, daemon, pictures=True):
+        left = [f"{BASE}/channel/1/picture"]
+        left += [f"homeassistant/{kind}/config" for kind in ("camera/gather_0123456789ab_1_picture",)]
+        left += [f"homeassistant/{kind}_1_record/config" for kind in ("switch/gather_0123456789ab",)]
+        for topic in left:
+            found.publish(topic, "left", retain=True)
+        async with bridged(found, daemon, commands={"*": ["snapshot"]}):
+            async with asyncio.timeout(LIMIT_SEC):
+                while not (there := await asyncio.to_thread(found.retained, "#")).keys().isdisjoint(left):
+                    pass
+            assert "homeassistant/button/gather_0123456789ab_1_snapshot/config" in there
+
+
+async def test_pictures_are_published_where_asked_for(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "LOOK_SEC", 600.0)
+    picture = daemon.folder / "live_1.jpg"
+    picture.write_bytes(b"\xff\xd8 a picture")
+    daemon.shown = view(channels=(channel(snapshot_at=1000.0), channel(camera_id=2, snapshot_at=1000.0)))
+    with broker() as found:
+        async with bridged(found, daemon, pictures=True) as made:
             retained = await until(found, "channel/1/picture", bool)
-    assert retained[f"{BASE}/channel/1/picture"].endswith("a picture")
+            assert retained[f"{BASE}/channel/1/picture"].endswith("a picture")
+            with found.listener(f"{BASE}/channel/+/picture") as listener:
+                picture.write_bytes(b"another")
+                made.take(Happening(kind="gap", text="no new picture"))
+                daemon.shown = view(channels=(channel(snapshot_at=2000.0),))
+                made.take(Happening(kind="snapshot", text="a new picture", camera_id=1))
+                topics = [await heard(listener), await heard(listener)]
+                assert (f"{BASE}/channel/1/picture", "another") in topics
+                assert (f"{BASE}/channel/2/picture", None) in topics, "the channel is no more"
+
+
+async def test_our_own_states_are_not_sent_back_to_us_for_ever(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "LOOK_BACK_SEC", 0.1)
+    with broker() as found:
+        async with bridged(found, daemon):
+            async with asyncio.timeout(LIMIT_SEC):
+                while "Received UNSUBSCRIBE" not in found.log:  # noqa: ASYNC110 - a file has no event
+                    await asyncio.sleep(0.02)
+            await until(found, "channel/1/state", bool)
+            assert f"\t{BASE}/channel/+/state" in found.log.split("Received UNSUBSCRIBE")[1]
 
 
 @pytest.mark.usefixtures("collected")
@@ -205,14 +185,11 @@ async def test_tls_and_a_certificate_of_somebody_else(
             await until(found, "status", lambda text: text == "online")
             assert made.connected
         async with bridged(found, daemon, host="localhost", tls=True):
-            async with asyncio.timeout(LIMIT_SEC):
-                while "CERTIFICATE_VERIFY_FAILED" not in caplog.text:  # noqa: ASYNC110 - the log has no event
-                    await asyncio.sleep(0.02)
+            assert "mqtt.ca_file" in await said(caplog, "CERTIFICATE_VERIFY_FAILED")
 
 
 async def test_a_wrong_password_is_named(daemon: Daemon, caplog: pytest.LogCaptureFixture) -> None:
     with broker() as found:
-        async with bridged(found, daemon, password="wrong password"), asyncio.timeout(LIMIT_SEC):
-            while "next try" not in caplog.text:  # noqa: ASYNC110 - the log has no event
-                await asyncio.sleep(0.02)
+        async with bridged(found, daemon, password="wrong password"):
+            await said(caplog, "next try")
     assert "Not authorized" in caplog.text and "wrong password" not in caplog.text
