@@ -77,7 +77,8 @@ class Samples:
         self._base = 0
         self._last = -1
         self._usual = 0  # the duration of the last sample, while no other follows
-        self._latest = 0  # when the sample that is shown last is shown
+        self._offset = 0  # how much later than decoded the last sample is shown
+        self._until = 0  # when all samples but the last have been shown
         self._sizes = array("I")
         self._durations = _Counted()
         self._offsets = _Counted()
@@ -128,7 +129,9 @@ class Samples:
         self._usual = max(1, duration if ticks is None else ticks(duration)) if duration > 0 else max(1, self._usual)
         durations.append(self._usual)
         self._last = last
-        self._latest = max(self._latest, *map(add, stamps, offsets))
+        # Shown for as long as it is until the next one is decoded.
+        self._until = max(self._until, *map(add, stamps, (self._offset, *offsets)))
+        self._offset = offsets[-1]
         store = self._store
         data = [packet.data for packet in packets] if store is None else [store(packet.data) for packet in packets]
         sizes = list(map(len, data))
@@ -162,8 +165,15 @@ class Samples:
 
     @property
     def shown_ticks(self) -> int:
-        """How long it is shown, from where its first sample is."""
-        return self._latest + self._usual - self.begin - self.lead if self.count else 0
+        """How long it is shown, from where its first sample is.
+
+        Of a picture a tick more than that: with the second key frame that is shown until an edit is over, or longer,
+        libavformat takes the edit for finished, and leaves out the samples behind it (`mov_fix_index`).
+        """
+        if not self.count:
+            return 0
+        until = max(self._until, self._last + self._offset + self._usual)
+        return until + (self.kind == "video") - self.begin - self.lead
 
     def tables(self, description: bytes) -> bytes:
         """The contents of `stbl`; `description` is its `stsd`."""

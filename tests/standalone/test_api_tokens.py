@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.standalone.helpers import Api, FakeClock, do, set_up
 
 def rows(settings: ServerSettings) -> list[tuple[int, float, float, str, str]]:
     """What the database knows of open tokens."""
-    with sqlite3.connect(settings.database_file) as database:
+    with closing(sqlite3.connect(settings.database_file)) as database:
         query = "SELECT token_id, made, seen, address, program FROM api_token ORDER BY token_id"
         return database.execute(query).fetchall()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -180,12 +181,12 @@ async def test_an_agent_whose_state_cannot_be_read_is_told_to_come_again(
     api: Api, agent: ScriptedAgent, settings: ServerSettings
 ) -> None:
     camera_id = await add(api, agent)
-    with sqlite3.connect(settings.database_file) as database:
+    with closing(sqlite3.connect(settings.database_file)) as database:
         database.execute("ALTER TABLE course RENAME TO away")
     async with connect(agent.registered["relay_url"], additional_headers=agent.auth, proxy=None) as socket:
         await socket.send(json.dumps({"hello": {"gather_id": agent.gather_id}}))
         await asyncio.wait_for(socket.wait_closed(), 30)
-    with sqlite3.connect(settings.database_file) as database:
+    with closing(sqlite3.connect(settings.database_file)) as database:
         database.execute("ALTER TABLE away RENAME TO course")
     async with agent.relay():
         await api.ok("start_camera", camera_id=camera_id)

@@ -202,7 +202,7 @@ def check_index(found: TrackRead, packets: Sequence[Packet], stamps: Sequence[tu
     assert lead == shown - begin
     assert [media for _, media in empty] == ([-1] if shown else [])
     assert abs(sum(one for one, _ in empty) - Fraction(shown * MOVIE_TIMESCALE, found.timescale)) <= Fraction(1, 2)
-    end = max(pts for _, pts in stamps) + durations[-1]
+    end = max(pts + duration for (_, pts), duration in zip(stamps, durations, strict=True)) + (track.kind == "video")
     assert length == ceil(Fraction((end - shown) * MOVIE_TIMESCALE, found.timescale))
 
 
@@ -226,6 +226,15 @@ def test_pyav_reads_the_same(folder: Path, film: Film, stream: Stream) -> None:
             assert [one.is_keyframe for one in found] == [one.is_key for one in packets]
             assert [(one.dts, one.pts) for one in found] == stamps
     path.unlink()
+
+
+def test_pyav_reads_what_comes_after_two_key_frames_that_are_shown_to_the_end(folder: Path, film: Film) -> None:
+    coming = [(True, 0), (False, 0), (True, 11), (True, 1), (False, 0)]
+    drawn = [Drawn(False, 10, later, key, 0, 0) for key, later in coming]
+    tracks, parts = Stream([drawn], (Fraction(1, 12800), Fraction(1, 48000)), 0, 0).packets(film)
+    _, path = write(folder, tracks, parts)
+    with av.open(str(path)) as container:
+        assert [bytes(one) for one in container.demux(video=0) if one.size] == [one.data for one in parts[0]]
 
 
 def test_beyond_four_gibibytes_and_thirteen_hours(tmp_path: Path, film: Film) -> None:
