@@ -150,7 +150,7 @@ class Commands:
         self._known(ref.camera_id)
         self._state.want(ref.camera_id, True)
         channel = self._channels.get(ref.camera_id)
-        if channel is not None and channel.link.state == "down" and channel.desired.connect:
+        if channel is not None and channel.desired.connect and channel.waits_for_people:
             channel.renew()
         await self._reconcile()
         return {"camera_id": ref.camera_id}

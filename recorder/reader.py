@@ -16,12 +16,17 @@ from recorder.feed import Feed
 from recorder.losses import Losses
 from recorder.packets import Packet, Track
 from recorder.protocol import Event, LinkChanged, Trouble
+from recorder.refusals import Refusals, resting
 from recorder.source.base import Source
 from recorder.source.opening import open_source
 from recorder.specs import Cause, Limits, SourceSpec
 from recorder.timeline import Timed, Timeline
 
 _CAUSES = frozenset(get_args(Cause))
+_REFUSED = (
+    "; asked again in {wait:.0f} min, as cameras lock after a few wrong passwords, or when the channel is started"
+)
+_LOOK_SEC = 2.0
 FROZEN_SEC = 3.0
 """Who should look every second and looks so late did not run meanwhile, and saw no silence."""
 
@@ -29,7 +34,7 @@ FROZEN_SEC = 3.0
 class Reader:
     """`needed`: the source is to be connected at all; `wanted`: when it is lost, it is to be opened again.
 
-    `lost` hears of each loss, `key_frame` of each key frame.
+    `lost` hears of each loss, `key_frame` of each key frame; `refusals` are shared by all streams of a camera.
 
     Figures are plain attributes, written here and read by anyone.
     """
@@ -46,6 +51,7 @@ class Reader:
         wanted: Callable[[], bool],
         lost: Callable[[Cause], None],
         key_frame: Callable[[], None],
+        refusals: Refusals | None = None,
     ) -> None:
         self._spec = spec
         self._limits = limits
@@ -56,6 +62,7 @@ class Reader:
         self._wanted = wanted
         self._lost = lost
         self._key_frame = key_frame
+        self._refusals = refusals or Refusals(limits.refused_sec)
         self._backoff = Backoff(limits.retry_min_sec, limits.retry_max_sec, random.random)
         self._wake = threading.Event()
         self._closing = False
@@ -146,15 +153,29 @@ class Reader:
         self._lost(self.cause)
         if not self._needed():
             return
+        refused = self.cause == "unauthorized"
+        delay = self._backoff.failed(online_sec)
+        if refused:
+            delay = self._refusals.refused(monotonic())
         if self._wanted():
-            delay = self._backoff.failed(online_sec)
-            self._emit(LinkChanged("waiting", self.cause, str(error), retry_sec=round(delay, 3)))
-            self._wake.wait(delay)
-            self._wake.clear()
+            words = f"{error}; {resting(delay)}" if refused else str(error)
+            self._emit(LinkChanged("waiting", self.cause, words, retry_sec=round(delay, 3)))
+            if refused:
+                self._rest()
+            else:
+                self._wake.wait(delay)
+                self._wake.clear()
         if not self._wanted() and not self._closing:
             self._emit(LinkChanged("down", self.cause, str(error)))
         while not self._wanted() and not self._closing:
             self._wake.wait()
+            self._wake.clear()
+
+    def _rest(self) -> None:
+        """Until a refused password may be tried again, or another stream of the camera was accepted."""
+        asked = False
+        while not self._closing and self._wanted() and not self._refusals.may_try(monotonic(), asked=asked):
+            asked = self._wake.wait(_LOOK_SEC) or asked
             self._wake.clear()
 
     def _connection(self) -> tuple[float, SourceError]:
@@ -209,6 +230,7 @@ class Reader:
         self.video_at = self.audio_at = None
         labels = {track.kind: track.label for track in tracks}
         self.online = True
+        self._refusals.accepted()
         self._emit(LinkChanged("online", video=labels.get("video", ""), audio=labels.get("audio", "")))
 
     def _usable(self, track: Track) -> Track | None:

@@ -79,7 +79,10 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one recorder process; the defaults are those of the design."""
+    """Bounds of one recorder process; the defaults are those of the design.
+
+    `refused_sec`: how long a password rests that a camera has refused.
+    """
 
     connect_sec: float = 10.0
     stall_sec: float = 5.0
@@ -91,6 +94,7 @@ class Limits:
     preroll_sec: float = 0.0
     retry_min_sec: float = 1.0
     retry_max_sec: float = 30.0
+    refused_sec: float = 900.0
 
 
 @dataclass(frozen=True, slots=True)

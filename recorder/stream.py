@@ -10,6 +10,7 @@ from recorder.clocks import monotonic
 from recorder.feed import Feed
 from recorder.protocol import Event, LinkChanged
 from recorder.reader import Reader
+from recorder.refusals import Refusals
 from recorder.ring import Ring
 from recorder.specs import Cause, Limits, SourceSpec, StreamName
 from recorder.timeline import Timed, Timeline
@@ -37,6 +38,7 @@ class Stream:
         wanted: Callable[[], bool],
         lost: Callable[[Stream, Cause], None],
         key_frame: Callable[[Stream], None],
+        refusals: Refusals,
     ) -> None:
         self.name = name
         self._emit = emit
@@ -54,6 +56,7 @@ class Stream:
             wanted=wanted,
             lost=lambda cause: lost(self, cause),
             key_frame=lambda: key_frame(self),
+            refusals=refusals,
         )
 
     @property

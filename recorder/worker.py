@@ -42,6 +42,7 @@ from recorder.protocol import (
     Trouble,
 )
 from recorder.recording import Surroundings
+from recorder.refusals import Refusals
 from recorder.repair import repair_folder
 from recorder.snapshots import Snapshots
 from recorder.specs import Cause
@@ -69,6 +70,7 @@ class Channel:
         self._reconnect = order.reconnect
         self._need_main = order.need_main
         limits = order.limits
+        refusals = Refusals(limits.refused_sec)
         self._finisher = Finisher(link.tell)
         self._snapshots = Snapshots(
             Path(order.snapshot_path), order.tuning.snap_sec, self._finisher, link.tell, self._shown
@@ -83,6 +85,7 @@ class Channel:
             wanted=self._wanted,
             lost=self._lost,
             key_frame=self._key_frame,
+            refusals=refusals,
         )
         self._sub: Stream | None = None
         if order.sub is not None:
@@ -95,6 +98,7 @@ class Channel:
                 wanted=self._wanted,
                 lost=self._lost,
                 key_frame=self._key_frame,
+                refusals=refusals,
             )
         self._streams = tuple(stream for stream in (self._main, self._sub) if stream is not None)
         around = Surroundings(

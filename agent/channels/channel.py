@@ -35,6 +35,7 @@ from recorder.protocol import (
     TakeSnapshot,
     Trouble,
 )
+from recorder.refusals import resting
 from recorder.specs import Limits, Tuning, Watching
 
 log = logging.getLogger(__name__)
@@ -111,6 +112,8 @@ class Channel:
             self.desired, self.tuning = desired, tuning
             return
         self._look_at_lesson(self.desired, desired)
+        if desired.soon and not self.desired.soon:
+            self._hurry.set()  # a device that is asked hardly ever is asked before a lesson
         self.desired, self.tuning = desired, tuning
         self._turn.set()
         if self._session is not None and not self._renewing:
@@ -193,6 +196,11 @@ class Channel:
     def online(self) -> bool:
         """Whether packets come."""
         return self._session is not None and self.shown_link.state == "online"
+
+    @property
+    def waits_for_people(self) -> bool:
+        """Whether it is not tried, or hardly, until somebody does something about it."""
+        return self.link.state == "down" or self.link.cause == "unauthorized"
 
     @property
     def sub_source(self) -> str:
@@ -315,7 +323,6 @@ class Channel:
         await self._set_link(LinkChanged("connecting"))
         sources = await self._devices.sources(self.camera, self._setup.transport)
         self._device_backoff.reset()
-        self._check_device()
         return sources
 
     @property
@@ -339,15 +346,27 @@ class Channel:
         if self._devices is not None:
             self._devices.check(self.camera, self.renew, self._warn)
 
+    def _ask_device_after(self, event: LinkChanged) -> None:
+        """The streams are as the device told them last time: are they still? Not where it has just refused the
+        password, which would be one more wrong one.
+        """
+        settled = event.state == "online" or (event.state in ("waiting", "down") and event.cause != "unauthorized")
+        if settled and self._session is not None:
+            self._check_device()
+
     async def _warn(self, text: str) -> None:
         await self._on_event(self.camera.camera_id, Trouble("device", text))
 
     async def _without_device(self, error: DeviceAway) -> None:
         """Nobody has ever told this channel's streams: wait until it is worth asking again."""
         wait = self._device_backoff.next() if self.desired.reconnect else 0.0
+        words = str(error)
+        if wait and error.cause == "unauthorized":
+            wait = self._setup.limits.refused_sec
+            words += f"; {resting(wait)}"
         state: Literal["waiting", "down"] = "waiting" if self.desired.reconnect else "down"
-        await self._set_link(LinkChanged(state, error.cause, str(error), round(wait, 3)))
         self._hurry.clear()
+        await self._set_link(LinkChanged(state, error.cause, words, round(wait, 3)))
         if self._closing or self._renewing:
             return
         if wait:
@@ -381,10 +400,10 @@ class Channel:
         match event:
             case LinkChanged(stream="sub"):
                 self.sub_link = event
+                self._ask_device_after(event)
             case LinkChanged():
                 self.link = event
-                if event.state in ("waiting", "down") and self._session is not None:
-                    self._check_device()
+                self._ask_device_after(event)
             case RecordingEnded():
                 if not self.desired.connect and self._session is not None and not self._session.running:
                     self._session.want(None, self.tuning)

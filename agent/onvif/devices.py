@@ -29,6 +29,8 @@ LIMIT_SEC = 8.0
 """For one port of one device, 5 to 10 s: a live device answers all calls in a fraction of a second."""
 AGAIN_SEC = 30.0
 """A device is not asked again within this time."""
+REFUSED_SEC = 900.0
+"""A device that has refused user and password is not asked again within this time for what can be done without."""
 AT_ONCE = 4
 _START_SEC = 5.0  # for the conversation's process to come up on a slow PC
 
@@ -79,6 +81,7 @@ class Devices:
         self._known = self._load()
         self._asked: dict[int, tuple[float, Question]] = {}
         self._told: dict[int, tuple[str, ...]] = {}
+        self._refused: dict[int, tuple[float, Question]] = {}
         self._checks: dict[int, asyncio.Task[None]] = {}
         self._turning: set[asyncio.Task[None]] = set()
 
@@ -115,9 +118,11 @@ class Devices:
         """
         if camera.stream_prop != IPC:
             raise NoSource("only an IPC channel has a device that can be turned")
-        asked = self.question(camera).model_copy(update={"ask": "go_to" if wanted else "presets", "preset": wanted})
+        question = self.question(camera)
+        asked = question.model_copy(update={"ask": "go_to" if wanted else "presets", "preset": wanted})
         async with self._some_at_a_time:
             answer = await self._ask(asked)
+        self._note(camera.camera_id, question, answer)
         if answer.failure is not None:
             raise DeviceAway(answer.failure)
         return answer.presets
@@ -126,6 +131,9 @@ class Devices:
         """Turn a channel's camera to a preset beside what goes on; `warn` is called where that cannot be."""
 
         async def go() -> None:
+            if self._rests(camera.camera_id, self.question(camera)):
+                await warn(f"the camera does not look at preset {preset!r}: it refuses user or password")
+                return
             try:
                 (found,) = await self.presets(camera, preset)
                 log.info("channel %d looks at preset %s", camera.camera_id, found.name or found.token)
@@ -167,6 +175,8 @@ class Devices:
         camera_id, question = camera.camera_id, self.question(camera)
         asked_at, asked = self._asked.get(camera_id, (0.0, None))
         before = self._remembered(camera_id, question)
+        if self._rests(camera_id, question):
+            return
         if asked != question or self._monotonic() - asked_at >= AGAIN_SEC:
             try:
                 await self._inquire(camera_id, question)
@@ -188,6 +198,7 @@ class Devices:
         async with self._some_at_a_time:
             answer = await self._ask(question.model_copy(update={"settled": settled}))
         self._asked[camera_id] = (self._monotonic(), question)
+        self._note(camera_id, question, answer)
         if answer.streams is None:
             raise DeviceAway(answer.failure or Failure(cause="unusable", detail=f"{question.host}: no answer"))
         remembered = _Remembered(host=question.host, twice=question.twice, streams=answer.streams)
@@ -199,6 +210,25 @@ class Devices:
             except OSError as error:
                 log.warning("%s cannot be written (%s): after a restart the devices are asked anew", self._path, error)
         return answer.streams
+
+    def _note(self, camera_id: int, question: Question, answer: Answer) -> None:
+        if answer.failure is not None and answer.failure.cause == "unauthorized":
+            self._refused[camera_id] = (self._monotonic(), question)
+        else:
+            self._refused.pop(camera_id, None)
+
+    def _rests(self, camera_id: int, question: Question) -> bool:
+        """Whether the device has lately refused what would be asked with now: cameras lock after some wrong passwords.
+        A channel that has no streams asks all the same, and waits as long in between.
+        """
+        at, refused = self._refused.get(camera_id, (0.0, None))
+        if refused is None or (refused.host, refused.user, refused.password) != (
+            question.host,
+            question.user,
+            question.password,
+        ):
+            return False
+        return self._monotonic() - at < REFUSED_SEC
 
     def _remembered(self, camera_id: int, question: Question) -> Streams | None:
         known = self._known.devices.get(camera_id)

@@ -41,7 +41,7 @@ T = TypeVar("T")
 K = TypeVar("K")
 _forking = threading.Lock()  # a fork server answers one question at a time
 
-LIMITS = Limits(connect_sec=4.0, stall_sec=2.0, retry_min_sec=0.3, retry_max_sec=2.0)
+LIMITS = Limits(connect_sec=4.0, stall_sec=2.0, retry_min_sec=0.3, retry_max_sec=2.0, refused_sec=1.0)
 """Short enough for a test, long enough for a machine that has other things to do."""
 READERS = ("own", "libav")
 """Who reads RTSP (`SourceSpec.reader`)."""

@@ -61,9 +61,9 @@ class Device:
     (trt, tr2, tptz).
 
     `address` is where it says that its services are, empty: where they are. `http_digest`: it wants HTTP's digest and
-    does not look at WS-Security. `shy`: its time, too, is for users only. `most_rate`: what its encoder can do.
-    `habit` makes of each right answer what this brand sends, `instead` is what it says to a call (tr2:GetProfiles).
-    `denied` counts wrong passwords. `fickle`: a nonce of HTTP's digest is good once.
+    does not look at WS-Security; `fickle`: a nonce of that is good once. `shy`: its time, too, is for users only.
+    `most_rate`: what its encoder can do, `rate_range` what it says of that. `habit` makes of a right answer what this
+    brand sends, `instead` is what it says to a call (tr2:GetProfiles). `denied` counts wrong passwords.
     """
 
     streams: list[Stream]
@@ -79,6 +79,7 @@ class Device:
     http_digest: bool = False
     shy: bool = False
     most_rate: int = 1 << 20
+    rate_range: tuple[int, int] | None = None
     habit: Callable[[str, web.Response], web.Response] | None = None
     instead: dict[str, str] = field(default_factory=dict)
     denied: int = 0
@@ -232,6 +233,19 @@ class Device:
         assert prefix == "trt" or configuration.get("GovLength") == "50"
         stream.rate = min(int(configuration.findtext(".//{*}BitrateLimit") or ""), self.most_rate)
         return ""
+
+    def _get_video_encoder_configuration_options(self, prefix: str, call: ET.Element) -> str:
+        (stream,) = [one for one in self.streams if f"{one.token}_encoder" == call.findtext("{*}ConfigurationToken")]
+        if self.rate_range is None:
+            return ""
+        least, most = self.rate_range
+        range_ = f"<tt:BitrateRange><tt:Min>{least}</tt:Min><tt:Max>{most}</tt:Max></tt:BitrateRange>"
+        wrong = range_.replace(str(most), "1")
+        if prefix == "tr2":
+            right = f"<tr2:Options><tt:Encoding>{stream.encoding}</tt:Encoding>{range_}</tr2:Options>"
+            return f"<tr2:Options><tt:Encoding>JPEG</tt:Encoding>{wrong}</tr2:Options>{right}"
+        extension = f"<tt:Extension><tt:JPEG>{wrong}</tt:JPEG><tt:H264>{range_}</tt:H264></tt:Extension>"
+        return f"<trt:Options><tt:H264><tt:GovLengthRange/></tt:H264>{extension}</trt:Options>"
 
     def _get_stream_uri(self, prefix: str, call: ET.Element) -> str:
         protocol = "{*}Protocol" if prefix == "tr2" else "{*}StreamSetup/{*}Transport/{*}Protocol"

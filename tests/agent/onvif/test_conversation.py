@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from agent.onvif import devices
-from agent.onvif.messages import Preset, Streams
+from agent.onvif.messages import Preset, Rate, Streams
 from tests.agent.onvif.talks import converse, device, question
 from tests.servers.onvif_device import Device, Stream, serving
 
@@ -53,6 +53,20 @@ async def test_a_rate_that_the_encoder_has_not_is_told() -> None:
     assert answer.streams is not None
     (warning,) = answer.streams.warnings
     assert "the main stream is at 3000 kbit/s: the device takes no 8000" in warning
+
+
+@BOTH
+async def test_a_rate_is_asked_for_within_what_the_encoder_says_it_can_do_and_once(lacks: set[str]) -> None:
+    async with serving(device(lacks=lacks, rate_range=(256, 3000))) as camera:
+        asked = question(camera.port, twice=True, main_rate=8000, sub_rate=64)
+        first = await converse(asked)
+        assert first.streams is not None
+        assert [stream.rate for stream in camera.streams] == [256, 3000]
+        assert first.streams.rates == {"main": Rate(wanted=8000, took=3000), "sub": Rate(wanted=64, took=256)}
+        camera.asked.clear()
+        again = await converse(asked.model_copy(update={"settled": first.streams.rates}))
+    assert again.streams == first.streams.model_copy(update={"ahead_sec": again.streams and again.streams.ahead_sec})
+    assert not [call for call in camera.asked if "Set" in call]
 
 
 @pytest.mark.parametrize("change", [{"shy": False}, {"shy": True}])

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.channels.view import view_of
-from agent.onvif.devices import AGAIN_SEC, DeviceAway, Devices
-from agent.onvif.messages import Answer, Failure, Preset, Question, Streams
+from agent.onvif.devices import AGAIN_SEC, REFUSED_SEC, DeviceAway, Devices
+from agent.onvif.messages import Answer, Failure, Preset, Question, Rate, Streams
 from agent.schedule.reconciler import Desired, Due
 from agent.sources import NoSource
 from agent.wire.models import GatherSettings, WireCamera
@@ -187,3 +187,52 @@ async def test_a_camera_that_does_not_turn_is_a_named_warning(tmp_path: Path) ->
     room.devices.turn(CAMERA, "Board", warn)
     await asyncio.gather(*room.devices._turning)
     assert warned == ["the camera does not look at preset 'Board': 10.0.0.9:80: the camera has no preset 'Board'"]
+
+
+async def test_a_refused_password_is_not_tried_again_for_what_can_be_done_without(tmp_path: Path) -> None:
+    room, warned = Room(tmp_path), list[str]()
+    await room.devices.sources(CAMERA, "tcp")
+    room.answer = AWAY
+
+    async def warn(text: str) -> None:
+        warned.append(text)
+
+    for _ in range(5):
+        room.now += REFUSED_SEC / 3.5
+        await room.check()
+        room.devices.turn(CAMERA, "Board", warn)
+        await asyncio.gather(*room.devices._turning)
+    assert len(room.asked) == 1 + 2  # at first, and after its rest; turning tried no more
+    assert all("refuses user or password" in one for one in warned)
+    other = CAMERA.model_copy(update={"device_pass": base64.b64encode(b"right").decode()})
+    await room.check(other)
+    assert room.asked[-1].password.get_secret_value() == "right"
+
+
+async def test_a_channel_whose_device_refuses_the_password_asks_before_a_lesson_and_hardly_else(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    room.answer = AWAY
+    async with rooms_in(tmp_path) as rooms:
+        rooms.setup = replace(rooms.setup, devices=room.devices)
+        channel = rooms.channel(CAMERA)
+        channel.want(Desired(connect=True, reconnect=True, soon=False), Tuning(snap_sec=0))
+        await rooms.until(lambda: channel.link.state == "waiting")
+        assert channel.link.retry_sec == rooms.setup.limits.refused_sec
+        assert "15 min, as cameras lock" in channel.link.detail
+        assert channel.waits_for_people
+        channel.want(Desired(connect=True, reconnect=True, soon=True), Tuning(snap_sec=0))
+        await rooms.until(lambda: len(room.asked) == 2)
+        await channel.close()
+    assert len(room.asked) == 2
+
+
+async def test_what_was_made_of_rates_is_said_when_the_device_is_asked_again(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    took = {"main": Rate(wanted=8000, took=5000)}
+    room.answer = Answer(streams=Streams(main="rtsp://10.0.0.9/main", rates=took))
+    await room.devices.sources(CAMERA, "tcp")
+    later = Room(tmp_path)
+    later.answer = room.answer
+    await later.check()
+    assert [one.settled for one in (*room.asked, *later.asked)] == [{}, took]
+    assert not later.devices.is_outdated(CAMERA)

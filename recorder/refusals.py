@@ -1,0 +1,62 @@
+"""How long a password rests that a camera has refused, for all streams of the camera together. No I/O.
+
+Cameras lock an account, or an address, for up to half an hour after about five wrong passwords (Dahua's and Uniview's
+default; Hikvision's is seven), for whoever comes with the right one too. So there are at most four attempts in half an
+hour that nobody has asked for; the streams of a camera share them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SOON_SEC = 20.0
+"""After a connection that was accepted: some cameras refuse everybody while they start."""
+APART_SEC = 120.0
+"""Two attempts are at least as far apart, whoever asks for them."""
+_BURST_SEC = 5.0  # the other stream of the camera was refused at the same time
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Used by the reading threads of one camera; times are monotonic seconds, `rest_sec` is how long a password rests.
+
+    Overtaking each other does no harm: two threads may then try at once.
+    """
+
+    rest_sec: float
+    _until: float | None = None
+    _tried_at: float = float("-inf")
+    _refused_at: float = float("-inf")
+    _was_good: bool = False
+
+    def refused(self, now: float) -> float:
+        """The camera has said no; seconds that its password rests now."""
+        if self._until is not None and now - self._refused_at < min(_BURST_SEC, self.rest_sec):
+            return max(self._until - now, 0.0)
+        wait = min(SOON_SEC, self.rest_sec) if self._was_good else self.rest_sec
+        self._was_good = False
+        self._tried_at = self._refused_at = now
+        self._until = now + wait
+        return wait
+
+    def accepted(self) -> None:
+        """The camera has taken it."""
+        self._until, self._was_good = None, True
+
+    def may_try(self, now: float, *, asked: bool) -> bool:
+        """Whether one may try again; `asked`: something is wanted of the camera right now. Who may has to."""
+        if self._until is None:
+            return True
+        since = now - self._tried_at
+        if now < self._until and not (asked and since >= APART_SEC):
+            return False
+        if since < min(SOON_SEC, self.rest_sec):  # the other stream is trying
+            return False
+        self._tried_at = now
+        return True
+
+
+def resting(wait_sec: float) -> str:
+    """What is said of it."""
+    shown = f"{wait_sec:.0f} s" if wait_sec < 90 else f"{wait_sec / 60:.0f} min"
+    return f"asked again in {shown}, as cameras lock after a few wrong passwords; starting the channel asks at once"
