@@ -21,7 +21,7 @@ from agent.storage.base import UPLOAD_NAME, StorageError
 from agent.storage.body import SILENCE_SEC, FileBody, opened
 from agent.storage.pace import Pace
 from agent.storage.s3_parts import put_parts, sweep
-from agent.storage.s3_wire import S3Bucket, content_md5, good, md5_in, md5_of, refused, undamaged
+from agent.storage.s3_wire import S3Bucket, content_md5, good, md5_in, md5_of, refused, sha256_in
 from agent.storage.sigv4 import Credentials
 from agent.wire.models import StoredFile
 
@@ -68,7 +68,7 @@ class S3Storage:
                     else:
                         await put_parts(self._bucket, key, body, self._part, _about(key, body))
                     body.still_the_same()
-                    if not await self._there(key, body):
+                    if not await self._there(key, body, sent=True):
                         raise StorageError(f"{name}: what the storage holds is not what was sent")
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 body.still_the_same()
@@ -94,20 +94,36 @@ class S3Storage:
         """Let go of connections."""
         await self._session.close()
 
-    async def _there(self, key: str, body: FileBody) -> bool:
-        answer = await self._bucket.ask("HEAD", key, body)
-        if answer.status == HTTPStatus.NOT_FOUND:
-            return False
-        if answer.status != HTTPStatus.OK:  # to HEAD nobody says why
+    async def _there(self, key: str, body: FileBody, *, sent: bool = False) -> bool:
+        """Whether exactly this content is there. Whoever may not list a bucket is refused where nothing is (403): that
+        is no before it was `sent`, and an error then.
+        """
+        for _ in range(2):
+            answer = await self._bucket.ask("HEAD", key, body)
+            if answer.status == HTTPStatus.NOT_FOUND:
+                return False
+            if answer.status == HTTPStatus.OK:
+                break
+            # To HEAD nobody says why; it may be what this answer puts right: clock, region.
             why = await self._bucket.ask("GET", key, body, headers={"Range": "bytes=0-0"})
-            raise refused(key, why if why.status == answer.status else answer)
-        there = (answer.headers.get("content-length"), answer.headers.get("x-amz-meta-sha256"))
-        if there != (str(body.size), body.sha256):
+            if why.status == answer.status:
+                if why.status == HTTPStatus.FORBIDDEN and not sent:
+                    return False
+                raise refused(key, why)
+        else:
+            raise refused(key, answer)
+        size, sha256 = answer.headers.get("content-length"), sha256_in(answer)
+        if size not in (str(body.size), None) or sha256 not in (body.sha256, None):
             return False
         # The two came with the content, which may have been damaged on its way to a server that does not look. Parts
-        # were compared one by one; their object's ETag is another thing in every server.
-        told = md5_in(answer)
-        return not told or body.size > self._part or told == await asyncio.to_thread(_md5_of_file, body.path)
+        # were compared one by one; their object's ETag is another thing in every server, and with keys of one's own in
+        # some servers it is never an MD5.
+        told = md5_in(answer) if body.size <= self._part else ""
+        if size and sha256 and not told:
+            return True
+        if told and told == await asyncio.to_thread(_md5_of_file, body.path):
+            return True
+        return await self._bucket.sha256_of(key, body) == body.sha256
 
     async def _put_whole(self, key: str, body: FileBody) -> None:
         data = await body.take(self._part)
@@ -116,7 +132,6 @@ class S3Storage:
         headers = {**_about(key, body), **content_md5(md5)}
         answer = await self._bucket.ask("PUT", key, body, headers=headers, data=data, payload=body.sha256)
         good(key, answer)
-        undamaged(key, answer, md5)
 
 
 def _md5_of_file(path: Path) -> str:

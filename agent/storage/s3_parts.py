@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import PurePosixPath
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from agent.storage.base import UPLOAD_NAME, StorageError
@@ -18,11 +18,11 @@ from agent.storage.s3_wire import (
     child,
     content_md5,
     good,
+    md5_in,
     md5_of,
     parsed,
     tag_of,
     text_in,
-    undamaged,
 )
 from agent.storage.sigv4 import UNSIGNED, sha256_of
 
@@ -31,12 +31,13 @@ PARTS_AT_ONCE = 3
 is summed. One more is read ahead."""
 LEFT_OVER_SEC = 14 * 86400.0
 """An upload that began so long ago is nobody's any more: its file went another way, or its agent is gone."""
-_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
+_NOT_TOGETHER = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "NoSuchUpload", "MalformedXML"}
+"""What a storage says of parts that it will not put together however often it is asked."""
 
 
 async def put_parts(bucket: S3Bucket, key: str, body: FileBody, size: int, about: dict[str, str]) -> None:
     """Bring the file in parts of `size` bytes; one that broke off goes on with the parts that are there."""
-    found = await _unfinished(bucket, key, body)
+    found = await _unfinished(bucket, key, body) or ([bucket.begun[key]] if key in bucket.begun else [])
     upload_id = found[-1] if found else ""
     there = await _parts_of(bucket, key, body, upload_id) if upload_id else None
     if there is None:
@@ -44,8 +45,10 @@ async def put_parts(bucket: S3Bucket, key: str, body: FileBody, size: int, about
         upload_id, there = text_in(good(key, answer), "UploadId"), {}
         if not upload_id:
             raise StorageError(f"{key}: the storage begins a multipart upload without an id")
+        bucket.begun[key] = upload_id
     etags = await _Parts(bucket, key, body, upload_id, there).bring(size)
     if body.changed:
+        bucket.begun.pop(key, None)
         await bucket.ask("DELETE", key, body, {"uploadId": upload_id})
         body.still_the_same()
     items = "".join(
@@ -55,8 +58,13 @@ async def put_parts(bucket: S3Bucket, key: str, body: FileBody, size: int, about
     data = f"<CompleteMultipartUpload>{items}</CompleteMultipartUpload>".encode()
     # Putting together may take long: S3 answers 200 at once and, where it fails after all, says so in the body.
     answer = await bucket.ask("POST", key, body, {"uploadId": upload_id}, data=data, payload=sha256_of(data))
-    if code := text_in(good(key, answer), "Code"):
+    code = text_in(answer.content, "Code")
+    if code in _NOT_TOGETHER:
+        bucket.begun.pop(key, None)
+        await bucket.ask("DELETE", key, body, {"uploadId": upload_id})
+    if text_in(good(key, answer), "Code"):
         raise StorageError(f"{key}: the storage does not put the parts together: {code}")
+    bucket.begun.pop(key, None)
     for other in found:
         if other != upload_id:
             await bucket.ask("DELETE", key, body, {"uploadId": other})
@@ -64,10 +72,9 @@ async def put_parts(bucket: S3Bucket, key: str, body: FileBody, size: int, about
 
 async def sweep(bucket: S3Bucket, folder: str, body: FileBody, now: float) -> None:
     """Take back what was begun in this folder `LEFT_OVER_SEC` ago and more, and never finished: buckets bill for it."""
-    answer = await bucket.ask("GET", "", body, {"uploads": "", "prefix": f"{folder}/" if folder else ""})
-    for one in parsed(answer.content).iter() if answer.status == HTTPStatus.OK else ():
+    for one in await _uploads(bucket, f"{folder}/" if folder else "", body):
         key, began = child(one, "Key"), child(one, "Initiated")
-        if tag_of(one) != "Upload" or UPLOAD_NAME.fullmatch(PurePosixPath(key).name) is None:
+        if UPLOAD_NAME.fullmatch(PurePosixPath(key).name) is None:
             continue
         if now - _moment(began, now) >= LEFT_OVER_SEC:
             await bucket.ask("DELETE", key, body, {"uploadId": child(one, "UploadId")})
@@ -82,7 +89,7 @@ def _moment(text: str, unknown: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """Those of one upload; `there` are the ones that the storage has, number to MD5."""
+    """Those of one upload; `there` are the ones that the storage has, number to ETag."""
 
     bucket: S3Bucket
     key: str
@@ -118,8 +125,8 @@ class _Parts:
         """Its ETag. `line` is set when it may go, `sent` when the next one may."""
         try:
             md5 = await asyncio.to_thread(md5_of, data)
-            if self.there.get(number) == md5:
-                return md5
+            if self.there.get(number, "").lower() == md5:
+                return self.there[number]
             await line.wait()
             signed = self.bucket.signs_content
             answer = await self._put(number, data, md5, sent)
@@ -127,10 +134,20 @@ class _Parts:
                 self.bucket.signs_content = True
                 answer = await self._put(number, data, md5, sent)
             good(self.key, answer)
-            undamaged(self.key, answer, md5)
+            if md5_in(answer) not in ("", md5) and not await self._looks(number):
+                raise StorageError(f"{self.key}: what the storage holds is not what was sent")
             return answer.headers.get("etag", "").strip('"')
         finally:
             sent.set()
+
+    async def _looks(self, number: int) -> bool:
+        """Whether the storage compares what it gets with Content-MD5, so that a part it took is undamaged whatever its
+        ETag is: with keys of KMS that is no MD5. It is shown a byte that is another than Content-MD5 says.
+        """
+        if self.bucket.looks is None:
+            answer = await self._put(number, memoryview(b"?"), md5_of(b"!"), asyncio.Event())
+            self.bucket.looks = text_in(answer.content, "Code") in ("BadDigest", "InvalidDigest")
+        return self.bucket.looks
 
     async def _put(self, number: int, data: memoryview, md5: str, sent: asyncio.Event) -> Answer:
         # The signature covers the content by Content-MD5, which the ETag is compared with all the same: to sum it a
@@ -148,15 +165,29 @@ class _Parts:
 
 async def _unfinished(bucket: S3Bucket, key: str, body: FileBody) -> list[str]:
     """The multipart uploads of this key that broke off, the last one last."""
-    answer = await bucket.ask("GET", "", body, {"uploads": "", "prefix": key})
-    if answer.status != HTTPStatus.OK:
-        return []  # a key that may write and not list: it begins anew
-    found = [one for one in parsed(answer.content).iter() if tag_of(one) == "Upload" and child(one, "Key") == key]
+    found = [one for one in await _uploads(bucket, key, body) if child(one, "Key") == key]
     return [child(one, "UploadId") for one in sorted(found, key=lambda one: child(one, "Initiated"))]
 
 
+async def _uploads(bucket: S3Bucket, prefix: str, body: FileBody) -> list[ET.Element]:
+    """All that were begun below a prefix, a thousand an answer. None for a key that may write and not list."""
+    found: list[ET.Element] = []
+    after: dict[str, str] = {}
+    while True:
+        answer = await bucket.ask("GET", "", body, {"uploads": "", "prefix": prefix, **after})
+        if answer.status != HTTPStatus.OK:
+            return found
+        listed = parsed(answer.content)
+        found += [one for one in listed.iter() if tag_of(one) == "Upload"]
+        before, after = after, {"key-marker": child(listed, "NextKeyMarker")}
+        if marker := child(listed, "NextUploadIdMarker"):
+            after["upload-id-marker"] = marker
+        if child(listed, "IsTruncated") != "true" or not after["key-marker"] or after == before:
+            return found
+
+
 async def _parts_of(bucket: S3Bucket, key: str, body: FileBody, upload_id: str) -> dict[int, str] | None:
-    """The parts that an upload has (number to MD5); None where the storage does not say."""
+    """The parts that an upload has (number to ETag, as it is told); None where the storage does not say."""
     there: dict[int, str] = {}
     after = "0"
     while True:
@@ -165,9 +196,8 @@ async def _parts_of(bucket: S3Bucket, key: str, body: FileBody, upload_id: str) 
             return None
         listed = parsed(answer.content)
         for one in listed.iter():
-            match = _ETAG.fullmatch(child(one, "ETag")) if tag_of(one) == "Part" else None
-            if match is not None and child(one, "PartNumber").isdecimal():
-                there[int(child(one, "PartNumber"))] = match[1]
+            if tag_of(one) == "Part" and child(one, "PartNumber").isdecimal():
+                there[int(child(one, "PartNumber"))] = child(one, "ETag").strip('"')
         before, after = after, child(listed, "NextPartNumberMarker")
         if child(listed, "IsTruncated") != "true" or not after.isdecimal() or int(after) <= int(before):
             return there

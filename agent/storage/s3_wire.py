@@ -9,7 +9,7 @@ import hashlib
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from agent.link.failure import rest_wanted
 from agent.storage.base import StorageError, answered
 from agent.storage.body import CHUNK, FileBody
 from agent.storage.http import bounded
+from agent.storage.read_back import AS_IT_IS, WAITING, sha256_of, told_size
 from agent.storage.sigv4 import EMPTY, Credentials, canonical_path, canonical_query, signed_headers
 
 log = logging.getLogger(__name__)
@@ -30,12 +31,18 @@ MAX_ANSWER = 4 << 20
 """Bytes; the list of 1000 parts is a tenth of it."""
 SKEW_SEC = 300.0
 """A refusal by a storage whose clock differs more than this is taken for the clock's fault: S3 allows 15 minutes."""
-_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
+_ETAG = re.compile(r'"?([0-9A-Fa-f]{32})"?')
+_REGION = re.compile(r"[0-9A-Za-z-]{1,64}")
+_META = re.compile(r"x-[a-z]+-meta-sha256")
+"""`x-amz-` is how it was sent; OSS, COS and OBS may call it theirs."""
+_BUCKET_IN_HOST = "wants the bucket in its name: storage.url = https://<bucket>.<host>, storage.bucket empty"
 _CODES = {
     "NoSuchBucket": "has no such bucket",
     "SlowDown": "asks to be sent less at a time",
     "RequestTimeTooSkewed": "says that this machine's clock is wrong; set it",
     "PermanentRedirect": "has this bucket in another region; set storage.url and storage.region to it",
+    "SecondLevelDomainForbidden": _BUCKET_IN_HOST,
+    "PathStyleDomainForbidden": _BUCKET_IN_HOST,
     "AuthorizationHeaderMalformed": "is another region than storage.region says",
     "InvalidAccessKeyId": "does not know this access key",
     "SignatureDoesNotMatch": "does not take this secret",
@@ -68,10 +75,10 @@ class _Request:
 
 class S3Bucket:
     """`url` is the endpoint with `bucket` as first folder of the path, or, with `bucket` empty, the bucket's own
-    address; `base` is its path.
+    address (virtual-hosted style, which OSS and COS want); `base` is its path.
 
     A machine whose clock is wrong still records lessons: requests are signed by the storage's clock where it is told
-    (Date) and refuses ours.
+    (Date) and refuses ours. So they are for the region that the storage says it is.
     """
 
     def __init__(
@@ -82,6 +89,10 @@ class S3Bucket:
         self._session, self._who, self._now = session, who, now
         self._origin, self._host = f"{parts.scheme}://{parts.netloc}", parts.netloc
         self._ahead_sec = 0.0
+        self.begun: dict[str, str] = {}
+        """Upload id of each key whose parts were begun: not every storage lists them (OSS)."""
+        self.looks: bool | None = None
+        """Whether this storage compares what it gets with Content-MD5; None while that is not known."""
         self.signs_content = False
         """Whether this storage wants the content's SHA-256 signed where Content-MD5 would do."""
 
@@ -103,9 +114,29 @@ class S3Bucket:
         """
         request = _Request(method, f"{self.base}/{key}", query or {}, headers or {}, data, payload, on_sent)
         answer = await self._once(request, body)
-        if answer.status == HTTPStatus.FORBIDDEN and self._was_late(answer):
+        if (answer.status == HTTPStatus.FORBIDDEN and self._was_late(answer)) or self._is_elsewhere(answer):
             answer = await self._once(request, body)
         return answer
+
+    async def sha256_of(self, key: str, body: FileBody) -> str:
+        """That of an object, read back; empty where it is longer than the file, or not to be had. Errors as `ask`."""
+        request = _Request("GET", f"{self.base}/{key}", {}, {}, b"", EMPTY, lambda: None)
+        async with body.request(), self._sent(request, body) as answer:
+            same = answer.status == HTTPStatus.OK and told_size(answer, body)
+            found = await sha256_of(answer, body) if same else ""
+            answer.close()
+            return found
+
+    def _is_elsewhere(self, answer: Answer) -> bool:
+        """Whether the storage names another region than was signed for; sign for that from now on."""
+        if answer.status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN):
+            return False
+        region = answer.headers.get("x-amz-bucket-region") or text_in(answer.content, "Region")
+        if not _REGION.fullmatch(region) or region == self._who.region:
+            return False
+        log.warning("%s is in the region %s; storage.region says %s", self._host, region, self._who.region)
+        self._who = replace(self._who, region=region)
+        return True
 
     def _was_late(self, answer: Answer) -> bool:
         """Whether the storage's clock is so far from what was signed; sign by it from now on."""
@@ -127,6 +158,14 @@ class S3Bucket:
         return True
 
     async def _once(self, request: _Request, body: FileBody | None) -> Answer:
+        async with (
+            body.request() if body is not None else contextlib.nullcontext(),
+            self._sent(request, body) as answer,
+        ):
+            content = await bounded(answer, body, MAX_ANSWER)
+            return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, content)
+
+    def _sent(self, request: _Request, body: FileBody | None) -> aiohttp.client._RequestContextManager:
         signed = signed_headers(
             request.method,
             request.path,
@@ -139,19 +178,15 @@ class S3Bucket:
         url = f"{self._origin}{canonical_path(request.path)}"
         if request.query:
             url += f"?{canonical_query(request.query)}"
-        async with (
-            body.request() if body is not None else contextlib.nullcontext(),
-            self._session.request(
-                request.method,
-                URL(url, encoded=True),
-                headers=signed,
-                data=_pieces(request, body) if body is not None and request.data else None,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
-                allow_redirects=False,
-            ) as answer,
-        ):
-            content = await bounded(answer, body, MAX_ANSWER)
-            return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, content)
+        return self._session.request(
+            request.method,
+            URL(url, encoded=True),
+            headers={**signed, **AS_IT_IS},
+            data=_pieces(request, body) if body is not None and request.data else None,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
+            allow_redirects=False,
+            read_bufsize=WAITING,
+        )
 
 
 async def _pieces(request: _Request, body: FileBody) -> AsyncIterator[memoryview]:
@@ -203,20 +238,21 @@ def md5_in(answer: Answer) -> str:
     """The MD5 of what the storage holds, as hex; empty where its ETag is none."""
     match = _ETAG.fullmatch(answer.headers.get("etag", ""))
     plain = answer.headers.get("x-amz-server-side-encryption", "AES256") == "AES256"
-    return match[1] if match is not None and plain else ""
+    return match[1].lower() if match is not None and plain else ""
 
 
-def undamaged(key: str, answer: Answer, md5: str) -> None:
-    """Not every server looks at Content-MD5: the ETag is what it got, except with keys of KMS. `StorageError`."""
-    told = md5_in(answer)
-    if told and told != md5:
-        raise StorageError(f"{key}: what the storage holds is not what was sent")
+def sha256_in(answer: Answer) -> str | None:
+    """The checksum that was stored beside an object; None where the storage keeps no such thing."""
+    return next((value for name, value in answer.headers.items() if _META.fullmatch(name)), None)
 
 
 def parsed(content: bytes) -> ET.Element:
-    """An answer's XML; an empty element where it is none. Expat opens no external entity, and bounds internal ones."""
+    """An answer's XML; an empty element where it is none. Expat opens no external entity, and bounds internal ones.
+
+    A storage that takes long to put parts together sends blanks meanwhile.
+    """
     try:
-        return ET.fromstring(content)  # noqa: S314 - see above
+        return ET.fromstring(content.strip())  # noqa: S314 - see above
     except ET.ParseError:
         return ET.Element("none")
 

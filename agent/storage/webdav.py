@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,11 +22,10 @@ from agent.storage.base import UPLOAD_NAME, StorageError, answered
 from agent.storage.body import SILENCE_SEC, FileBody, opened
 from agent.storage.http import bounded
 from agent.storage.pace import Pace
+from agent.storage.read_back import AS_IT_IS, WAITING, sha256_of, told_size
 from agent.wire.models import StoredFile
 
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
-_READ_BACK = 512 << 10  # bytes that wait in memory before the storage is slowed down
-_SUMMED = 2 << 20  # bytes that are summed at once, in a thread
 _WRITTEN = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}
 
 
@@ -110,12 +108,11 @@ class DavStorage:
         """Whether exactly this content is there: its size first, then every byte read back."""
         async with body.request():
             await self._ask_how(name)
-        async with body.request(), self._request("GET", f"{self._url}/{name}", {}) as answer:
+        async with body.request(), self._request("GET", f"{self._url}/{name}", AS_IT_IS) as answer:
             if answer.status == HTTPStatus.NOT_FOUND:
                 return False
             self._good(name, "GET", answer.status, rest_wanted(answer.headers.get("Retry-After")))
-            told = answer.headers.get("Content-Length", str(body.size))
-            same = told == str(body.size) and await _sha256_of(answer, body) == body.sha256
+            same = told_size(answer, body) and await sha256_of(answer, body) == body.sha256
             if not same:
                 answer.close()  # who knows how much would follow
             return same
@@ -154,7 +151,7 @@ class DavStorage:
             data=None if body is None else body.chunks(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
             allow_redirects=False,
-            read_bufsize=_READ_BACK,
+            read_bufsize=WAITING,
             middlewares=self._digest,
         )
 
@@ -163,28 +160,3 @@ class DavStorage:
         if status not in _WRITTEN:
             down = status not in (HTTPStatus.LOCKED, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)  # which are this file's own
             raise StorageError(f"{name}: {answered(status, method)}", rest_sec=rest_sec, down=down)
-
-
-async def _sha256_of(answer: aiohttp.ClientResponse, body: FileBody) -> str:
-    """That of an answer's content, empty where it is longer than the file. Some is summed while the next is coming."""
-    digest, size, waiting, begun = hashlib.sha256(), 0, list[bytes](), 0
-    loop = asyncio.get_running_loop()
-    summing: asyncio.Future[None] = loop.create_future()
-    summing.set_result(None)
-
-    def add(pieces: list[bytes]) -> None:
-        for piece in pieces:
-            digest.update(piece)
-
-    async for piece in answer.content.iter_any():
-        body.alive()
-        size += len(piece)
-        if size > body.size:
-            break
-        waiting.append(piece)
-        if size - begun >= _SUMMED:
-            await summing
-            summing, waiting, begun = loop.run_in_executor(None, add, waiting), [], size
-    await summing
-    add(waiting)
-    return digest.hexdigest() if size == body.size else ""

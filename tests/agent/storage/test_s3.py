@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import logging
@@ -25,6 +26,7 @@ from agent.wire.models import StoredFile
 
 NAME = f"{'0' * 32}_7_1800000000_5_11_1_60.mp4"
 CONTENT = b"a lesson" * 100_000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
 HOUR = 3600.0
 
 
@@ -35,40 +37,75 @@ def xml(code: str, **more: str) -> bytes:
 
 
 class Bucket:
-    """A storage with one object at most; before it takes it, `judge` may answer otherwise."""
+    """A storage with one object at most; before it takes it, `judge` may answer otherwise.
+
+    `etag`: what it makes of content. `looks`: it compares Content-MD5. `meta`: how it calls metadata that came as
+    x-amz-meta-, None where it keeps none. `lists`: what was begun, and not only the parts of it.
+    """
 
     def __init__(self) -> None:
         self.judge: Callable[[web.Request], web.Response | None] = lambda _: None
         self.held: tuple[bytes, str] | None = None
         self.parts: dict[int, bytes] = {}
+        self.asked: list[str] = []
         self.taken = 0
         self.mute = False
+        self.etag: Callable[[bytes], str] = lambda data: hashlib.md5(data).hexdigest()
+        self.looks = True
+        self.meta: str | None = "x-amz-meta-"
+        self.lists = False
+        self._begun = ""
 
     async def answer(self, request: web.Request) -> web.Response:
         data = await request.read()
+        self.asked.append(request.method)
         if (found := self.judge(request)) is not None:
             return found
+        told = base64.b64decode(request.headers.get("Content-MD5", ""))
+        if self.looks and told and told != hashlib.md5(data).digest():
+            return web.Response(status=400, body=xml("BadDigest"))
         if request.method in ("HEAD", "GET") and request.path.endswith(".mp4") and not request.query:
             if self.held is None:
                 return web.Response(status=404)
             body, sha256 = self.held
-            return web.Response(headers={"Content-Length": str(len(body)), "x-amz-meta-sha256": sha256})
+            about = {"ETag": f'"{self.etag(body)}"'} | ({f"{self.meta}sha256": sha256} if self.meta else {})
+            return web.Response(headers=about, body=body)
         if "uploads" in request.query:
-            return web.Response(body=b"<A><UploadId>one</UploadId></A>" if request.method == "POST" else b"<A/>")
+            return self._uploads(request)
         if "partNumber" in request.query:
+            self.taken += 1
             self.parts[int(request.query["partNumber"])] = data
+        elif request.method == "GET":
+            return self._listed_parts()
+        elif request.method == "DELETE":
+            self.parts, self._begun = {}, ""
+            return web.Response(status=204)
         elif request.method == "POST":
-            self.held = (
-                b"".join(self.parts[number] for number in sorted(self.parts)),
-                hashlib.sha256(CONTENT).hexdigest(),
-            )
-            return web.Response(body=b"<Done/>")
+            wanted = re.findall("&quot;(.*?)&quot;", data.decode())
+            assert wanted == [self.etag(self.parts[number]) for number in sorted(self.parts)]
+            self.held = b"".join(self.parts[number] for number in sorted(self.parts)), SHA256
+            return web.Response(body=b"   \n" + b"<Done/>")
         else:
             self.held = data, request.headers["x-amz-meta-sha256"]
             self.taken += 1
             if self.mute:
                 await asyncio.Event().wait()
-        return web.Response(headers={"ETag": f'"{hashlib.md5(data).hexdigest()}"'})
+        return web.Response(headers={"ETag": f'"{self.etag(data)}"'})
+
+    def _uploads(self, request: web.Request) -> web.Response:
+        if request.method == "POST":
+            self._begun = f"one{len(self.asked)}"
+            return web.Response(body=f"<A><UploadId>{self._begun}</UploadId></A>".encode())
+        if not self.lists:
+            return web.Response(status=501, body=xml("NotImplemented"))
+        return web.Response(body=b"<A/>")
+
+    def _listed_parts(self) -> web.Response:
+        parts = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{self.etag(data)}&quot;</ETag></Part>"
+            for number, data in self.parts.items()
+        )
+        return web.Response(body=f"<A>{parts}</A>".encode())
 
 
 Put = Callable[..., Awaitable[StoredFile]]
@@ -92,18 +129,23 @@ async def put(bucket: Bucket, tmp_path: Path) -> AsyncIterator[Put]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         session = await stack.enter_async_context(aiohttp.ClientSession())
 
+        made: list[S3Storage] = []
+
         async def send(
-            part: int = 8 << 20, now: Callable[[], float] = time.time, silence_sec: float = 60.0
+            part: int = 8 << 20, now: Callable[[], float] = time.time, silence_sec: float = 60.0, *, again: bool = False
         ) -> StoredFile:
+            """`again`: by the storage that was made before, as while the agent runs."""
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            storage = S3Storage(
-                *(session, url, Credentials("key", "secret"), Pace(0, SystemClock())),
-                bucket="b",
-                part=part,
-                now=now,
-                silence_sec=silence_sec,
-            )
-            return await storage.put(path, NAME, hashlib.sha256(CONTENT).hexdigest())
+            if not again:
+                storage = S3Storage(
+                    *(session, url, Credentials("key", "secret"), Pace(0, SystemClock())),
+                    bucket="b",
+                    part=part,
+                    now=now,
+                    silence_sec=silence_sec,
+                )
+                made.append(storage)
+            return await made[-1].put(path, NAME, SHA256)
 
         yield send
 
@@ -125,6 +167,11 @@ async def put(bucket: Bucket, tmp_path: Path) -> AsyncIterator[Put]:
             400,
             xml("AuthorizationHeaderMalformed", Region="eu-west-1"),
             "is another region than storage.region says (400 AuthorizationHeaderMalformed eu-west-1)",
+        ),
+        (
+            403,
+            xml("SecondLevelDomainForbidden"),
+            "the storage wants the bucket in its name: storage.url = https://<bucket>.<host>, storage.bucket empty",
         ),
         (507, xml("XMinioStorageFull"), "the storage is full (507 XMinioStorageFull)"),
         (403, b"", "the storage refuses access (403)"),
@@ -201,3 +248,124 @@ async def test_a_storage_that_answers_too_late_has_the_file_all_the_same(bucket:
     bucket.mute = False
     assert (await put()).size == len(CONTENT)
     assert bucket.taken == 1, "not sent again"
+
+
+@pytest.mark.parametrize("part", [8 << 20, 100_000])
+async def test_an_etag_that_is_no_md5_is_no_damage(bucket: Bucket, put: Put, part: int) -> None:
+    """As with keys of KMS, of whatever header there is no trace."""
+    bucket.etag = lambda data: hashlib.md5(b"sealed" + data).hexdigest()
+    for _ in range(2):
+        assert (await put(part)).size == len(CONTENT)
+        assert bucket.held == (CONTENT, SHA256)
+    assert bucket.asked.count("PUT") == (1 if part > len(CONTENT) else 8 + 1)
+
+
+async def test_an_etag_of_a_part_that_nobody_compared_is_one(bucket: Bucket, put: Put) -> None:
+    bucket.looks = False
+    bucket.etag = lambda data: hashlib.md5(b"damaged" + data).hexdigest()
+    with pytest.raises(StorageError, match="not what was sent"):
+        await put(100_000)
+    assert bucket.held is None
+    bucket.etag = lambda data: hashlib.md5(data).hexdigest()
+    await put(100_000)
+    assert bucket.held == (CONTENT, SHA256)
+
+
+@pytest.mark.parametrize("meta", ["x-oss-meta-", "x-cos-meta-", None])
+@pytest.mark.parametrize("part", [8 << 20, 100_000])
+async def test_metadata_by_another_name_or_none(bucket: Bucket, put: Put, meta: str | None, part: int) -> None:
+    bucket.meta = meta
+    for _ in range(2):
+        assert (await put(part)).size == len(CONTENT)
+    assert bucket.asked.count("PUT") == (1 if part > len(CONTENT) else 8)
+    bucket.held = b"b" * len(CONTENT), hashlib.sha256(b"b" * len(CONTENT)).hexdigest()
+    await put(part)
+    assert bucket.held == (CONTENT, SHA256)
+
+
+@pytest.mark.parametrize("part", [8 << 20, 100_000])
+async def test_an_etag_in_capitals_is_one_and_given_back_as_it_came(bucket: Bucket, put: Put, part: int) -> None:
+    bucket.etag = lambda data: hashlib.md5(data).hexdigest().upper()
+    bucket.judge = lambda request: web.Response(status=500) if request.query.get("partNumber") == "6" else None
+    if part < len(CONTENT):
+        with pytest.raises(StorageError):
+            await put(part)
+    bucket.judge = lambda _: None
+    await put(part, again=part < len(CONTENT))
+    assert bucket.held == (CONTENT, SHA256)
+    assert bucket.taken <= 8 + 2, "what is there is not sent again"
+
+
+async def test_who_may_not_list_may_write(bucket: Bucket, put: Put) -> None:
+    """AWS says 403 of what is not there to whoever lacks s3:ListBucket."""
+
+    def judge(request: web.Request) -> web.Response | None:
+        if request.method in ("HEAD", "GET") and bucket.held is None:
+            return web.Response(status=403, body=xml("AccessDenied"))
+        return None
+
+    bucket.judge = judge
+    assert (await put()).size == len(CONTENT)
+    assert bucket.held == (CONTENT, SHA256)
+
+
+async def test_the_region_that_a_storage_names_is_signed_for(
+    bucket: Bucket, put: Put, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = []
+
+    def judge(request: web.Request) -> web.Response | None:
+        if "/garage/s3/" in request.headers["Authorization"]:
+            return None
+        refused.append(request)
+        return web.Response(status=400, body=xml("AuthorizationHeaderMalformed", Region="garage"))
+
+    bucket.judge = judge
+    with caplog.at_level(logging.WARNING):
+        await put()
+    assert len(refused) == 2, "to HEAD it cannot say why"
+    assert bucket.held == (CONTENT, SHA256)
+    assert "is in the region garage; storage.region says us-east-1" in caplog.text
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_parts_that_are_never_put_together_are_sent_anew(bucket: Bucket, put: Put, status: int) -> None:
+    """An error behind the blanks of a 200, too."""
+
+    def judge(request: web.Request) -> web.Response | None:
+        if request.method == "POST" and "uploadId" in request.query:
+            return web.Response(status=status, body=b"  \n" + xml("InvalidPart"))
+        return None
+
+    bucket.judge = judge
+    with pytest.raises(StorageError, match="InvalidPart"):
+        await put(100_000)
+    assert bucket.parts == {}
+    bucket.judge = lambda _: None
+    await put(100_000, again=True)
+    assert bucket.held == (CONTENT, SHA256)
+
+
+async def test_all_that_was_begun_is_listed(bucket: Bucket, put: Put) -> None:
+    """A thousand an answer; this storage says two."""
+    bucket.lists = True
+    gone = []
+
+    def judge(request: web.Request) -> web.Response | None:
+        if request.method == "DELETE":
+            gone.append(request.query["uploadId"])
+            return web.Response(status=204)
+        if request.method != "GET" or "uploads" not in request.query or request.query["prefix"]:
+            return None
+        first = int(request.query.get("key-marker", "0"))
+        items = "".join(
+            f"<Upload><Key>{number:032x}_7_1_5_11_1_60.mp4</Key><UploadId>{number}</UploadId>"
+            "<Initiated>2020-01-01T00:00:00.000Z</Initiated></Upload>"
+            for number in (first, first + 1)
+        )
+        more = f"<IsTruncated>true</IsTruncated><NextKeyMarker>{first + 2}</NextKeyMarker>" if first < 4 else ""
+        return web.Response(body=f"<A>{items}{more}</A>".encode())
+
+    bucket.judge = judge
+    await put(100_000)
+    assert gone == [str(number) for number in range(6)]
