@@ -1,4 +1,4 @@
-"""A large file into each kind of storage, against the usual client of it: same server, same run, in turns."""
+"""A file, and a queue of them, into each kind of storage, against its usual client: same server, same run, in turns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ import boto3
 from botocore.config import Config
 
 from agent.clock import SystemClock
+from agent.config.model import UploadSection
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
 from agent.storage.base import Storage
@@ -36,6 +37,7 @@ from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace
 from agent.storage.s3 import S3Storage
 from agent.storage.webdav import DavStorage
+from bench.line import on_a_line
 from bench.recorders import folder
 from tests.servers import dav_nginx
 from tests.servers.dav_nginx import dav_server
@@ -46,10 +48,13 @@ from tests.standalone.helpers import ScriptedAgent
 
 MB = int(os.environ.get("BENCH_MB", "128"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+LINE = os.environ.get("BENCH_LINE", "")
+QUEUE = 16
+"""Files of a queue, each a quarter as large as the single one."""
 START_SEC = 60.0
 
-Put = Callable[[Path, str], None]
-"""Brings a file to a storage under a name."""
+Put = Callable[[Sequence[Path]], None]
+"""Brings files to a storage under their names."""
 
 
 @dataclass(frozen=True)
@@ -61,45 +66,73 @@ class Race:
     ours: Put
     theirs: Put
     forget: Callable[[str], object] = str
-    """Called with a name after each, not measured: what keeps files in memory need not keep them."""
+    """Called with each name after a round, not measured: what keeps files in memory need not keep them, and new memory
+    costs a virtual machine more than memory that was used before.
+    """
+    files: tuple[int, ...] = (1, QUEUE)
+    """How many at a time, one table row each."""
 
 
 def run() -> None:
     """The table."""
-    print(f"\n## Uploads\n\nA file of {MB} MB of noise over loopback; medians of {ROUNDS}, in turns.\n")
-    print("| storage | usual client | ours | usual | ours / usual | CPU of ours | of the usual |")
-    print("|---|---|--:|--:|--:|--:|--:|")
+    if LINE:
+        on_a_line(LINE)
+    print(f"\n## Uploads\n\nNoise over {f'a line of {LINE}' if LINE else 'loopback'}; medians of {ROUNDS}, in turns.\n")
+    print("| storage | usual client | files | ours | usual | ours / usual, half of the rounds | CPU of ours | usual |")
+    print("|---|---|---|--:|--:|--:|--:|--:|")
     with folder() as place:
-        file = place / "film.mp4"
-        with file.open("wb") as out:
-            for _ in range(MB):
-                out.write(os.urandom(1_000_000))
+        films = {1: _noise(place / "film", MB), QUEUE: _noise(place / "part", MB // 4)}
         for kind in os.environ.get("BENCH_STORAGE", ",".join(RACES)).split(","):
             with contextlib.ExitStack() as stack:
                 for race in RACES[kind](place, stack):
-                    _run(race, file)
+                    for count in race.files:
+                        _run(race, films[count], count)
 
 
-def _run(race: Race, file: Path) -> None:
+def _noise(file: Path, megabytes: int) -> Path:
+    with file.open("wb") as out:
+        for _ in range(megabytes):
+            out.write(os.urandom(1_000_000))
+    return file
+
+
+def _run(race: Race, film: Path, count: int) -> None:
+    sent = film.stat().st_size / 1e6 * count
     mine: list[tuple[float, float]] = []
     theirs: list[tuple[float, float]] = []
-    for number in range(ROUNDS):
+    for _ in range(ROUNDS):
         for put, times in ((race.ours, mine), (race.theirs, theirs)):
-            name = f"{os.urandom(16).hex()}_7_1800000000_5_11_{number}_60.mp4"
-            times.append(_timed(put, file, name))
-            race.forget(name)
-    speeds = [MB / median(wall for wall, _ in rounds) for rounds in (mine, theirs)]
+            with _named(film, count) as files:
+                times.append(_timed(put, files))
+                for file in files:
+                    race.forget(file.name)
+    ratios = sorted(usual / ours for (ours, _), (usual, _) in zip(mine, theirs, strict=True))
+    low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
+    speeds = [sent / median(wall for wall, _ in rounds) for rounds in (mine, theirs)]
     cpu = [median(cpu for _, cpu in rounds) for rounds in (mine, theirs)]
     print(
-        f"| {race.kind} | {race.usual} | {speeds[0]:.0f} MB/s | {speeds[1]:.0f} MB/s | **{speeds[0] / speeds[1]:.2f}** "
-        f"| {cpu[0]:.2f} s | {cpu[1]:.2f} s |",
+        f"| {race.kind} | {race.usual} | {count} × {sent / count:.0f} MB | {speeds[0]:.0f} MB/s | {speeds[1]:.0f} MB/s "
+        f"| **{median(ratios):.2f}**, {low:.2f} to {high:.2f} | {cpu[0]:.2f} s | {cpu[1]:.2f} s |",
         flush=True,
     )
 
 
-def _timed(put: Put, file: Path, name: str) -> tuple[float, float]:
+@contextlib.contextmanager
+def _named(film: Path, count: int) -> Iterator[list[Path]]:
+    """The same content under new names, in a folder where nothing else is."""
+    folder = film.with_suffix(".queue")
+    folder.mkdir()
+    files = [folder / f"{os.urandom(16).hex()}_7_1800000000_5_11_{number}_60.mp4" for number in range(count)]
+    for file in files:
+        file.hardlink_to(film)
+        _checksum(file)
+    yield files
+    shutil.rmtree(folder)
+
+
+def _timed(put: Put, files: Sequence[Path]) -> tuple[float, float]:
     cpu, began = _cpu(), time.monotonic()
-    put(file, name)
+    put(files)
     return time.monotonic() - began, _cpu() - cpu
 
 
@@ -113,44 +146,51 @@ def _folder(place: Path, _: contextlib.ExitStack) -> Iterator[Race]:
     share = place / "share"
     share.mkdir()
 
-    def copied(file: Path, name: str) -> None:
-        subprocess.run(["cp", file, share / name], check=True)
-        subprocess.run(["sync", share / name, share], check=True)
+    def copied(files: Sequence[Path]) -> None:
+        subprocess.run(["cp", *files, share], check=True)
+        subprocess.run(["sync", *(share / file.name for file in files), share], check=True)
 
-    yield Race("folder", "`cp`, `sync`", _ours(lambda: FolderStorage(share)), copied)
+    yield Race(
+        "folder", "`cp`, `sync`", _ours(lambda: FolderStorage(share)), copied, lambda name: (share / name).unlink()
+    )
     shutil.rmtree(share)
 
 
 def _http(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
     url, token = stack.enter_context(_process(_serve_http, place / "server"))
-    yield Race(
-        "server (HTTP)",
-        "`curl -T`",
-        _ours(lambda: HttpStorage(aiohttp.ClientSession(), url, lambda: token, _pace())),
-        lambda file, name: _curl(file, f"{url}/{name}", f"Authorization: Bearer {token}", _digest_header(file)),
-    )
+    to_server = _ours(lambda: HttpStorage(aiohttp.ClientSession(), url, lambda: token, _pace()))
+    curl = partial(_curl, url, [f"Authorization: Bearer {token}"], digest=True)
+
+    def forget(name: str) -> None:
+        for file in (place / "server/recordings").glob(f"*/{name}"):
+            file.unlink()
+
+    yield Race("server (HTTP)", "`curl -T`", to_server, curl, forget)
+    at_once = partial(curl, at_once=True)
+    yield Race("server (HTTP)", "`curl -Z -T`, all at once", to_server, at_once, forget, (QUEUE,))
 
 
 def _webdav(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
     (place / "dav").mkdir()
     dav = stack.enter_context(dav_server(place / "dav"))
     user = (dav_nginx.USER, dav_nginx.PASSWORD)
-    login = base64.b64encode(":".join(user).encode()).decode()
+    header = f"Authorization: Basic {base64.b64encode(':'.join(user).encode()).decode()}"
+    curl = partial(_curl, dav.url, [header])
 
-    def there_and_back(file: Path, name: str) -> None:
-        _curl(file, f"{dav.url}/{name}", f"Authorization: Basic {login}")
-        header = f"Authorization: Basic {login}"
-        with subprocess.Popen(["curl", "-sfH", header, f"{dav.url}/{name}"], stdout=subprocess.PIPE) as back:
-            assert subprocess.run(["cmp", "-", file], stdin=back.stdout, check=False).returncode == 0
+    def there_and_back(files: Sequence[Path]) -> None:
+        for file in files:
+            curl([file])
+            with subprocess.Popen(["curl", "-sfH", header, f"{dav.url}/{file.name}"], stdout=subprocess.PIPE) as back:
+                assert subprocess.run(["cmp", "-", file], stdin=back.stdout, check=False).returncode == 0
+
+    def forget(name: str) -> None:
+        (dav.root / "dav" / name).unlink()
 
     to_dav = _ours(lambda: DavStorage(aiohttp.ClientSession(), dav.url, _pace(), user=user[0], password=user[1]))
-    yield Race("WebDAV (nginx)", "`curl -T`, `curl` back into `cmp`", to_dav, there_and_back)
-    yield Race(
-        "WebDAV (nginx)",
-        "`curl -T`, nothing compared",
-        to_dav,
-        lambda file, name: _curl(file, f"{dav.url}/{name}", f"Authorization: Basic {login}"),
-    )
+    yield Race("WebDAV (nginx)", "`curl -T`, `curl` back into `cmp`", to_dav, there_and_back, forget)
+    yield Race("WebDAV (nginx)", "`curl -T`, nothing compared", to_dav, curl, forget)
+    at_once = partial(curl, at_once=True)
+    yield Race("WebDAV (nginx)", "`curl -Z -T`, all at once, nothing compared", to_dav, at_once, forget, (QUEUE,))
 
 
 def _s3(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
@@ -169,25 +209,26 @@ def _s3(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
         )
         ours = _ours(partial(_s3_storage, server))
         forget = partial(_delete, server)
-        boto = partial(_upload_file, client)
+        boto = partial(_upload_files, client)
         yield Race(f"S3 ({kind})", "boto3 `upload_file`", ours, boto, forget)
         if shutil.which("rclone"):
-            yield Race(f"S3 ({kind})", "`rclone copyto`", ours, partial(_rclone, server), forget)
+            yield Race(f"S3 ({kind})", "`rclone copy`", ours, partial(_rclone, server), forget)
 
 
 def _s3_storage(server: S3Server) -> Storage:
     return S3Storage(aiohttp.ClientSession(), server.url, server.who, _pace(), bucket=BUCKET)
 
 
-def _upload_file(client: Any, file: Path, name: str) -> None:
-    client.upload_file(str(file), BUCKET, name)
+def _upload_files(client: Any, files: Sequence[Path]) -> None:
+    for file in files:
+        client.upload_file(str(file), BUCKET, file.name)
 
 
 def _delete(server: S3Server, name: str) -> None:
     server.ask("DELETE", f"/{BUCKET}/{name}")
 
 
-def _rclone(server: S3Server, file: Path, name: str) -> None:
+def _rclone(server: S3Server, files: Sequence[Path]) -> None:
     said = {
         "RCLONE_CONFIG": os.devnull,
         "RCLONE_S3_PROVIDER": "Other",
@@ -197,7 +238,7 @@ def _rclone(server: S3Server, file: Path, name: str) -> None:
         "RCLONE_S3_SECRET_ACCESS_KEY": server.who.secret_key,
     }
     env = {"PATH": os.defpath, "HOME": str(Path.home()), **said}
-    subprocess.run(["rclone", "copyto", file, f":s3:{BUCKET}/{name}"], check=True, env=env)
+    subprocess.run(["rclone", "copy", files[0].parent, f":s3:{BUCKET}"], check=True, env=env)
 
 
 def _fastdfs(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
@@ -206,7 +247,7 @@ def _fastdfs(place: Path, stack: contextlib.ExitStack) -> Iterator[Race]:
         "FastDFS (double)",
         "one upload command over a socket, nothing compared",
         _ours(lambda: FastDfsStorage([("127.0.0.1", int(port))], "", _pace(), place / "notes")),
-        lambda file, _: _one_command(file, int(storage)),
+        partial(_one_command_each, int(storage)),
     )
 
 
@@ -218,10 +259,17 @@ def _pace() -> Pace:
 
 
 def _ours(make: Callable[[], Storage]) -> Put:
-    def put(file: Path, name: str) -> None:
+    """As the daemon sends them: `upload.parallel` at a time."""
+
+    def put(files: Sequence[Path]) -> None:
         async def work() -> None:
-            storage = make()
-            await storage.put(file, name, _checksum(file))
+            storage, free = make(), asyncio.Semaphore(UploadSection().parallel)
+
+            async def one(file: Path) -> None:
+                async with free:
+                    await storage.put(file, file.name, _checksum(file))
+
+            await asyncio.gather(*map(one, files))
             await storage.close()
             if isinstance(storage, HttpStorage):
                 await storage._session.close()
@@ -231,33 +279,39 @@ def _ours(make: Callable[[], Storage]) -> Put:
     return put
 
 
-_known: dict[Path, str] = {}
+_known: dict[int, str] = {}
 
 
 def _checksum(file: Path) -> str:
-    """As the recorder has told it, before anything is measured."""
-    if file not in _known:
-        with file.open("rb") as content:
-            _known[file] = hashlib.file_digest(content, "sha256").hexdigest()
-    return _known[file]
+    """As the recorder has told it, before anything is measured; names of the same content share it."""
+    content = file.stat().st_ino
+    if content not in _known:
+        with file.open("rb") as film:
+            _known[content] = hashlib.file_digest(film, "sha256").hexdigest()
+    return _known[content]
 
 
 def _digest_header(file: Path) -> str:
     return f"Content-Digest: sha-256=:{base64.b64encode(bytes.fromhex(_checksum(file))).decode()}:"
 
 
-def _curl(file: Path, url: str, *headers: str) -> None:
-    given = [argument for header in headers for argument in ("-H", header)]
-    subprocess.run(["curl", "-sf", "-o", "/dev/null", "-T", file, *given, url], check=True)
+def _curl(url: str, headers: list[str], files: Sequence[Path], *, digest: bool = False, at_once: bool = False) -> None:
+    """One program for all of them, over one connection where they go in turn."""
+    given = [*headers, *([_digest_header(files[0])] if digest else [])]
+    said = [argument for header in given for argument in ("-H", header)]
+    sent = [argument for file in files for argument in ("-o", os.devnull, "-T", file, f"{url}/{file.name}")]
+    way = ["-Z", "--no-progress-meter"] if at_once else []
+    subprocess.run(["curl", "-sf", *way, *said, *sent], check=True)
 
 
-def _one_command(file: Path, port: int) -> None:
+def _one_command_each(port: int, files: Sequence[Path]) -> None:
     """Command 11, as the first implementation's desktop client sends a file."""
-    size = file.stat().st_size
-    with socket.create_connection(("127.0.0.1", port)) as line, file.open("rb") as content:
-        line.sendall(struct.pack(">qBB", 15 + size, 11, 0) + b"\0" + struct.pack(">q6s", size, b"mp4"))
-        line.sendfile(content)
-        assert line.recv(10, socket.MSG_WAITALL)[9] == 0
+    for file in files:
+        size = file.stat().st_size
+        with socket.create_connection(("127.0.0.1", port)) as line, file.open("rb") as content:
+            line.sendall(struct.pack(">qBB", 15 + size, 11, 0) + b"\0" + struct.pack(">q6s", size, b"mp4"))
+            line.sendfile(content)
+            assert line.recv(10, socket.MSG_WAITALL)[9] == 0
 
 
 # -- servers in processes of their own: they share no interpreter with the client that is measured

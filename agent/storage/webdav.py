@@ -1,7 +1,7 @@
 """Storage in a WebDAV folder (RFC 4918): nginx, Apache, Nextcloud, a NAS.
 
 WebDAV knows no checksum, so what was written is read back. It is written under another name and moved to its own when
-it is whole: nobody sees half a file.
+it is whole: nobody sees half a file. While one file is read back, the next one is sent.
 
 A password goes as the storage asks for it at the first request: Digest (RFC 7616) where that is offered, Basic
 otherwise.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,9 +24,11 @@ from agent.storage.body import SILENCE_SEC, FileBody, opened
 from agent.storage.http import bounded
 from agent.storage.pace import Pace
 from agent.storage.read_back import AS_IT_IS, WAITING, sha256_of, told_size
+from agent.storage.turns import Turns
 from agent.wire.models import StoredFile
 
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
+_TAKES_TURNS = 4 << 20  # bytes; of a smaller file (a picture) sending and reading back is over at once
 _WRITTEN = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}
 
 
@@ -49,6 +52,7 @@ class DavStorage:
         self._digest: tuple[aiohttp.DigestAuthMiddleware, ...] = ()
         self._asked_how = not user
         self._pace, self._silence = pace, silence_sec
+        self._turns = Turns()
 
     async def put(self, path: Path, name: str, sha256: str) -> StoredFile:
         """See `base.Storage.put`."""
@@ -86,10 +90,14 @@ class DavStorage:
         if not self._furnished:
             await self._make_folders(body)
         headers = {"Content-Type": _TYPES[body.path.suffix], "Content-Length": str(body.size)}
-        status, rest_sec = await self._ask("PUT", arriving, body, headers, data=True)
+        large = body.size >= _TAKES_TURNS
+        async with self._turns.sending() if large else contextlib.nullcontext():
+            status, rest_sec = await self._ask("PUT", arriving, body, headers, data=True)
         self._furnished = status in _WRITTEN
         self._good(name, "PUT", status, rest_sec)
-        if not await self._holds(arriving, body):
+        async with self._turns.reading_back() if large else contextlib.nullcontext():
+            same = await self._holds(arriving, body)
+        if not same:
             await body.look_again()
             raise StorageError(f"{name}: what the storage holds is not what was sent")
         headers = {"Destination": f"{self._url}/{name}", "Overwrite": "T"}
