@@ -1,7 +1,7 @@
 """How long to wait before trying again. No I/O; the jitter's source is given.
 
-`recorder.backoff` is another one for good reasons: a camera is tried again at once after a connection that had lasted,
-and whether it had is told by its length; and the recorder imports nothing of the agent.
+`recorder.stream.backoff` is another one for good reasons: a camera is tried again at once after a connection that had
+lasted, and whether it had is told by its length; and the recorder imports nothing of the agent.
 """
 
 from __future__ import annotations

@@ -16,18 +16,18 @@ import pytest
 from bench.film import long_film
 from bench.recorders import SLICE_SEC, folder
 from recorder import disk_calls
-from recorder.channel_clock import ChannelClock
 from recorder.errors import SourceError
-from recorder.feed import Feed
-from recorder.finisher import Finisher
 from recorder.mp4 import sums
 from recorder.protocol import BeginRecording, Event
-from recorder.recording import Recording, Surroundings
-from recorder.ring import Ring
-from recorder.slice_file import SliceFile
+from recorder.slices.finisher import Finisher
+from recorder.slices.recording import Recording, Surroundings
+from recorder.slices.slice_file import SliceFile
 from recorder.source.mp4_camera import Mp4Camera
 from recorder.specs import Limits, RecordingSpec, SourceSpec, Tuning
-from recorder.timeline import Timeline
+from recorder.stream.channel_clock import ChannelClock
+from recorder.stream.feed import Feed
+from recorder.stream.ring import Ring
+from recorder.stream.timeline import Timeline
 
 MINUTES = 5
 ROUNDS = 3

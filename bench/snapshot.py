@@ -9,7 +9,7 @@ from statistics import median
 
 from bench.film import film, plain_film
 from bench.recorders import folder
-from recorder.pictures import jpeg_of, write_picture
+from recorder.pictures.pictures import jpeg_of, write_picture
 from tests.media import camera_packets
 
 ROUNDS = 20

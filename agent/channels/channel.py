@@ -35,8 +35,8 @@ from recorder.protocol import (
     TakeSnapshot,
     Trouble,
 )
-from recorder.refusals import resting
 from recorder.specs import Limits, Tuning, Watching
+from recorder.stream.refusals import resting
 
 log = logging.getLogger(__name__)
 

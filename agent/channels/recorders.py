@@ -1,7 +1,7 @@
 """Recorder processes: asked of the fork server, talked to over a socket pair, killed when they hang.
 
-The fork server (`recorder.forkserver`) is the only thing started by exec; it has PyAV loaded and forks a recorder in
-milliseconds. Should it die, its recorders end with it or by themselves, and the next `spawn` starts another.
+The fork server (`recorder.process.forkserver`) is the only thing started by exec; it has PyAV loaded and forks a
+recorder in milliseconds. Should it die, its recorders end with it or by themselves, and the next `spawn` starts another.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ class RecorderHost:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._server = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "recorder.forkserver", str(theirs.fileno()), pass_fds=[theirs.fileno()]
+                sys.executable, "-m", "recorder.process.forkserver", str(theirs.fileno()), pass_fds=[theirs.fileno()]
             )
         except OSError as error:
             ours.close()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from recorder.timeline import Lineup, Timed
+from recorder.stream.timeline import Lineup, Timed
 
 
 class Backlog:

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable
 
 from recorder.clocks import monotonic
-from recorder.feed import Feed
 from recorder.live.backlog import Backlog
 from recorder.live.framing import LiveTrack, packet_head, skipped_frame, tracks_frame
 from recorder.packets import Track
-from recorder.timeline import Lineup, Timed
+from recorder.stream.feed import Feed
+from recorder.stream.timeline import Lineup, Timed
 
 BACKLOG_BYTES = 8 << 20
 UNSENT_BYTES = 64 << 10

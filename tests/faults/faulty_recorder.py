@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder import disk_calls
-from recorder.worker import run
+from recorder.process.worker import run
 
 
 class Faults:

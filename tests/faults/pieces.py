@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 
 from recorder.names import parse_stem
-from recorder.slice_meta import read_comment
+from recorder.slices.slice_meta import read_comment
 from tests.faults.school import School
 
 

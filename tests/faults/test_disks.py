@@ -35,7 +35,7 @@ from recorder.protocol import (
     TakeSnapshot,
     Trouble,
 )
-from recorder.repair import repair_folder
+from recorder.slices.repair import repair_folder
 from recorder.specs import Limits, RecordingSpec, SliceFacts, Tuning
 from tests.faults import disks
 from tests.media import MakeSample, ffprobe, frame_numbers, packets_in

@@ -20,7 +20,7 @@ from agent.journal import Journal
 from agent.spool.checkup import check_up
 from recorder.names import parse
 from recorder.protocol import BeginRecording, Event, LinkChanged, RecordingBegan, SliceClosed
-from recorder.repair import repair_folder
+from recorder.slices.repair import repair_folder
 from recorder.specs import RecordingSpec, Tuning
 from tests.faults.test_disks import FILM_FRAMES, FPS, Victim
 from tests.media import MakeSample, frame_numbers

@@ -19,17 +19,17 @@ from pathlib import Path
 import av
 import pytest
 
-from recorder.channel_clock import ChannelClock
-from recorder.feed import Feed
-from recorder.finisher import Emit, Finisher
 from recorder.names import parse
 from recorder.packets import Packet
 from recorder.protocol import BeginRecording, Event, RepairDone, SliceClosed
-from recorder.recording import Recording, Surroundings
-from recorder.repair import repair_folder
-from recorder.ring import Ring
+from recorder.slices.finisher import Emit, Finisher
+from recorder.slices.recording import Recording, Surroundings
+from recorder.slices.repair import repair_folder
 from recorder.specs import Limits, RecordingSpec, Tuning
-from recorder.timeline import Timeline
+from recorder.stream.channel_clock import ChannelClock
+from recorder.stream.feed import Feed
+from recorder.stream.ring import Ring
+from recorder.stream.timeline import Timeline
 from tests.faults.storage_shim import SHARES, Op, Share, StorageLog, after_cut, write_files
 from tests.media import MakeSample, assert_plays, camera_packets, frame_numbers, packet_hashes, tracks_of
 

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import av
 
-from recorder.looks import look_at
 from recorder.packets import Packet
-from recorder.pictures import jpeg_of
+from recorder.pictures.looks import look_at
+from recorder.pictures.pictures import jpeg_of
+from recorder.pictures.watching import MOVING_SHARE, STILL_SHARE, Look, changed_share
 from recorder.protocol import AlarmRaised
 from recorder.source.tracks import track_of
-from recorder.watching import MOVING_SHARE, STILL_SHARE, Look, changed_share
 from tests.recorder.alarm_cases import QUICK, Case, Run, run_all
 from tests.recorder.processes import Forks
 

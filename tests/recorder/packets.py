@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from recorder.packets import Packet, Track
-from recorder.timeline import Lineup, Timed
+from recorder.stream.timeline import Lineup, Timed
 
 VIDEO = Track(0, "video", "h264", Fraction(1, 90_000), width=640, height=360)
 AUDIO = Track(1, "audio", "aac", Fraction(1, 48_000), sample_rate=48_000, channels=1)

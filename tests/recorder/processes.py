@@ -75,7 +75,7 @@ class Forks:
         self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.settimeout(LIMIT_SEC)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "recorder.forkserver", str(theirs.fileno())], pass_fds=[theirs.fileno()]
+            [sys.executable, "-m", "recorder.process.forkserver", str(theirs.fileno())], pass_fds=[theirs.fileno()]
         )
         theirs.close()
         self.recorders: list[Recorder] = []

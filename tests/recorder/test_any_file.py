@@ -19,11 +19,11 @@ from recorder.mp4.survey import Survey, survey
 from recorder.names import SliceName
 from recorder.packets import Packet
 from recorder.protocol import Event, RepairDone, SliceClosed
-from recorder.repair import UNUSABLE, repair_folder
+from recorder.slices.repair import UNUSABLE, repair_folder
 from tests import media
 from tests.media import MakeSample, camera_packets, packet_hashes
 from tests.recorder.mp4.test_survey import reader
-from tests.recorder.slices import open_slice
+from tests.recorder.slices.opened import open_slice
 
 FILES = int(os.environ.get("GATHER_FILES", "30"))
 SEED = int(os.environ.get("GATHER_SEED", "1"))

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from recorder.mp4.survey import survey
 from recorder.names import SliceName, new_uid
 from recorder.packets import Packet
-from recorder.slice_file import START_WINDOW_SEC, SliceFile
-from recorder.slice_meta import SliceMeta
+from recorder.slices.slice_file import START_WINDOW_SEC, SliceFile
+from recorder.slices.slice_meta import SliceMeta
+from recorder.stream.timeline import Timeline
 from recorder.synced_file import SyncedFile
-from recorder.timeline import Timeline
 from tests.media import MakeSample, camera_packets, tracks_of
 from tests.recorder.mp4.test_survey import reader
 from tests.recorder.test_synced_file import append

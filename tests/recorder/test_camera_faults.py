@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recorder.backoff import QUICK_SEC
 from recorder.protocol import LinkChanged
+from recorder.stream.backoff import QUICK_SEC
 from tests.camera.boot import Habits
 from tests.camera.camera import Camera
 from tests.camera.faults import Answer, Drip, HalfOpen, Silence

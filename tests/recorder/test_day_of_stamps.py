@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.packets import Packet
-from recorder.timeline import Timeline
+from recorder.stream.timeline import Timeline
 from tests.recorder.packets import AUDIO, VIDEO, packet
 
 DAY_SEC = 86_400

@@ -16,7 +16,7 @@ from tests.media import (
     frame_numbers,
     packet_hashes,
 )
-from tests.recorder.recording_stage import WALL_ZERO, Stage, break_disk, hashes
+from tests.recorder.slices.recording_stage import WALL_ZERO, Stage, break_disk, hashes
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 
 from recorder.packets import Packet
 from recorder.protocol import BeginRecording, GapFound, MoveEnd, RecordingEnded, SliceClosed
-from recorder.recording import LATENESS_SEC, LATEST_SEC
+from recorder.slices.recording import LATENESS_SEC, LATEST_SEC
 from recorder.specs import Limits, RecordingSpec
 from tests.media import MakeSample, camera_packets, frame_numbers, tracks_of
-from tests.recorder.writer_stage import WALL_ZERO, Stage
+from tests.recorder.slices.writer_stage import WALL_ZERO, Stage
 
 SECONDS = 60
 FRAMES = 400

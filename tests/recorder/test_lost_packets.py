@@ -10,7 +10,7 @@ import pytest
 from recorder.protocol import GapFound
 from recorder.specs import Tuning
 from tests.media import MakeSample, camera_packets
-from tests.recorder.recording_stage import Stage
+from tests.recorder.slices.recording_stage import Stage
 
 
 def test_lost_packets_are_a_gap_of_exactly_the_missing_frames(sample: MakeSample, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from recorder.packets import Packet
 from recorder.protocol import BeginRecording, Event, GapFound, RecordingEnded, SliceClosed, Trouble
 from recorder.specs import Cause, Limits, RecordingSpec, Tuning
 from tests.media import MakeSample, camera_packets, packets_in, tracks_of
-from tests.recorder.writer_stage import WALL_ZERO, Stage
+from tests.recorder.slices.writer_stage import WALL_ZERO, Stage
 
 Weather = Literal["plays", "away", "loses"]
 Span = tuple[float, float]

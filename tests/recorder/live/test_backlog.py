@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recorder.live.backlog import Backlog
 from recorder.packets import Packet, Track
-from recorder.timeline import Lineup, Timed
+from recorder.stream.timeline import Lineup, Timed
 
 VIDEO = Track(0, "video", "h264", Fraction(1, 25))
 GOP = 5

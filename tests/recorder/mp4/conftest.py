@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.media import MakeSample, camera_packets
-from tests.recorder.slices import open_slice
+from tests.recorder.slices.opened import open_slice
 
 
 @pytest.fixture(scope="session")

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder import parameter_sets
-from recorder.finisher import make_thumbnail
 from recorder.mp4.payload import length_prefixed, stored_obus, storing
 from recorder.packets import Packet, Track
 from recorder.parameter_sets import SetCodec
+from recorder.slices.finisher import make_thumbnail
 from recorder.source.templates import with_parameter_sets
 from tests.camera.film import FilmSpec, VideoName, make_film
 from tests.media import MakeSample, assert_plays, camera_packets, digest, write_mp4
-from tests.recorder.slices import open_slice
+from tests.recorder.slices.opened import open_slice
 
 TEMPORAL_DELIMITER = b"\x12\x00"
 

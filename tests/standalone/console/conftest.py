@@ -12,7 +12,7 @@ import pytest
 
 from agent.standalone.console.access import COOKIE
 from agent.standalone.server import EmbeddedServer
-from recorder.pictures import encode_jpeg
+from recorder.pictures.pictures import encode_jpeg
 from tests.media import MakeSample
 from tests.servers.chromium import Tab, tab
 from tests.standalone.console.school import School, furnish
