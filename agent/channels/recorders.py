@@ -1,7 +1,7 @@
 """Recorder processes: asked of the fork server, talked to over a socket pair, killed when they hang.
 
 The fork server (`recorder.process.forkserver`) is the only thing started by exec; it has PyAV loaded and forks a
-recorder in milliseconds. Should it die, its recorders end with it or by themselves, and the next `spawn` starts another.
+recorder in milliseconds. Should it die, its recorders end with it or by themselves; the next `spawn` starts another.
 """
 
 from __future__ import annotations
