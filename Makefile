@@ -9,7 +9,7 @@
 PYTHON ?= python3
 ENV := .venv
 BIN := $(ENV)/bin
-SERVERS := ffmpeg chromium faketime nginx libnginx-mod-rtmp python3-gst-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
+SERVERS := ffmpeg chromium faketime nginx apache2 libnginx-mod-rtmp python3-gst-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-rtsp systemd mosquitto mosquitto-clients openssl postgresql debhelper debootstrap iproute2
 
 # The tests start hundreds of Python processes, which must not translate the same modules again each time.

@@ -25,7 +25,12 @@ class StorageError(Exception):
         self.down = down
 
 
+_ELSEWHERE = "is at another address; set storage.url to it"
 _STATUS = {
+    301: _ELSEWHERE,
+    302: _ELSEWHERE,
+    307: _ELSEWHERE,
+    308: _ELSEWHERE,
     400: "does not understand the request",
     401: "does not know this user and secret",
     403: "refuses access",

@@ -104,6 +104,15 @@ class FastDfsStorage:
         """See `base.Storage.put`. The same file again gets another address; the first one is then not used."""
         if UPLOAD_NAME.fullmatch(name) is None:
             raise StorageError(f"{name!r} is not a name that is stored", retry=False)
+        whole = self._whole_only
+        try:
+            return await self._put(path, name, sha256)
+        except StorageError:
+            if self._whole_only == whole:
+                raise
+            return await self._put(path, name, sha256)
+
+    async def _put(self, path: Path, name: str, sha256: str) -> StoredFile:
         async with opened(path, sha256, self._pace, self._silence) as body:
             body.crc = 0
             self._busy.add(name)
@@ -167,8 +176,7 @@ class FastDfsStorage:
                 await self._abandon(name)
                 if (error.command, error.status) == (Command.REGENERATE, INVALID):
                     self._whole_only = True
-                    why = "this FastDFS (before 6.02?) makes no ordinary file of pieces; large files go whole now"
-                    raise StorageError(f"{name}: {why}") from error
+                    log.info("this FastDFS (before 6.02?) makes no ordinary file of pieces; large files go whole now")
                 raise StorageError(f"{name}: the unfinished upload cannot go on: {error}") from error
             await asyncio.to_thread(self._notes.forget, name)
             group, final = parse_name(reply)

@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from agent.link.failure import rest_wanted
 from agent.storage.base import UPLOAD_NAME, StorageError, answered
@@ -30,6 +32,30 @@ from agent.wire.models import StoredFile
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 _TAKES_TURNS = 4 << 20  # bytes; of a smaller file (a picture) sending and reading back is over at once
 _WRITTEN = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}
+_NOT_MOVED = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.NOT_IMPLEMENTED,
+    HTTPStatus.BAD_GATEWAY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """An answer: `location` is where else it sends to."""
+
+    status: int
+    rest_sec: float = 0.0
+    location: str = ""
+
+    @classmethod
+    def of(cls, answer: aiohttp.ClientResponse) -> _Said:
+        """What counts of it."""
+        headers = answer.headers
+        return cls(answer.status, rest_wanted(headers.get("Retry-After")), headers.get("Location", ""))
 
 
 class DavStorage:
@@ -45,8 +71,13 @@ class DavStorage:
         password: str = "",
         silence_sec: float = SILENCE_SEC,
     ) -> None:
-        self._session, self._url = session, url.rstrip("/")
+        self._session, self._url = session, str(URL(url)).rstrip("/")
+        self._path = urlsplit(url).path.rstrip("/")
         self._furnished = False
+        self._moves, self._has_moved = True, False
+        self._destinations = [self._url, URL(self._url).raw_path]
+        if self._url.startswith("https://"):
+            self._destinations.append(f"http://{self._url.removeprefix('https://')}")
         self._user, self._password = user, password
         self._headers: dict[str, str] = {}
         self._digest: tuple[aiohttp.DigestAuthMiddleware, ...] = ()
@@ -58,7 +89,15 @@ class DavStorage:
         """See `base.Storage.put`."""
         if UPLOAD_NAME.fullmatch(name) is None:
             raise StorageError(f"{name!r} is not a name that is stored", retry=False)
-        stored = StoredFile(file=f"{urlsplit(self._url).path}/{name}", size=0, sha256=sha256)
+        moved = self._moves
+        try:
+            return await self._put(path, name, sha256)
+        except StorageError:
+            if self._moves == moved:
+                raise
+            return await self._put(path, name, sha256)
+
+    async def _put(self, path: Path, name: str, sha256: str) -> StoredFile:
         async with opened(path, sha256, self._pace, self._silence, summed=False) as body:
             try:
                 if not await self._holds(name, body):
@@ -66,7 +105,7 @@ class DavStorage:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 body.still_the_same()
                 raise StorageError(f"{name}: {type(error).__name__} {error}".rstrip(), down=True) from error
-            return stored.model_copy(update={"size": body.size})
+            return StoredFile(file=f"{self._path}/{name}", size=body.size, sha256=sha256)
 
     async def delete(self, file: str) -> None:
         """See `base.Storage.delete`."""
@@ -75,33 +114,54 @@ class DavStorage:
             async with asyncio.timeout(self._silence):
                 await self._ask_how(name)
                 async with self._request("DELETE", f"{self._url}/{name}", {}) as answer:
-                    status = answer.status
+                    said = _Said.of(answer)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise StorageError(f"{name}: {type(error).__name__} {error}".rstrip(), down=True) from error
-        if status != HTTPStatus.NOT_FOUND:
-            self._good(name, "DELETE", status, 0.0)
+        if said.status != HTTPStatus.NOT_FOUND:
+            self._good(name, "DELETE", said)
 
     async def close(self) -> None:
         """Let go of connections."""
         await self._session.close()
 
     async def _write(self, name: str, body: FileBody) -> None:
-        arriving = f"arriving-{name}"
+        arriving = f"arriving-{name}" if self._moves else name
         if not self._furnished:
             await self._make_folders(body)
         headers = {"Content-Type": _TYPES[body.path.suffix], "Content-Length": str(body.size)}
         large = body.size >= _TAKES_TURNS
         async with self._turns.sending() if large else contextlib.nullcontext():
-            status, rest_sec = await self._ask("PUT", arriving, body, headers, data=True)
-        self._furnished = status in _WRITTEN
-        self._good(name, "PUT", status, rest_sec)
+            said = await self._ask("PUT", arriving, body, headers, data=True)
+        self._furnished = said.status in _WRITTEN
+        self._good(name, "PUT", said)
         async with self._turns.reading_back() if large else contextlib.nullcontext():
             same = await self._holds(arriving, body)
         if not same:
+            await self._ask("DELETE", arriving, body, {})
             await body.look_again()
             raise StorageError(f"{name}: what the storage holds is not what was sent")
-        headers = {"Destination": f"{self._url}/{name}", "Overwrite": "T"}
-        self._good(name, "MOVE", *await self._ask("MOVE", arriving, body, headers))
+        if self._moves:
+            await self._move(name, arriving, body)
+
+    async def _move(self, name: str, arriving: str, body: FileBody) -> None:
+        """To its own name. A server behind a proxy that ends TLS does not know the address that it is asked by (nginx
+        says 400, Apache and WsgiDAV 502): RFC 4918 allows the path alone, Apache wants the address without the s. One
+        that moves nothing at all gets files under their own names from now on.
+        """
+        while True:
+            to = self._destinations[0]
+            headers = {"Destination": f"{to}/{name}", "Overwrite": "T"}
+            said = await self._ask("MOVE", arriving, body, headers)
+            if said.status not in _NOT_MOVED or self._has_moved:
+                break
+            if self._destinations == [to]:
+                self._moves = False
+                await self._ask("DELETE", arriving, body, {})
+                break
+            if self._destinations[0] == to:  # else another file has found it out
+                del self._destinations[0]
+        self._good(name, "MOVE", said)
+        self._has_moved = True
 
     async def _make_folders(self, body: FileBody) -> None:
         """The whole way to the folder, whatever is answered: what stands already is refused with 405, 403 or else."""
@@ -116,10 +176,10 @@ class DavStorage:
         """Whether exactly this content is there: its size first, then every byte read back."""
         async with body.request():
             await self._ask_how(name)
-        async with body.request(), self._request("GET", f"{self._url}/{name}", AS_IT_IS) as answer:
+        async with body.request(), self._request("GET", f"{self._url}/{name}", {}) as answer:
             if answer.status == HTTPStatus.NOT_FOUND:
                 return False
-            self._good(name, "GET", answer.status, rest_wanted(answer.headers.get("Retry-After")))
+            self._good(name, "GET", _Said.of(answer))
             same = told_size(answer, body) and await sha256_of(answer, body) == body.sha256
             if not same:
                 answer.close()  # who knows how much would follow
@@ -141,13 +201,13 @@ class DavStorage:
 
     async def _ask(
         self, method: str, name: str, body: FileBody, headers: dict[str, str], *, data: bool = False
-    ) -> tuple[int, float]:
+    ) -> _Said:
         async with (
             body.request(),
             self._request(method, f"{self._url}/{name}", headers, body if data else None) as answer,
         ):
             await bounded(answer, body)
-            return answer.status, rest_wanted(answer.headers.get("Retry-After"))
+            return _Said.of(answer)
 
     def _request(
         self, method: str, url: str, headers: dict[str, str], body: FileBody | None = None
@@ -155,7 +215,7 @@ class DavStorage:
         return self._session.request(
             method,
             url,
-            headers={**headers, **self._headers},
+            headers={**AS_IT_IS, **headers, **self._headers},
             data=None if body is None else body.chunks(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
             allow_redirects=False,
@@ -164,7 +224,9 @@ class DavStorage:
         )
 
     @staticmethod
-    def _good(name: str, method: str, status: int, rest_sec: float) -> None:
-        if status not in _WRITTEN:
-            down = status not in (HTTPStatus.LOCKED, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)  # which are this file's own
-            raise StorageError(f"{name}: {answered(status, method)}", rest_sec=rest_sec, down=down)
+    def _good(name: str, method: str, said: _Said) -> None:
+        if said.status not in _WRITTEN:
+            # These are the file's own trouble.
+            down = said.status not in (HTTPStatus.LOCKED, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            detail = f"{method} {said.location}".rstrip()
+            raise StorageError(f"{name}: {answered(said.status, detail)}", rest_sec=said.rest_sec, down=down)

@@ -1,10 +1,11 @@
-"""Uploads into a WebDAV folder of Debian's nginx, over lines that break and damage."""
+"""Uploads into WebDAV folders of nginx, WsgiDAV and Apache, over lines that break and damage, and behind TLS."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import os
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from agent.storage.pace import Pace
 from agent.storage.webdav import DavStorage
 from tests.agent.storage.files import NAME, noise
 from tests.servers import dav_wsgi
+from tests.servers.dav_apache import apache_server
 from tests.servers.dav_nginx import PASSWORD, USER, DavServer, dav_server
 from tests.servers.dav_wsgi import wsgidav_server
 from tests.servers.proxy import CLEAN, Line, Proxy
+from tests.servers.tls_front import tls_front
 
 pytestmark = pytest.mark.integration
 
@@ -160,3 +163,45 @@ async def test_a_name_that_somebody_has_locked_waits_alone(
             assert answer.status == 204
     stored = await digest().put(path, path.name, sha256)
     assert locking.content(stored.file) == b"a newer one"
+
+
+@pytest.fixture(scope="module")
+def apache() -> Iterator[DavServer]:
+    """Apache, which compresses what it can; a password by Digest is good for a second."""
+    with apache_server(nonce_sec=1) as server:
+        yield server
+
+
+@pytest.mark.parametrize("way", ["dav", "digest"])
+async def test_a_folder_and_a_password_in_chinese(tmp_path: Path, apache: DavServer, way: str) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(b"a lesson" * 100_000)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    url = f"http://127.0.0.1:{apache.port}/{way}/录像/三 楼"
+    storage = DavStorage(aiohttp.ClientSession(), url, Pace(0, SystemClock()), user=USER, password=PASSWORD)
+    for _ in range(2):
+        stored = await storage.put(path, NAME, sha256)
+        assert apache.content(stored.file) == path.read_bytes()
+        await asyncio.sleep(1.1)  # the nonce is stale
+    assert [one.name for one in (apache.root / way / "录像/三 楼").iterdir()] == [NAME]
+    await storage.delete(stored.file)
+    assert apache.content(stored.file) is None
+    await storage.close()
+
+
+@pytest.mark.parametrize("name", ["dav", "locking", "apache"])
+async def test_behind_a_proxy_that_ends_tls(tmp_path: Path, request: pytest.FixtureRequest, name: str) -> None:
+    """None of the three knows the address that it is asked by, and all move the file."""
+    server: DavServer = request.getfixturevalue(name)
+    password = dav_wsgi.PASSWORD if name == "locking" else PASSWORD
+    with tls_front(tmp_path, server.port, "127.0.0.1") as front:
+        tls = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=front.ca_file))
+        session, url = aiohttp.ClientSession(connector=tls), f"https://127.0.0.1:{front.port}/dav/tls"
+        storage = DavStorage(session, url, Pace(0, SystemClock()), user=USER, password=password)
+        for number in range(2):
+            path, sha256 = noise(tmp_path, 100_000, f"{number:032x}_7_1800000000_5_11_1_60.mp4")
+            stored = await storage.put(path, path.name, sha256)
+            assert server.content(stored.file) == path.read_bytes()
+        await storage.close()
+    assert storage._moves
+    assert len(list((server.root / "dav/tls").iterdir())) == 2
