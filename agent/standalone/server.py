@@ -52,7 +52,7 @@ class EmbeddedServer:
         zone = settings.zone()
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         keys = Keys(settings.data_dir / "secrets.json", clock)
-        database = Database(settings.database, Vault(keys.sealing_key))
+        database = Database(settings.database, Vault(keys.sealing_key), alone=True)
         files = FileStore(settings.data_dir, zone)
         shelf = (
             BucketShelf(parse_bucket(settings.storage), redirect=settings.storage_redirect)
@@ -62,7 +62,7 @@ class EmbeddedServer:
         sweeper = Sweeper(database, shelf.remove, files.claimed)
         self._services = Services(settings, zone, clock, keys, database, Hub(database), files, shelf, sweeper)
         self._runner: web.AppRunner | None = None
-        self._sweeping: asyncio.Task[None] | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._set_up_code = ""
 
     @property
@@ -136,15 +136,18 @@ class EmbeddedServer:
         )
         await self._runner.setup()
         await self._listen(self._runner)
-        self._sweeping = asyncio.create_task(services.sweeper.run(), name="sweeper")
+        self._tasks = (
+            asyncio.create_task(services.sweeper.run(), name="sweeper"),
+            asyncio.create_task(services.database.keep(), name="database"),
+        )
 
     async def stop(self) -> None:
         """Close every connection, then the store."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
+        for task in self._tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._sweeping
-            self._sweeping = None
+                await task
+        self._tasks = ()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

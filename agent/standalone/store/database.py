@@ -19,7 +19,8 @@ from agent.standalone.store.migrations import VERSION, check_version, keep_copy,
 from agent.standalone.store.schema import Base, Meta
 from agent.standalone.store.sealed import Vault, entrust
 from agent.standalone.store.seed import first_rows
-from agent.standalone.store.totals import Totals, WatchedSession
+from agent.standalone.store.tenancy import LOOK_SEC, Tenancy
+from agent.standalone.store.totals import Totals, WatchedSession, has_written
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -31,13 +32,13 @@ log = logging.getLogger(__name__)
 
 
 class Database:
-    """Sessions on one database; `vault` seals the secrets in it.
+    """Sessions on one database; `vault` seals the secrets in it. `alone`: no other server may have it (`tenancy`).
 
     SQLite gets a single thread: it has one writer anyway, and so nobody ever waits for a lock. WAL with
     `synchronous=FULL` makes a commit durable before the answer that speaks of it.
     """
 
-    def __init__(self, url: str, vault: Vault) -> None:
+    def __init__(self, url: str, vault: Vault, *, alone: bool = False) -> None:
         try:
             address = driver_url(url)
             single = address.get_backend_name() == "sqlite"
@@ -49,6 +50,7 @@ class Database:
             event.listen(self._engine, "connect", _tune_sqlite)
         entrust(self._engine.dialect, vault)
         self._closed = False
+        self._tenancy = Tenancy(self._engine) if alone and not single else None
         self._totals = Totals()
         self._threads = ThreadPoolExecutor(1 if single else _THREADS, thread_name_prefix="database")
 
@@ -57,6 +59,13 @@ class Database:
         version made them, or the database cannot be opened.
         """
         await asyncio.get_running_loop().run_in_executor(self._threads, self._prepare, now)
+
+    async def keep(self) -> None:
+        """Until cancelled: see that no other server gets it, and get it back where its server was started anew."""
+        while self._tenancy is not None:
+            await asyncio.sleep(LOOK_SEC)
+            if await asyncio.to_thread(self._tenancy.look) == "taken":
+                self._totals.forget()  # another one changes what was counted
 
     async def run(self, work: Callable[Concatenate[Session, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Run `work(session, ...)` in one transaction; what it raises rolls back."""
@@ -77,12 +86,17 @@ class Database:
         await asyncio.to_thread(self._end)
 
     def _end(self) -> None:
+        if self._tenancy is not None:
+            self._tenancy.release()
         self._threads.shutdown()  # first: a connection that is in use outlives its pool
         self._engine.dispose()
 
     def _transaction(self, work: Callable[..., _T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _T:
         with WatchedSession(self._engine, self._totals) as session, session.begin():
-            return work(session, *args, **kwargs)
+            value = work(session, *args, **kwargs)
+            if self._tenancy is not None and has_written(session):
+                self._tenancy.check(session)
+            return value
 
     def _each(self, works: Sequence[Callable[[Session], _T]]) -> list[_T | Exception]:
         if len(works) > 1:
@@ -102,6 +116,8 @@ class Database:
 
     def _prepare(self, now: float) -> None:
         try:
+            if self._tenancy is not None:
+                self._tenancy.take()
             self._make_or_migrate(now)
         except DBAPIError as error:
             said = _said(error)

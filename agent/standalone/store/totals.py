@@ -63,6 +63,11 @@ class Totals:
         with self._lock:
             return self._now(marks)
 
+    def forget(self) -> None:
+        """Nothing is known any more."""
+        with self._lock:
+            self._known.clear()
+
     def _now(self, marks: Collection[str]) -> tuple[int, ...]:
         return tuple(self._changes[mark] for mark in marks)
 
@@ -78,6 +83,12 @@ class WatchedSession(Session):
     def __init__(self, engine: Engine, totals: Totals) -> None:
         super().__init__(engine, autoflush=False, expire_on_commit=False)
         self.info.update({_TOTALS: totals, _TOUCHED: set()})
+
+
+def has_written(session: Session) -> bool:
+    """Whether this session, whose changes are sent by this, has changed anything."""
+    session.flush()
+    return bool(session.info[_TOUCHED])
 
 
 def total(session: Session, table: str, key: Hashable, count: Callable[[], int]) -> int:
