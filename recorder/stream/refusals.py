@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SOON_SEC = 20.0
-"""After a connection that was accepted: some cameras refuse everybody while they start."""
+AGAIN_SEC = (20.0, 120.0)
+"""The first waits after a connection that was accepted: some cameras refuse everybody while they start."""
+SOON_SEC = AGAIN_SEC[0]
+MOST = 4
+"""Attempts in the time of two rests; those that somebody asked for count, and are made all the same."""
 APART_SEC = 120.0
 """Two attempts are at least as far apart, whoever asks for them."""
 _BURST_SEC = 5.0  # the other stream of the camera was refused at the same time
@@ -25,23 +28,26 @@ class Refusals:
 
     rest_sec: float
     _until: float | None = None
+    _again: tuple[float, ...] = ()
+    _counted: tuple[float, ...] = ()
     _tried_at: float = float("-inf")
     _refused_at: float = float("-inf")
-    _was_good: bool = False
 
     def refused(self, now: float) -> float:
         """The camera has said no; seconds that its password rests now."""
+        counted = self._counted = (*self._counted, now)[-MOST:]
         if self._until is not None and now - self._refused_at < min(_BURST_SEC, self.rest_sec):
             return max(self._until - now, 0.0)
-        wait = min(SOON_SEC, self.rest_sec) if self._was_good else self.rest_sec
-        self._was_good = False
+        wait, self._again = (self._again[0], self._again[1:]) if self._again else (self.rest_sec, ())
         self._tried_at = self._refused_at = now
-        self._until = now + wait
-        return wait
+        self._until = now + min(wait, self.rest_sec)
+        if len(counted) == MOST:
+            self._until = max(self._until, counted[0] + 2 * self.rest_sec)
+        return self._until - now
 
     def accepted(self) -> None:
         """The camera has taken it."""
-        self._until, self._was_good = None, True
+        self._until, self._again, self._counted = None, AGAIN_SEC, ()
 
     def may_try(self, now: float, *, asked: bool) -> bool:
         """Whether one may try again; `asked`: something is wanted of the camera right now. Who may has to."""

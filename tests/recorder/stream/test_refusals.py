@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recorder.stream.refusals import SOON_SEC, Refusals
+from recorder.stream.refusals import AGAIN_SEC, Refusals
 
 LOCKS_AFTER = 5
 """Attempts within half an hour: what most cameras come with."""
@@ -40,10 +40,15 @@ def test_a_camera_is_never_tried_until_it_locks(was_good: bool, streams: int, as
         assert len([one for one in tried if first <= one < first + 1800]) < LOCKS_AFTER
 
 
-def test_a_password_that_was_good_is_tried_again_soon_and_once() -> None:
+@pytest.mark.parametrize(("streams", "rests"), [(1, 900.0), (2, 1660.0)])
+def test_a_password_that_was_good_is_tried_again_soon_as_a_camera_may_only_be_starting(
+    streams: int, rests: float
+) -> None:
     refusals = Refusals(900.0)
     refusals.accepted()
-    assert [refusals.refused(0.0), refusals.refused(0.2), refusals.refused(20.0)] == [SOON_SEC, SOON_SEC - 0.2, 900.0]
+    soon, later = AGAIN_SEC
+    waits = [refusals.refused(at) for at in (*[0.0, 0.2][:streams], soon, soon + later)]
+    assert waits == [*[soon, soon - 0.2][:streams], later, pytest.approx(rests)]
 
 
 def test_what_is_wanted_now_is_tried_now_but_not_in_a_row() -> None:
