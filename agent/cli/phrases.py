@@ -151,7 +151,28 @@ PHRASES: dict[str, tuple[str, str]] = {
     # discover
     "col_address": ("Address", "地址"),
     "col_name": ("Name", "名称"),
-    "col_hardware": ("Hardware", "型号"),
+    "col_hardware": ("Model", "型号"),
+    "discover_new": ("new", "新"),
+    "discover_next": (
+        "Before a new one is added on the server as an IPC channel: gather-agent doctor onvif://{host} --user USER"
+        " --password-file FILE",
+        "在服务器上添加为 IPC 通道之前，可先检查：gather-agent doctor onvif://{host} --user 用户名"
+        " --password-file 密码文件",
+    ),
+    "discover_far": (
+        "{host} answers and is in no network of this machine: give the camera an address in one.",
+        "{host} 有应答，但不在本机所在的任何网段：请为该摄像机设置本网段的地址。",
+    ),
+    "discover_gone": (
+        "Channel {channel} is away and no camera answers at {host}: is it one of the new ones, with another address"
+        " (DHCP)?  Correct it on the server, and reserve addresses for cameras in the router.",
+        "通道 {channel} 不在线，{host} 也没有摄像机应答：是否是上面某台新摄像机换了地址（DHCP）？"
+        "请在服务器上更正，并在路由器中为摄像机固定地址。",
+    ),
+    "discover_silent": (
+        "Channel {channel} is away and no camera answers at {host}: power, cable, address?",
+        "通道 {channel} 不在线，{host} 没有摄像机应答：请检查电源、网线和地址。",
+    ),
     "col_service": ("ONVIF service", "ONVIF 服务"),
     "discover_none": (
         "No ONVIF camera answered within {seconds} s.  Is ONVIF switched on in the camera, and is it in this network?",

@@ -62,8 +62,9 @@ CAMERA: dict[str, Phrase] = {
     "camera_no_answer": (
         "{where}: {host} does not answer on port {port} ({why})",
         "{where}：{host} 的端口 {port} 没有应答（{why}）",
-        "is the camera switched on, is its cable in, is the address right? ping {host}",
-        "检查摄像机电源、网线和地址：ping {host}",
+        "is the camera switched on, is its cable in, is the address right? `gather-agent discover` lists the cameras of"
+        " this network: addresses given out by DHCP change",
+        "检查摄像机电源、网线和地址；gather-agent discover 可列出本网络中的摄像机：DHCP 分配的地址会改变",
     ),
     "camera_wrong_password": (
         "{where}: the camera refuses user or password ({user})",
@@ -152,8 +153,37 @@ CAMERA: dict[str, Phrase] = {
     "camera_onvif": (
         "{where}: the device does not tell its streams: {why}",
         "{where}：设备没有返回码流地址：{why}",
-        "is ONVIF switched on in the camera, with a user of its own? Check device_ip, device_user and device_pass",
-        "检查摄像机是否启用 ONVIF 及其用户；核对 device_ip、device_user、device_pass",
+        "a newer firmware may help; its streams can be recorded without ONVIF, as a stream channel with rtsp://…",
+        "可尝试升级固件；也可不用 ONVIF，以流媒体通道填写 rtsp://… 地址录制",
+    ),
+    "camera_onvif_password": (
+        "{where}: the camera refuses user or password ({user}) over ONVIF: {why}",
+        "{where}：摄像机的 ONVIF 拒绝用户名或密码（{user}）：{why}",
+        "many cameras have users of their own for ONVIF: look in their settings (Hikvision: Network, Advanced,"
+        " Integration Protocol). After about five wrong tries a camera locks for half an hour, also for the right one",
+        "许多摄像机的 ONVIF 用户需单独添加（海康：网络、高级配置、集成协议）；"
+        "连续输错约五次会锁定半小时，期间正确密码也会被拒绝",
+    ),
+    "camera_onvif_needs_password": (
+        "{where}: the camera wants a user and a password over ONVIF, and none are given: {why}",
+        "{where}：摄像机的 ONVIF 需要用户名和密码，但没有提供：{why}",
+        "fill in device_user and device_pass of the channel; `doctor onvif://…` takes --user and --password-file",
+        "请填写通道的 device_user 和 device_pass；doctor onvif://… 使用 --user 和 --password-file",
+    ),
+    "camera_onvif_off": (
+        "{where}: {host} is there and answers RTSP, but no ONVIF: {why}",
+        "{where}：{host} 可达且 RTSP 有应答，但没有 ONVIF：{why}",
+        "switch ONVIF on in the camera's settings (Tapo: in its app, third-party compatibility); at an unusual port,"
+        " write device_ip as address:port; or record it without ONVIF, as a stream channel with rtsp://…",
+        "请在摄像机设置中启用 ONVIF（TP-Link Tapo：App 中的第三方兼容）；端口特殊时 device_ip 写成 地址:端口；"
+        "也可不用 ONVIF，以流媒体通道填写 rtsp://… 地址",
+    ),
+    "camera_onvif_away": (
+        "{where}: nothing answers at {host}, neither ONVIF nor RTSP: {why}",
+        "{where}：{host} 的 ONVIF 和 RTSP 均无应答：{why}",
+        "is the camera switched on, is its cable in, has its address changed (DHCP)? `gather-agent discover` lists the"
+        " cameras of this network",
+        "检查摄像机电源和网线，地址是否已改变（DHCP）？gather-agent discover 可列出本网络中的摄像机",
     ),
     "camera_device": (
         "{where}: {model}, records {encoding}; stills: {stills}",

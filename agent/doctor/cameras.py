@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from agent.channels.recorders import RecorderGone, RecorderHost
 from agent.doctor.findings import Finding, error, note, ok, warning
 from agent.doctor.network import reach
-from agent.onvif.devices import DeviceAway, Devices
+from agent.onvif.devices import DeviceAway, Devices, host_of
 from agent.onvif.messages import Streams
 from agent.sources import IPC, NoSource, sources_of
 from agent.wire.models import GatherSettings, WireCamera
@@ -32,6 +32,8 @@ SECOND_LOOK_SEC = 6.0
 """By the other transport, where the first brought nothing."""
 AT_ONCE = 4
 RARE_GOP_SEC = 5.0
+RTSP_PORT = 554
+DEVICE_THERE_SEC = 3.0
 DEVICE_CLOCK_SEC = 30.0
 """Beyond it the time in the picture is wrong; signing in works all the same."""
 _SLACK_SEC = 10.0  # for the process to come up, and an open and a stall limit that fire late
@@ -205,11 +207,23 @@ async def targets_of(
     except NoSource as failed:
         return [], [error("camera_no_source", label, why=str(failed))]
     except DeviceAway as away:
-        return [], [error("camera_onvif", label, why=str(away))]
+        return [], [await asyncio.to_thread(_why_away, camera, label, away)]
     targets = [Target(sources.main, label)]
     if sources.sub is not None:
         targets.append(Target(sources.sub, f"{label} sub"))
     return targets, list(of_device(label, told)) if told is not None else []
+
+
+def _why_away(camera: WireCamera, label: str, away: DeviceAway) -> Finding:
+    """What keeps a device from telling its streams; where it is silent, whether anything is at its address."""
+    if away.cause == "unauthorized":
+        code = "camera_onvif_password" if camera.device_user else "camera_onvif_needs_password"
+        return error(code, label, user=camera.device_user, why=str(away))
+    if away.cause in ("unreachable", "timeout"):
+        host = host_of(camera)
+        there = reach(host, RTSP_PORT, DEVICE_THERE_SEC).obstacle
+        return error("camera_onvif_off" if not there else "camera_onvif_away", label, host=host, why=str(away))
+    return error("camera_onvif", label, why=str(away))
 
 
 def of_device(label: str, told: Streams) -> Iterator[Finding]:

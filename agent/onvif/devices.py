@@ -279,11 +279,17 @@ def _sources(camera: WireCamera, streams: Streams, transport: Literal["tcp", "ud
     return Sources(spec(streams.main), spec(streams.sub) if streams.sub else None)
 
 
+def host_of(camera: WireCamera) -> str:
+    """Where an IPC channel's device is. Raises `NoSource`."""
+    return _host_and_port(camera.device_ip)[0]
+
+
 def _host_and_port(text: str) -> tuple[str, int]:
     """`device_ip`: an address or a name, with a port where it is not the usual one."""
-    host, colon, port = text.strip().rpartition(":")
-    if colon and port.isdecimal() and ":" not in host:
-        return host, int(port)
-    if not text.strip():
+    written = text.strip()
+    if not written:
         raise NoSource("an IPC channel needs device_ip, the camera's address")
-    return text.strip().strip("[]"), 0
+    host, colon, port = written.rpartition(":")
+    if colon and port.isdecimal() and (":" not in host or host.endswith("]")):
+        return host.strip("[]"), int(port)
+    return written.strip("[]"), 0

@@ -89,13 +89,18 @@ class Answer(_Message):
 
 
 class Found(_Message):
-    """A device that answered a discovery: its address, what it calls itself, and its service addresses."""
+    """A device that answered a discovery: its address, what it calls itself, and its service addresses.
+
+    `near`: its address is in a network of this machine. `endpoint`: what it calls itself for ever, where it does.
+    """
 
     host: str
     port: int = 80
     name: str = ""
     hardware: str = ""
     services: tuple[str, ...] = ()
+    endpoint: str = ""
+    near: bool = True
 
 
 FoundList = TypeAdapter(list[Found])

@@ -376,20 +376,22 @@ async def listening(
 
 
 _MATCH = """<?xml version="1.0"?><e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"
+ xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing"
  xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery"><e:Body><d:ProbeMatches><d:ProbeMatch>
-<d:Scopes>onvif://www.onvif.org/type/video_encoder onvif://www.onvif.org/name/Room%20301
+<a:EndpointReference><a:Address>{endpoint}</a:Address></a:EndpointReference>
+<d:Scopes>onvif://www.onvif.org/type/video_encoder ONVIF://www.onvif.org/Name/Room%20301
  onvif://www.onvif.org/hardware/C-1</d:Scopes>
 <d:XAddrs>{services}</d:XAddrs></d:ProbeMatch></d:ProbeMatches></e:Body></e:Envelope>"""
 
 
-def probe_match(services: str) -> bytes:
+def probe_match(services: str, endpoint: str = "urn:uuid:1") -> bytes:
     """A device's answer to a discovery's question."""
-    return _MATCH.format(services=services).encode()
+    return _MATCH.format(services=services, endpoint=endpoint).encode()
 
 
 @contextlib.asynccontextmanager
-async def discoverable(services: str) -> AsyncIterator[None]:
-    """Answer questions on loopback, after some noise."""
+async def discoverable(services: str, local: str = "127.0.0.1") -> AsyncIterator[None]:
+    """Answer what is asked from this address, each question after some noise; the first one is lost."""
     loop = asyncio.get_running_loop()
     group = ("239.255.255.250", 3702)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
@@ -397,15 +399,16 @@ async def discoverable(services: str) -> AsyncIterator[None]:
         device.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         device.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         device.bind(group)
-        membership = struct.pack("4s4s", socket.inet_aton(group[0]), socket.inet_aton("127.0.0.1"))
+        membership = struct.pack("4s4s", socket.inet_aton(group[0]), socket.inet_aton(local))
         device.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
 
         async def answer() -> None:
+            await loop.sock_recvfrom(device, 65_536)
             while True:
                 datagram, asker = await loop.sock_recvfrom(device, 65_536)
-                assert b"NetworkVideoTransmitter" in datagram
-                await loop.sock_sendto(device, b"\x00 no XML", asker)
-                await loop.sock_sendto(device, probe_match(services), asker)
+                if asker[0] == local and b"NetworkVideoTransmitter" in datagram:
+                    await loop.sock_sendto(device, b"\x00 no XML", asker)
+                    await loop.sock_sendto(device, probe_match(services), asker)
 
         answering = asyncio.create_task(answer())
         try:
