@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Literal
@@ -16,6 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from agent.files import replace_file
+from agent.onvif.conversations import Conversations
 from agent.onvif.messages import Answer, DeviceCause, Failure, Preset, Question, Streams
 from agent.sources import IPC, NoSource, Sources, device_password
 from agent.wire.models import GatherSettings, WireCamera
@@ -31,8 +31,6 @@ AGAIN_SEC = 30.0
 """A device is not asked again within this time."""
 REFUSED_SEC = 900.0
 """A device that has refused user and password is not asked again within this time for what can be done without."""
-AT_ONCE = 4
-_START_SEC = 5.0  # for the conversation's process to come up on a slow PC
 
 Ask = Callable[[Question], Awaitable[Answer]]
 
@@ -60,8 +58,6 @@ class _File(BaseModel):
 class Devices:
     """One for the daemon. `settings` are the server's, with the rates; `ask` holds the conversation; with `only_look`
     nothing is set in any device.
-
-    Devices are asked some at a time, each by a process of its own.
     """
 
     def __init__(
@@ -75,9 +71,8 @@ class Devices:
     ) -> None:
         self._path = state / "devices.json"
         self._settings, self._monotonic = settings, monotonic
-        self._ask: Ask = ask or converse
+        self._ask: Ask = ask or Conversations()
         self._asks: Literal["streams", "look"] = "look" if only_look else "streams"
-        self._some_at_a_time = asyncio.Semaphore(AT_ONCE)
         self._known = self._load()
         self._asked: dict[int, tuple[float, Question]] = {}
         self._told: dict[int, tuple[str, ...]] = {}
@@ -120,8 +115,7 @@ class Devices:
             raise NoSource("only an IPC channel has a device that can be turned")
         question = self.question(camera)
         asked = question.model_copy(update={"ask": "go_to" if wanted else "presets", "preset": wanted})
-        async with self._some_at_a_time:
-            answer = await self._ask(asked)
+        answer = await self._ask(asked)
         self._note(camera.camera_id, question, answer)
         if answer.failure is not None:
             raise DeviceAway(answer.failure)
@@ -195,8 +189,7 @@ class Devices:
     async def _inquire(self, camera_id: int, question: Question) -> Streams:
         before = self._remembered(camera_id, question)
         settled = {} if before is None else before.rates
-        async with self._some_at_a_time:
-            answer = await self._ask(question.model_copy(update={"settled": settled}))
+        answer = await self._ask(question.model_copy(update={"settled": settled}))
         self._asked[camera_id] = (self._monotonic(), question)
         self._note(camera_id, question, answer)
         if answer.streams is None:
@@ -245,31 +238,6 @@ class Devices:
             why = error.strerror if isinstance(error, OSError) else "damaged"
             log.warning("%s cannot be read (%s): the devices are asked anew", self._path, why)
             return _File()
-
-
-async def converse(question: Question) -> Answer:
-    """Ask the device, in a process that is ended when it takes too long. Never raises for what device or process do."""
-    limit_sec = _START_SEC + question.limit_sec * len(question.ports)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "agent.onvif.conversation"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(limit_sec):
-            out, _ = await process.communicate(question.model_dump_json().encode())
-        return Answer.model_validate_json(out)
-    except TimeoutError:
-        failure = Failure(cause="timeout", detail=f"{question.host}: no answer over ONVIF within {limit_sec:.0f} s")
-    except ValidationError:
-        status = process.returncode
-        failure = Failure(cause="unusable", detail=f"{question.host}: the ONVIF conversation broke off ({status})")
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return Answer(failure=failure)
 
 
 def _sources(camera: WireCamera, streams: Streams, transport: Literal["tcp", "udp"]) -> Sources:

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from agent.doctor import cameras
 from agent.doctor.cameras import CameraDoctor, Target, device_at, failure, seen, targets_of
 from agent.doctor.findings import Finding
+from agent.onvif import devices
 from agent.wire.models import GatherSettings, WireCamera
 from recorder.protocol import SourceProbed
 from recorder.specs import Limits, SourceSpec
@@ -187,11 +189,34 @@ async def test_what_a_channel_says_of_its_source() -> None:
     nothing = stream.model_copy(update={"stream_url": ""})
     _, (trouble,) = await targets_of(nothing, "tcp", {}, GatherSettings())
     assert trouble.code == "camera_no_source"
+
+
+async def test_why_a_device_does_not_tell_its_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "ONVIF_PORTS", ())
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    device = WireCamera(camera_id=8, camera_name="IPC", stream_prop=0, device_ip=f"127.0.0.1:{port}")
-    _, (away,) = await targets_of(device, "tcp", {}, GatherSettings())
-    assert away.code == "camera_onvif"
+        closed = server.getsockname()[1]
+
+    async def told(port: int, user: str = "admin") -> Finding:
+        camera = WireCamera(
+            camera_id=8, camera_name="IPC", stream_prop=0, device_ip=f"127.0.0.1:{port}", device_user=user
+        )
+        _, (away,) = await targets_of(camera, "tcp", {}, GatherSettings())
+        return away
+
+    with socket.create_server(("127.0.0.1", 0)) as rtsp:
+        monkeypatch.setattr(cameras, "RTSP_PORT", rtsp.getsockname()[1])
+        assert (await told(closed)).code == "camera_onvif_off"
+        monkeypatch.setattr(cameras, "RTSP_PORT", closed)
+        away = await told(closed)
+        assert away.code == "camera_onvif_away"
+        assert "gather-agent discover" in away.advice("zh")
+    async with serving(Device([], "admin", "right")) as device:
+        refused = await told(device.port)
+        assert refused.code == "camera_onvif_password"
+        assert "Sender not Authorized" in refused.what("zh")
+        assert (await told(device.port, "")).code == "camera_onvif_needs_password"
+        device.password = ""
+        assert (await told(device.port)).code == "camera_onvif"
 
 
 async def test_a_device_is_explained_and_nothing_is_set_in_it() -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from agent.onvif import devices
+from agent.onvif import conversations
 from agent.onvif.messages import Preset, Rate, Streams
 from tests.agent.onvif.talks import converse, device, question
 from tests.servers.onvif_device import Device, Stream, serving
@@ -149,7 +149,7 @@ async def test_what_the_device_will_not_set_is_a_warning_and_the_streams_are_the
 
 async def test_a_device_that_we_do_not_understand_gets_a_second_opinion_over_the_first_media_service() -> None:
     async with serving(device(refuses={"tr2:GetStreamUri"}, clock_off=timedelta(hours=7))) as camera:
-        answer = await devices.converse(question(camera.port, twice=True, main_rate=2048))
+        answer = await conversations.converse(question(camera.port, twice=True, main_rate=2048))
     assert answer.streams is not None, answer.failure
     assert answer.streams.main == "rtsp://127.0.0.1:8554/main?x=1&y=2"
     assert answer.streams.sub == "rtsp://127.0.0.1:8554/sub"
@@ -213,10 +213,10 @@ async def test_a_failure_names_the_device_the_call_and_a_cause(
 
 async def test_the_daemon_holds_it_in_a_process_which_it_ends() -> None:
     async with serving(device()) as camera:
-        answer = await devices.converse(question(camera.port))
+        answer = await conversations.converse(question(camera.port))
         assert answer.streams is not None, answer.failure
         camera.oddities["GetProfiles"] = "endless"
-        answer = await devices.converse(question(camera.port, limit_sec=1.0))
+        answer = await conversations.converse(question(camera.port, limit_sec=1.0))
     assert answer.failure is not None
     assert answer.failure.cause == "timeout"
 
