@@ -22,6 +22,7 @@ from agent.config.paths import default_media, default_runtime, default_standalon
 from agent.config.section import AnyPath, Contradiction, Secret, Section, http_url, misfit
 
 _BUCKET = re.compile(r"s3\+https?://[^/@:]+:[^/@]+@[^/@]+/[^/]+")
+_GROUP = re.compile(r"[0-9A-Za-z]{0,16}")
 _TRACKERS = re.compile(
     r"fdfs://(\[[0-9A-Fa-f:]+\]|[^\[\]:,/\s]+)(:\d{1,5})?(,(\[[0-9A-Fa-f:]+\]|[^\[\]:,/\s]+)(:\d{1,5})?)*/?"
 )
@@ -210,6 +211,8 @@ class StorageSection(Section):
         if not self.url.startswith(scheme):
             example = "fdfs://10.0.0.5:22122" if self.kind == "fastdfs" else "https://storage.school.example"
             yield Contradiction("url", f'kind is "{self.kind}" and needs an address', f'"{example}"')
+        if self.kind == "fastdfs" and not _GROUP.fullmatch(self.bucket):
+            yield Contradiction("bucket", "a group of FastDFS has at most 16 letters and digits", '"group1" or ""')
         if self.kind == "s3" and not (self.user and self.secret.get_secret_value()):
             yield Contradiction("user", 'kind is "s3" and needs an access key and its secret', "user and secret_file")
 

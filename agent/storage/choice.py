@@ -10,7 +10,8 @@ import aiohttp
 
 from agent.config.model import StorageSection
 from agent.storage.base import Storage, StorageError
-from agent.storage.fastdfs import FastDfsStorage, trackers_of
+from agent.storage.fastdfs import FastDfsStorage
+from agent.storage.fdfs_trackers import trackers_of
 from agent.storage.folder import FolderStorage
 from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace

@@ -12,23 +12,21 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from agent.storage.base import UPLOAD_NAME, StorageError
 from agent.storage.body import SILENCE_SEC, FileBody, opened
 from agent.storage.fdfs_line import Line, LostLine, Unreachable, connect, connected
 from agent.storage.fdfs_notes import Notes, Unfinished
+from agent.storage.fdfs_trackers import Trackers
 from agent.storage.fdfs_wire import (
     INVALID,
     NO_FILE,
     SIZE_ONLY,
     Command,
     FdfsError,
-    Place,
     appended,
     download,
     file_id,
@@ -37,8 +35,6 @@ from agent.storage.fdfs_wire import (
     padded,
     parse_info,
     parse_name,
-    parse_place,
-    parse_server,
     u64,
 )
 from agent.storage.pace import Pace
@@ -52,28 +48,15 @@ PIECE = 16 << 20
 """Bytes of one append, which waits for its answer: what a break costs at most, as the storage rolls it back."""
 ROLLBACK_SEC = 65.0
 """A storage notices a line that died silently after its own 60 s."""
-TRACKER_SEC = 10.0
-"""Beside the silence limit: what a tracker's answer, which needs no disk, may take before the next one is asked."""
 READ_BYTES_PER_SEC = 20e6
 """The storage reads the whole file again for its checksum: slow disks get their time."""
-PLACES = 4
-"""So many times the trackers are asked for a storage before one is given up that nobody can reach."""
 AWAY_SEC = 600.0
 """An unfinished file waits so long for its storage, restarting perhaps, before it begins anew on another."""
 SWEPT_SEC = 3600.0
-T = TypeVar("T")
-_TRACKER = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\[\]:,/\s]+)(?::(\d{1,5}))?")
-
-
-def trackers_of(url: str) -> list[tuple[str, int]]:
-    """The trackers of `fdfs://host:port,host:port`; 22122 where no port is given. `ValueError` otherwise."""
-    found = []
-    for part in url.removeprefix("fdfs://").strip("/").split(","):
-        match = _TRACKER.fullmatch(part.strip())
-        if match is None or not 0 < int(match[2] or 22122) < 65536:
-            raise ValueError(f"{part!r} is no tracker")
-        found.append((match[1].strip("[]"), int(match[2] or 22122)))
-    return found
+RECENT = 500
+"""Files whose address is remembered, should they come again."""
+PICTURES = 50
+"""Addresses of a live picture that could not be deleted yet."""
 
 
 class FastDfsStorage:
@@ -92,61 +75,100 @@ class FastDfsStorage:
         away_sec: float = AWAY_SEC,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._trackers, self._group, self._pace, self._notes = trackers, group, pace, Notes(state)
+        self._trackers, self._pace, self._notes = Trackers(trackers, group, silence_sec), pace, Notes(state)
         self._silence, self._piece, self._rollback, self._away = silence_sec, piece, rollback_sec, away_sec
         self._now = now
-        self._first = 0  # the tracker that answered last
-        self._whole_only = False
+        self._regenerates: bool | None = None  # until a large file is begun
+        self._recent: dict[tuple[str, str], str] = {}
         self._busy: set[str] = set()
         self._swept = -SWEPT_SEC
 
     async def put(self, path: Path, name: str, sha256: str) -> StoredFile:
-        """See `base.Storage.put`. The same file again gets another address; the first one is then not used."""
+        """See `base.Storage.put`. The same file again gets another address, unless this storage has just stored it."""
         if UPLOAD_NAME.fullmatch(name) is None:
             raise StorageError(f"{name!r} is not a name that is stored", retry=False)
-        whole = self._whole_only
+        self._busy.add(name)
         try:
-            return await self._put(path, name, sha256)
-        except StorageError:
-            if self._whole_only == whole:
-                raise
-            return await self._put(path, name, sha256)
-
-    async def _put(self, path: Path, name: str, sha256: str) -> StoredFile:
-        async with opened(path, sha256, self._pace, self._silence) as body:
-            body.crc = 0
-            self._busy.add(name)
-            try:
-                if body.size < APPENDED_FROM or self._whole_only:
-                    found = await self._put_whole(body)
-                else:
-                    found = await self._put_pieces(name, body)
+            async with opened(path, sha256, self._pace, self._silence) as body:
+                try:
+                    found = await self._again(name, body) or await self._put(name, body)
+                except OSError as error:
+                    body.still_the_same()
+                    raise StorageError(f"{name}: {error}", down=True) from error
+                except FdfsError as error:
+                    raise StorageError(f"{name}: {error}", down=True) from error
+                self._remember(name, sha256, found)
+                if name.startswith("live_"):
+                    await self._replace(name, found)
                 await self._sweep()
-            except OSError as error:
-                body.still_the_same()
-                raise StorageError(f"{name}: {error}", down=True) from error
-            except FdfsError as error:
-                raise StorageError(f"{name}: {error}", down=True) from error
-            finally:
-                self._busy.discard(name)
-            return StoredFile(file=f"/{found}", size=body.size, sha256=sha256)
+                return StoredFile(file=f"/{found}", size=body.size, sha256=sha256)
+        finally:
+            self._busy.discard(name)
 
     async def delete(self, file: str) -> None:
         """See `base.Storage.delete`."""
         group, _, name = file.removeprefix("/").partition("/")
         try:
-            host, port = await self._asked(parse_server, Command.QUERY_UPDATE, group_field(group) + name_of(name))
-            await self._deleted(host, port, group, name)
+            await self._deleted(*await self._trackers.of_file(group, name), group, name)
         except (OSError, FdfsError) as error:
             raise StorageError(f"{file}: {error}", down=True) from error
 
     async def close(self) -> None:
         """Nothing is held."""
 
+    async def _put(self, name: str, body: FileBody) -> str:
+        body.crc = 0
+        if body.size >= APPENDED_FROM and self._regenerates is not False:
+            unfinished = await self._unfinished(name, body)
+            if unfinished is not None:
+                return await self._put_pieces(name, unfinished, body)
+        return await self._put_whole(body)
+
+    # -- files that come again
+
+    async def _again(self, name: str, body: FileBody) -> str:
+        """Where this very content was stored a while ago and still is; empty where it was not. What goes with a file
+        that cannot be stored, its picture, would come again with every try of it.
+        """
+        found = self._recent.get((name, body.sha256), "")
+        if not found:
+            return ""
+        group, _, remote = found.partition("/")
+        about = group_field(group) + name_of(remote)
+        try:
+            async with connected(*await self._trackers.of_file(group, remote), self._silence) as line:
+                there = parse_info(await line.ask(Command.FILE_INFO, about)).size == body.size
+        except FdfsError as error:
+            if error.status != NO_FILE:
+                raise
+            there = False
+        if not there:
+            return ""
+        await body.skip(body.size)
+        body.still_the_same()
+        return found
+
+    def _remember(self, name: str, sha256: str, found: str) -> None:
+        self._recent.pop((name, sha256), None)
+        self._recent[name, sha256] = found
+        if len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
+
+    async def _replace(self, name: str, found: str) -> None:
+        """Other storages write a live picture over the one before. Here that one is deleted with the next but one, as
+        the server shows it until it is told of the new one; a server that has deleted it itself is no harm.
+        """
+        kept = [one for one in await asyncio.to_thread(self._notes.pictures, name) if one != found] + [found]
+        for old in kept[:-2]:
+            with contextlib.suppress(StorageError):
+                await self.delete(old)
+                kept.remove(old)
+        await asyncio.to_thread(self._notes.keep_pictures, name, kept[-PICTURES:])
+
     # -- small files
 
     async def _put_whole(self, body: FileBody) -> str:
-        async with self._storage() as (place, line):
+        async with self._trackers.taker() as (place, line):
             head = bytes([place.path_index]) + u64(body.size) + padded(body.path.suffix[1:], 6)
             group, name = parse_name(await line.ask(Command.UPLOAD, head, body, body.size))
             await self._verify(line, group, name, body)
@@ -154,13 +176,37 @@ class FastDfsStorage:
 
     # -- large files
 
-    async def _put_pieces(self, name: str, body: FileBody) -> str:
+    async def _unfinished(self, name: str, body: FileBody) -> Unfinished | None:
+        """What was begun of this content before, or is now; None where the server takes nothing in pieces."""
         unfinished = await asyncio.to_thread(self._notes.read, name)
-        if unfinished is not None and unfinished.sha256 != body.sha256:
+        if unfinished is not None and unfinished.sha256 == body.sha256:
+            return unfinished
+        if unfinished is not None:
             await self._abandon(name)
-            unfinished = None
-        if unfinished is None:
-            unfinished = await self._begin(name, body)
+        async with self._trackers.taker() as (place, line):
+            head = bytes([place.path_index]) + u64(0) + padded(body.path.suffix[1:], 6)
+            group, remote = parse_name(await line.ask(Command.UPLOAD_APPENDER, head))
+            unfinished = Unfinished(group, place.host, place.port, remote, body.sha256, self._piece)
+            await asyncio.to_thread(self._notes.write, name, unfinished)
+            if self._regenerates is None:
+                self._regenerates = await self._knows_regenerate(line, remote)
+        if self._regenerates:
+            return unfinished
+        log.info("this FastDFS (before 6.02) makes no ordinary file of pieces; large files go whole")
+        await self._abandon(name)
+        return None
+
+    @staticmethod
+    async def _knows_regenerate(line: Line, name: str) -> bool:
+        """Asked of a file that there is not: an older server does not know the command itself (22, and no 2)."""
+        nothing = name[:10] + name[10:37][::-1] + name[37:]
+        try:
+            await line.ask(Command.REGENERATE, name_of(nothing))
+        except FdfsError as error:
+            return error.status != INVALID
+        return True
+
+    async def _put_pieces(self, name: str, unfinished: Unfinished, body: FileBody) -> str:
         line = await self._back_at(name, unfinished)
         try:
             try:
@@ -174,9 +220,6 @@ class FastDfsStorage:
                 if error.status not in (NO_FILE, INVALID):
                     raise  # full, busy, forbidden: what is there stays and goes on
                 await self._abandon(name)
-                if (error.command, error.status) == (Command.REGENERATE, INVALID):
-                    self._whole_only = True
-                    log.info("this FastDFS (before 6.02?) makes no ordinary file of pieces; large files go whole now")
                 raise StorageError(f"{name}: the unfinished upload cannot go on: {error}") from error
             await asyncio.to_thread(self._notes.forget, name)
             group, final = parse_name(reply)
@@ -184,14 +227,6 @@ class FastDfsStorage:
         finally:
             line.abort()
         return file_id(group, final)
-
-    async def _begin(self, name: str, body: FileBody) -> Unfinished:
-        async with self._storage() as (place, line):
-            head = bytes([place.path_index]) + u64(0) + padded(body.path.suffix[1:], 6)
-            group, remote = parse_name(await line.ask(Command.UPLOAD_APPENDER, head))
-        unfinished = Unfinished(group, place.host, place.port, remote, body.sha256, self._piece)
-        await asyncio.to_thread(self._notes.write, name, unfinished)
-        return unfinished
 
     async def _back_at(self, name: str, unfinished: Unfinished) -> Line:
         """A connection to the storage of an unfinished file. One that has been away for long, and to which the trackers
@@ -204,7 +239,7 @@ class FastDfsStorage:
                 unfinished.away_since = self._now()
                 await asyncio.to_thread(self._notes.write, name, unfinished)
             if not 0 <= self._now() - unfinished.away_since < self._away:
-                place = await self._place()
+                place = await self._trackers.place()
                 if (place.host, place.port) != (unfinished.host, unfinished.port):
                     await asyncio.to_thread(self._notes.leave, name)
             raise
@@ -300,48 +335,3 @@ class FastDfsStorage:
         async for piece in line.download(download(group, name)):
             digest.update(piece)
         return digest.hexdigest()
-
-    # -- who takes files
-
-    @contextlib.asynccontextmanager
-    async def _storage(self) -> AsyncIterator[tuple[Place, Line]]:
-        """A storage that takes files, and a connection to it: another one where the trackers' first choice is dead."""
-        dead: dict[tuple[str, int], Unreachable] = {}
-        for _ in range(PLACES):
-            place = await self._place()
-            where = (place.host, place.port)
-            if where in dead:
-                continue
-            try:
-                line = await connect(*where, self._silence)
-            except Unreachable as error:
-                dead[where] = error
-                continue
-            try:
-                yield place, line
-            finally:
-                line.abort()
-            return
-        raise next(iter(dead.values()))
-
-    async def _place(self) -> Place:
-        if self._group:
-            return await self._asked(parse_place, Command.QUERY_GROUP, group_field(self._group))
-        return await self._asked(parse_place, Command.QUERY_STORE)
-
-    async def _asked(self, parse: Callable[[bytes], T], command: Command, body: bytes = b"") -> T:
-        """The reply of the first tracker that gives one, of the last one that did first of all."""
-        failures: list[Exception] = []
-        for number in range(len(self._trackers)):
-            index = (self._first + number) % len(self._trackers)
-            try:
-                async with connected(*self._trackers[index], min(self._silence, TRACKER_SEC)) as line:
-                    found = parse(await line.ask(command, body))
-            except (OSError, FdfsError) as error:
-                failures.append(error)
-            else:
-                self._first = index
-                return found
-        # What a tracker says is worth more than that another one is away.
-        told = next((one for one in failures if isinstance(one, FdfsError) and one.status), failures[-1])
-        raise FdfsError(f"no tracker names a storage: {told}") from told

@@ -36,8 +36,8 @@ class Unfinished:
 
 
 class Notes:
-    """One file an upload, `<name>.json`; what is to be deleted on its storage is `<name>.<n>.left`. Blocks: for a
-    thread.
+    """One file an upload, `<name>.json`; what is to be deleted on its storage is `<name>.<n>.left`; the addresses that
+    a live picture had are in `<name>.pictures`. Blocks: for a thread.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -85,6 +85,22 @@ class Notes:
                 path.unlink(missing_ok=True)
                 continue
             yield path, unfinished
+
+    def pictures(self, name: str) -> list[str]:
+        """Addresses under which this picture may still lie, oldest first."""
+        try:
+            told = json.loads(self._pictures(name).read_text())
+        except (FileNotFoundError, ValueError):
+            return []
+        return [one for one in told if isinstance(one, str)] if isinstance(told, list) else []
+
+    def keep_pictures(self, name: str, addresses: list[str]) -> None:
+        """See `pictures`."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        replace_file(self._pictures(name), json.dumps(addresses).encode(), mode=0o600)
+
+    def _pictures(self, name: str) -> Path:
+        return self._folder / f"{name}.pictures"
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"

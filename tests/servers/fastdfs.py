@@ -25,10 +25,12 @@ GROUP = b"group1"
 NOT_PERMITTED, NO_FILE, INVALID, NO_SPACE = 1, 2, 22, 28
 SIZE_ONLY = 1
 
-Fault = Literal["", "full", "disk full", "refused", "lies about size", "holds other bytes", "holds nothing"]
+Fault = Literal[
+    "", "full", "disk full", "refused", "lies about size", "holds other bytes", "holds nothing", "keeps all"
+]
 """`full`: every storage below its reserved space (told by the tracker, as measured). `disk full`: the second append and
 those behind it find no space. `refused`: by the storage.
-`holds nothing`: a name is given, and no file stands behind it."""
+`keeps all`: nothing is deleted. `holds nothing`: a name is given, and no file stands behind it."""
 
 
 class _Refused(Exception):
@@ -211,6 +213,8 @@ class FastDfs:
 
     def _delete(self, body: bytes) -> bytes:
         self._find(body[16:])
+        if self.fault == "keeps all":
+            raise _Refused(NOT_PERMITTED)
         del self.files[body[16:].decode()]
         return b""
 

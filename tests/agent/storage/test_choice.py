@@ -76,6 +76,7 @@ async def test_a_storage_of_this_machines_own(tmp_path: Path, section: dict[str,
         ({"kind": "fastdfs", "url": "https://10.0.0.5"}, "needs an address"),
         ({"kind": "server", "url": "https://10.0.0.5"}, "not used"),
         ({"kind": "fastdfs", "url": "fdfs://a b"}, "tracker"),
+        ({"kind": "fastdfs", "url": "fdfs://a", "bucket": "group1/M00"}, "letters and digits"),
         ({"kind": "webdav", "url": "https://user:word@nas/dav"}, "password"),
     ],
 )

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from agent.clock import SystemClock
 from agent.storage.base import StorageError
-from agent.storage.fastdfs import APPENDED_FROM, FastDfsStorage, trackers_of
+from agent.storage.fastdfs import APPENDED_FROM, FastDfsStorage
+from agent.storage.fdfs_trackers import trackers_of
 from agent.storage.fdfs_wire import FdfsError, parse_info, parse_name, parse_place
 from agent.storage.pace import Pace
 from tests.agent.storage.files import NAME, noise
@@ -206,14 +207,50 @@ async def test_a_storage_does_not_read_a_file_to_say_how_far_it_is(tmp_path: Pat
 
 async def test_what_an_older_server_cannot_make_ordinary_goes_whole(tmp_path: Path, server: FastDfs) -> None:
     server.old = True
-    path, sha256 = noise(tmp_path, APPENDED_FROM)
+    one = storage(server, tmp_path)
+    for number in range(2):
+        path, sha256 = noise(tmp_path, APPENDED_FROM, f"{number}{NAME}")
+        stored = await one.put(path, path.name, sha256)
+        assert server.content(stored.file) == path.read_bytes()
+    assert len(server.files) == 2, "the appender file is deleted"
+    assert (server.asked.count(23), server.asked.count(24), server.asked.count(11)) == (1, 0, 2)
+
+
+async def test_a_live_picture_leaves_nothing_but_the_one_before_it(tmp_path: Path, server: FastDfs) -> None:
+    addresses: list[str] = []
+    for number in range(6):
+        path, sha256 = noise(tmp_path, 1000 + number, "live_7.jpg")
+        one = storage(server, tmp_path)  # the agent is started anew
+        addresses.append((await one.put(path, path.name, sha256)).file)
+        assert server.content(addresses[-1]) == path.read_bytes()
+        assert number in (0, 4) or server.content(addresses[-2]) is not None, "the server shows it until then"
+        if number == 3:
+            del server.files[addresses[-1].removeprefix("/group1/")]  # a server that deletes it itself
+    assert len(server.files) == 2
+
+
+async def test_a_picture_that_could_not_be_deleted_is_deleted_later(tmp_path: Path, server: FastDfs) -> None:
+    for number in range(4):
+        path, sha256 = noise(tmp_path, 1000 + number, "live_7.jpg")
+        server.fault = "keeps all" if number < 3 else ""
+        await storage(server, tmp_path).put(path, path.name, sha256)
+    assert len(server.files) == 2
+
+
+@pytest.mark.parametrize("size", [1000, APPENDED_FROM])
+async def test_what_comes_again_is_not_stored_again(tmp_path: Path, server: FastDfs, size: int) -> None:
+    """A picture does so with every try of its recording."""
+    path, sha256 = noise(tmp_path, size)
     one = storage(server, tmp_path)
     stored = await one.put(path, NAME, sha256)
+    assert await one.put(path, NAME, sha256) == stored
+    assert len(server.files) == 1
+    server.files.clear()
+    stored = await one.put(path, NAME, sha256)
     assert server.content(stored.file) == path.read_bytes()
-    assert len(server.files) == 1, "the appender file is deleted"
-    again, sha256 = noise(tmp_path, APPENDED_FROM, f"1{NAME}")
-    await one.put(again, again.name, sha256)
-    assert server.asked.count(23) == 1
+    path.write_bytes(b"b" * size)
+    with pytest.raises(StorageError, match="has changed"):
+        await one.put(path, NAME, sha256)
 
 
 async def test_a_file_in_a_trunk(tmp_path: Path, server: FastDfs) -> None:
@@ -264,11 +301,13 @@ async def test_the_first_tracker_that_answers_is_asked_and_asked_again(tmp_path:
         ports = (free_port(), hangs.port, empty.tracker_port, empty.storage_port, server.tracker_port)
         trackers = [("127.0.0.1", port) for port in ports]
         one = FastDfsStorage(trackers, "", Pace(0, SystemClock()), tmp_path / "fastdfs", silence_sec=1.0)
-        for _ in range(3):
+        for number in range(3):
+            path, sha256 = noise(tmp_path, 1000 + number)
             await one.put(path, NAME, sha256)
         assert hangs.connections == 1
         # What a tracker says is told, rather than that another one is away.
         server.fault = "full"
+        path, sha256 = noise(tmp_path, 1)
         with pytest.raises(StorageError, match=r"every storage is below its reserved space \(28\)"):
             await one.put(path, NAME, sha256)
 
