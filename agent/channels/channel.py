@@ -359,20 +359,25 @@ class Channel:
 
     async def _without_device(self, error: DeviceAway) -> None:
         """Nobody has ever told this channel's streams: wait until it is worth asking again."""
-        wait = self._device_backoff.next() if self.desired.reconnect else 0.0
+        wait = self._device_backoff.next() if self._tries_on else 0.0
         words = str(error)
         if wait and error.cause == "unauthorized":
             wait = self._setup.limits.refused_sec
             words += f"; {resting(wait)}"
-        state: Literal["waiting", "down"] = "waiting" if self.desired.reconnect else "down"
+        state: Literal["waiting", "down"] = "waiting" if wait else "down"
         self._hurry.clear()
         await self._set_link(LinkChanged(state, error.cause, words, round(wait, 3)))
         if self._closing or self._renewing:
             return
         if wait:
             await within(wait, self._hurry)
-        while self.desired.connect and not (self.desired.reconnect or self._renewing or self._closing):
+        while self.desired.connect and not (self._tries_on or self._hurry.is_set() or self._renewing or self._closing):
             await self._wait_turn()
+
+    @property
+    def _tries_on(self) -> bool:
+        """A due lesson asks on where a channel is not to reconnect."""
+        return self.desired.reconnect or bool(self.desired.due)
 
     async def _after_crash(self, lived_sec: float, why: str) -> None:
         self.restarts += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import re
 import tempfile
 import time
@@ -212,6 +213,18 @@ async def targets_of(
     if sources.sub is not None:
         targets.append(Target(sources.sub, f"{label} sub"))
     return targets, list(of_device(label, told)) if told is not None else []
+
+
+def of_known_device(state: Path, camera: WireCamera, settings: GatherSettings) -> list[Finding]:
+    """What a channel's device told the daemon when it was last asked; nothing where that cannot be read."""
+    label = f"{camera.camera_id} {camera.camera_name}".strip()
+    if camera.stream_prop != IPC or not os.access(state / "devices.json", os.R_OK):
+        return []
+    try:
+        told = Devices(state, lambda: settings, time.monotonic, only_look=True).told(camera)
+    except NoSource:
+        return []
+    return [] if told is None else list(of_device(label, told))
 
 
 def _why_away(camera: WireCamera, label: str, away: DeviceAway) -> Finding:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.config import Config, LoadedConfig, control_socket
 from agent.doctor import clock, places, service
-from agent.doctor.cameras import PATIENCE_SEC, CameraDoctor, Target, Transport, device_at, targets_of
+from agent.doctor.cameras import PATIENCE_SEC, CameraDoctor, Target, Transport, device_at, of_known_device, targets_of
 from agent.doctor.findings import Finding, error, note, ok, warning
 from agent.doctor.network import reach
 from agent.doctor.server import check_server
@@ -159,6 +159,7 @@ async def _cameras(config: Config, known: Known, daemon: Daemon) -> tuple[list[F
             if (seen := online.get(camera_id)) is not None:
                 tracks = ", ".join(filter(None, (seen.video, seen.audio)))
                 findings.append(ok("camera_online", f"{camera_id} {seen.name}".rstrip(), tracks=tracks))
+                findings += of_known_device(config.paths.state, camera, known.gather)
                 continue
             some, troubles = await targets_of(camera, config.record.transport, sub_streams, known.gather)
             targets += some

@@ -34,7 +34,7 @@ class Conversations:
         ports, why = await open_ports(question.host, question.ports)
         if not ports:
             asked = ", ".join(map(str, question.ports))
-            detail = f"{question.host}: nothing answers there ({why}); asked at the ports {asked}"
+            detail = f"{question.host}: {why} at any of the ports {asked}"
             return Answer(failure=Failure(cause="unreachable", detail=detail))
         async with self._room:
             return await converse(question.model_copy(update={"ports": ports}))
@@ -70,9 +70,9 @@ async def open_ports(host: str, ports: tuple[int, ...]) -> tuple[tuple[int, ...]
 def _words(error: BaseException | None) -> str:
     match error:
         case None:
-            return f"no connection in {KNOCK_SEC:.0f} s"
+            return f"no answer in {KNOCK_SEC:.0f} s"
         case ConnectionRefusedError():
-            return "it refuses connections"
+            return "connections are refused"
         case socket.gaierror():
             return "its name cannot be resolved"
         case OSError(errno=int(number)) if number > 0:

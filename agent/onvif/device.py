@@ -60,7 +60,7 @@ class Device:
         self._home = Place(_ENTRY, port, port == _TLS_PORT)
         self._lines: dict[tuple[int, bool], Line] = {}
         self._login = Login(question.user, question.password.get_secret_value())
-        self._clock_doubted = False
+        self._clock_doubted = self._without_clock = False
         self._services: dict[str, Place] = {DEVICE: self._home}
         self._found: set[str] = set()
 
@@ -84,7 +84,7 @@ class Device:
             try:
                 return self._ask(namespace, call, body, login=login)
             except Fault as fault:
-                if not fault.denied or not login or not self._clock_doubted:
+                if not fault.denied or not login or not self._clock_doubted or self._without_clock:
                     raise
                 return self._ask_by_own_clock(namespace, call, body)
         except Fault as fault:
@@ -133,7 +133,7 @@ class Device:
             if place == self._home:
                 self._home = self._services[DEVICE] = moved
             reply = self._post(moved, namespace, call, body, login=login)
-        self._date = reply.date
+        self._date, self._without_clock = reply.date, reply.knew
         if reply.status == _NOT_FOUND:
             raise NotOnvif("HTTP 404, there is no such address")
         try:

@@ -31,8 +31,9 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer; `date` and `location` are headers of it, empty where they are not there. `wants_clear`: it asks
-    for the password in clear text, and gets none.
+    """An HTTP answer; `date` and `location` are headers of it, empty where they are not there.
+
+    `wants_clear`: it asks for the password in clear text, and gets none. `knew`: it was asked with HTTP's digest.
     """
 
     status: int
@@ -40,6 +41,7 @@ class Reply:
     date: str
     location: str = ""
     wants_clear: bool = False
+    knew: bool = False
 
 
 class Line:
@@ -89,6 +91,7 @@ class Line:
                     known_header("Date", ""),
                     known_header("Location", ""),
                     wants_clear=bool(offered) and all(one.lower().startswith("basic") for one in offered),
+                    knew="Authorization" in headers,
                 ),
                 offered,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 
 from agent.doctor import cameras
-from agent.doctor.cameras import CameraDoctor, Target, device_at, failure, seen, targets_of
+from agent.doctor.cameras import CameraDoctor, Target, device_at, failure, of_known_device, seen, targets_of
 from agent.doctor.findings import Finding
 from agent.onvif import devices
+from agent.onvif.devices import Devices
+from agent.onvif.messages import Answer, Question, Streams
 from agent.wire.models import GatherSettings, WireCamera
 from recorder.protocol import SourceProbed
 from recorder.specs import Limits, SourceSpec
@@ -217,6 +220,20 @@ async def test_why_a_device_does_not_tell_its_streams(monkeypatch: pytest.Monkey
         assert (await told(device.port, "")).code == "camera_onvif_needs_password"
         device.password = ""
         assert (await told(device.port)).code == "camera_onvif"
+
+
+async def test_of_a_device_that_is_recorded_is_said_what_it_told_the_daemon(tmp_path: Path) -> None:
+    camera = device_at("onvif://10.0.0.9", "admin", "x").model_copy(update={"camera_id": 3, "camera_name": "Hall"})
+    assert of_known_device(tmp_path, camera, GatherSettings()) == []
+    told = Streams(main="rtsp://10.0.0.9/m", model="Yi Home", encoding="H265", ahead_sec=-90.0, warnings=("no rate",))
+
+    async def ask(_: Question) -> Answer:
+        return Answer(streams=told)
+
+    await Devices(tmp_path, GatherSettings, time.monotonic, ask).sources(camera, "tcp")
+    found = of_known_device(tmp_path, camera, GatherSettings())
+    assert [one.code for one in found] == ["camera_device", "camera_clock_behind", "camera_setting"]
+    assert "3 Hall" in found[0].what("zh")
 
 
 async def test_a_device_is_explained_and_nothing_is_set_in_it() -> None:

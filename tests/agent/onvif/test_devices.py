@@ -6,6 +6,7 @@ import asyncio
 import base64
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -236,3 +237,23 @@ async def test_what_was_made_of_rates_is_said_when_the_device_is_asked_again(tmp
     await later.check()
     assert [one.settled for one in (*room.asked, *later.asked)] == [{}, took]
     assert not later.devices.is_outdated(CAMERA)
+
+
+@pytest.mark.parametrize("cause", ["unreachable", "unauthorized"])
+async def test_a_due_lesson_asks_on_where_the_channel_is_not_to_reconnect(
+    tmp_path: Path, cause: Literal["unreachable", "unauthorized"]
+) -> None:
+    room = Room(tmp_path)
+    room.answer = Answer(failure=Failure(cause=cause, detail="10.0.0.9: no"))
+    async with rooms_in(tmp_path) as rooms:
+        rooms.setup = replace(rooms.setup, devices=room.devices, limits=replace(rooms.setup.limits, refused_sec=0.2))
+        channel = rooms.channel(CAMERA)
+        channel.want(Desired(connect=True, reconnect=False, soon=False), Tuning(snap_sec=0))
+        await rooms.until(lambda: channel.link.state == "down")
+        assert len(room.asked) == 1
+        channel.want(Desired(True, False, (course(rooms.clock.wall()),)), Tuning(snap_sec=0))
+        await rooms.until(lambda: len(room.asked) >= 3)
+        assert channel.link.state in ("connecting", "waiting")
+        room.answer = Answer(streams=Streams(main="rtsp://127.0.0.1:1/x"))
+        await rooms.until(lambda: channel.session is not None)
+        await channel.close()

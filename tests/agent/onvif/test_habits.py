@@ -219,7 +219,16 @@ async def test_a_clock_beyond_all_years_does_no_harm(year: str) -> None:
     assert answer.streams is not None, answer.failure
 
 
-@pytest.mark.parametrize("change", [{}, {"http_digest": True}, {"shy": True}, {"http_digest": True, "shy": True}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"http_digest": True},
+        {"shy": True},
+        {"http_digest": True, "shy": True},
+        {"http_digest": True, "clock_off": timedelta(days=-9)},
+    ],
+)
 @pytest.mark.parametrize("user", ["admin", "nobody"])
 async def test_a_wrong_password_is_tried_once(change: dict[str, object], user: str) -> None:
     """Cameras lock after about five."""
