@@ -26,7 +26,7 @@ from agent.storage.sigv4 import Credentials
 from agent.wire.models import StoredFile
 
 PART = 8 << 20
-"""Bytes of a part: what a break costs, twice at most. S3 takes 5 MiB or more, and 10,000 parts: 80 GB a file."""
+"""Bytes of a part: what a break costs, three times at most. S3 takes 5 MiB or more, and 10,000 parts: 80 GB a file."""
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 
 

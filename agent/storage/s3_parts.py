@@ -26,9 +26,9 @@ from agent.storage.s3_wire import (
 )
 from agent.storage.sigv4 import UNSIGNED, sha256_of
 
-PARTS_AT_ONCE = 3
-"""Of one file, in memory: one whose bytes are on the line, one before it that waits for its answer, one behind it that
-is summed. One more is read ahead."""
+PARTS_AT_ONCE = 4
+"""Of one file, in memory: one whose bytes are on the line, two before it that wait for their answers, one behind it
+that is summed. One more is read ahead."""
 LEFT_OVER_SEC = 14 * 86400.0
 """An upload that began so long ago is nobody's any more: its file went another way, or its agent is gone."""
 _NOT_TOGETHER = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "NoSuchUpload", "MalformedXML"}

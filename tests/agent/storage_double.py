@@ -13,6 +13,8 @@ from aiohttp import web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LIMIT_SEC = 10.0
+REST_SEC = 240.0
+"""What a busy storage asks for."""
 
 
 @contextlib.asynccontextmanager
@@ -102,6 +104,8 @@ class StorageDouble:
             await asyncio.Event().wait()
         if step.isdigit():
             return web.json_response({"err_code": int(step), "err_msg": "no"}, status=int(step))
+        if step == "busy":
+            return web.Response(status=503, headers={"Retry-After": f"{REST_SEC:.0f}"})
         if step == "redirect":
             raise web.HTTPSeeOther("/elsewhere/" + name)
         texts = {"garbage": "\x00{[", "html": "<html>Please log in</html>", "empty": "{}", "endless": " " * (1 << 20)}

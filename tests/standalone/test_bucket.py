@@ -121,6 +121,15 @@ async def test_what_a_browser_has_is_not_sent_again(api: Api, stored: str) -> No
         assert (response.status, await response.read()) == (200, MEDIA)
 
 
+async def test_a_part_is_wanted_only_of_what_the_browser_has(api: Api, stored: str) -> None:
+    async with api.http.get(api.server.url + stored) as response:
+        known = response.headers["ETag"]
+    for tag, status, content in ((known, 206, MEDIA[5:10]), ('"another"', 200, MEDIA)):
+        headers = {"Range": "bytes=5-9", "If-Range": tag}
+        async with api.http.get(api.server.url + stored, headers=headers) as response:
+            assert (response.status, await response.read()) == (status, content)
+
+
 async def test_an_answer_that_breaks_off_in_the_bucket_breaks_off_here(
     tmp_path: Path, http: aiohttp.ClientSession, bucket: S3Server, clock: FakeClock
 ) -> None:

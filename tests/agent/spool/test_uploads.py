@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from agent.background import within
 from agent.clock import SystemClock
 from agent.journal import Journal, SliceRow, SliceState
-from agent.spool.uploads import Uploads
+from agent.spool import uploads
+from agent.spool.uploads import IDLE_SEC, Uploads
+from agent.status import Happening
 from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace
 from tests.agent.spool.filled import LESSON, News, Pauses, Spool, StillClock, eventually
-from tests.agent.storage_double import StorageDouble
+from tests.agent.storage_double import REST_SEC, StorageDouble
 
 
 class Line:
@@ -274,6 +278,109 @@ async def test_a_journal_that_cannot_be_written_makes_no_hot_loop(
     assert "unexpectedly" in caplog.text
     async with running(spool, storage) as line:
         await line.uploaded(bad)
+
+
+async def test_a_journal_that_fails_is_no_failure_of_the_storage(
+    spool: Spool, storage: StorageDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `auto_fds` 0 only the storage's pauses everything: nobody has to resume what this machine's disk did."""
+    bad, good = await spool.add(inx=1, at=LESSON), await spool.add(inx=2, at=LESSON + 1)
+    real = type(spool.journal).do
+
+    async def do(journal: object, operation: object, *args: object, **kwargs: object) -> object:
+        if bad in args and broken:
+            raise sqlite3.OperationalError("disk I/O error")
+        return await real(journal, operation, *args, **kwargs)  # type: ignore[arg-type]
+
+    broken = True
+    monkeypatch.setattr(type(spool.journal), "do", do)
+    async with running(spool, storage, parallel=1) as line:
+        line.keep_trying = False
+        await line.failed("disk I/O error")
+        assert not line.uploads.paused
+        await line.uploaded(good)
+        broken = False
+        line.later()
+        await line.uploaded(bad)
+
+
+async def test_what_is_refused_for_good_is_looked_at_seldom(spool: Spool, storage: StorageDouble) -> None:
+    stem = await spool.add()
+    storage.script[f"{stem}.mp4"] = ["409"]
+    async with running(spool, storage) as line:
+        await line.failed("409")
+        assert line.uploads.tries()[stem].wait_sec >= 300.0, "half of the longest wait at least, after the first try"
+
+
+async def test_a_storage_that_wants_rest_gets_it(spool: Spool, storage: StorageDouble) -> None:
+    stems = [await spool.add(inx=inx, at=LESSON + inx) for inx in range(1, 5)]
+    for stem in stems[:3]:
+        storage.script[f"{stem}.mp4"] = ["busy", "take"]
+    async with running(spool, storage, parallel=1) as line:
+        await eventually(lambda: _true(line.uploads._outage.on and not line.uploads.under_way))
+        assert [one.wait_sec for one in line.uploads.tries().values()] == [REST_SEC] * 3
+        told = [one for one in line.news.all if isinstance(one, Happening)]
+        assert [one.kind for one in told] == ["queue"], "told once, not for each file"
+        line.clock.ahead += REST_SEC - 1.0
+        line.uploads.wake()
+        for _ in range(5):
+            await spool.journal.do(Journal.counts)
+        assert len(storage.asked) == 3
+        line.clock.ahead += 1.0
+        line.uploads.wake()
+        await line.uploaded(*stems)
+
+
+async def test_who_resumes_wants_everything_at_once(spool: Spool, storage: StorageDouble) -> None:
+    stems = [await spool.add(inx=inx, at=LESSON + inx) for inx in range(1, 5)]
+    for stem in stems[:3]:
+        storage.script[f"{stem}.mp4"] = ["busy", "busy", "take"]
+    async with running(spool, storage, parallel=1) as line:
+        for times in (1, 2):
+            await eventually(
+                lambda times=times: _true(len(storage.asked) == 3 * times and not line.uploads.under_way)  # type: ignore[misc]
+            )
+            assert line.uploads._outage.on
+            line.uploads.resume()
+        await line.uploaded(*stems)
+
+
+async def test_a_file_that_waits_for_its_turn_is_no_reason_to_look_all_the_time(
+    spool: Spool, storage: StorageDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await spool.add(inx=1, at=LESSON), await spool.add(inx=2, at=LESSON + 1)
+    storage.script[f"{first}.mp4"] = ["500", "take"]
+    looked: list[float] = []
+
+    async def watched(limit_sec: float, event: asyncio.Event) -> bool:
+        looked.append(limit_sec)
+        return await within(limit_sec, event)
+
+    monkeypatch.setattr(uploads, "within", watched)
+    async with running(spool, storage, parallel=1) as line:
+        await line.failed("500")
+        storage.gate.clear()
+        line.uploads.wake()
+        await storage.until(lambda: storage.under_way == 1 and storage.asked[-1] == f"{second}.mp4")
+        line.later()
+        await eventually(lambda: _true(looked[-1] == IDLE_SEC))
+        seen = len(looked)
+        line.uploads.wake()
+        await eventually(lambda: _true(len(looked) > seen))
+        assert looked[-1] == IDLE_SEC, "the end of the other one wakes it"
+        storage.gate.set()
+        await line.uploaded(first, second)
+
+
+async def test_more_at_a_time_begin_at_once(spool: Spool, storage: StorageDouble) -> None:
+    stems = [await spool.add(inx=inx, at=LESSON + inx) for inx in range(3)]
+    storage.gate.clear()
+    async with running(spool, storage, parallel=1) as line:
+        await storage.until(lambda: storage.under_way == 1)
+        line.uploads.retune(3, 600.0)
+        await storage.until(lambda: storage.under_way == 3)
+        storage.gate.set()
+        await line.uploaded(*stems)
 
 
 async def test_a_pause_after_a_failure_outlives_a_restart(spool: Spool, storage: StorageDouble) -> None:
