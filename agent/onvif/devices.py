@@ -23,7 +23,7 @@ from recorder.specs import SourceSpec
 
 log = logging.getLogger(__name__)
 
-ONVIF_PORTS = (80, 8000, 8080, 8899, 2020)
+ONVIF_PORTS = (80, 8000, 8080, 8899, 2020, 443, 888, 5000, 10080)
 """Where brands have it, the standard's port first; closed ones are passed over at once."""
 LIMIT_SEC = 8.0
 """For one port of one device, 5 to 10 s: a live device answers all calls in a fraction of a second."""

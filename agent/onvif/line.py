@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import socket
 import ssl
 import time
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 MOST_BYTES = 2 << 20
 """A camera with a hundred profiles needs a tenth of it."""
 _UNAUTHORIZED = 401
+_COMPLETE = re.compile(rb"</(?:[\w.-]+:)?Envelope\s*>\s*$")
+"""Devices that do not say how long their answer is may leave the connection open behind it."""
+_END_BYTES = 200
 
 
 class Unreachable(Exception):
@@ -71,9 +75,12 @@ class Line:
 
     def _once(self, path: str, body: bytes, action: str, login: bool) -> tuple[Reply, list[str]]:
         connection = self._connection()
-        headers = {"Content-Type": f'application/soap+xml; charset=utf-8; action="{action}"', "Connection": "close"}
+        headers: dict[str, str | bytes] = {
+            "Content-Type": f'application/soap+xml; charset=utf-8; action="{action}"',
+            "Connection": "close",
+        }
         if login and (known := self._login.header("POST", path)) is not None:
-            headers["Authorization"] = known
+            headers["Authorization"] = known.encode()
         sock: socket.socket | None = None
         try:
             connection.connect()
@@ -82,7 +89,7 @@ class Line:
             connection.request("POST", path, body, headers)
             answer = connection.getresponse()
             content = _unpacked(self._read(answer), answer.headers.get("Content-Encoding", ""))
-            offered = answer.headers.get_all("WWW-Authenticate", [])
+            offered = [_in_utf8(one) for one in answer.headers.get_all("WWW-Authenticate", [])]
             known_header = answer.headers.get
             return (
                 Reply(
@@ -119,6 +126,8 @@ class Line:
         try:
             while piece := answer.read1(64 << 10):
                 content += piece
+                if answer.length is None and _COMPLETE.search(content[-_END_BYTES:]):
+                    break
                 if len(content) > MOST_BYTES:
                     raise Unreachable(f"the answer has more than {MOST_BYTES >> 20} MiB")
         except http.client.IncompleteRead as error:
@@ -163,6 +172,14 @@ class _Reads(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         self._sock.settimeout(self._left())
         return self._sock.recv_into(buffer)
+
+
+def _in_utf8(header: str) -> str:
+    """A header, which `http.client` reads as Latin-1: a realm may be Chinese, and is digested as it was sent."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 def _unpacked(content: bytes, how: str) -> bytes:

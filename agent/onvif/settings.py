@@ -80,7 +80,11 @@ class Settings:
             if error.cause != "unusable":
                 raise
             listed = self._device.call(self._media, "GetOSDs")  # some know all of them only
-        return [one.get("token", "") for one in listed if soap.tag(one) == "OSDs"]
+        return [
+            one.get("token", "")
+            for one in listed
+            if soap.tag(one) == "OSDs" and soap.text(one, "VideoSourceConfigurationToken") in ("", source)
+        ]
 
     def _set(self, wanted: ET.Element) -> None:
         wanted.tag = f"{{{self._media}}}Configuration"

@@ -62,13 +62,23 @@ def _model(device: Device) -> str:
 
 
 def _uri(device: Device, media: str, profile: Profile, question: Question) -> str:
-    token = element("ProfileToken", profile.token)
-    body = element("Protocol", "RTSP") + token if media == MEDIA2 else _RTSP + token
-    told = device.call(media, "GetStreamUri", body)
+    told = _stream_uri(device, media, element("ProfileToken", profile.token))
     try:
         return address(_told(told), question.host, login=_login(question))
     except BadAddress as error:
         raise CallFailed("unusable", f"{device.shown}: GetStreamUri: {error}") from error
+
+
+def _stream_uri(device: Device, media: str, token: str) -> ET.Element:
+    """Media2 has a word for RTSP over TCP and one for that over UDP, and devices that know one of them."""
+    if media != MEDIA2:
+        return device.call(media, "GetStreamUri", _RTSP + token)
+    try:
+        return device.call(media, "GetStreamUri", element("Protocol", "RTSP") + token)
+    except CallFailed as error:
+        if error.cause != "unusable":
+            raise
+        return device.call(media, "GetStreamUri", element("Protocol", "RtspUnicast") + token)
 
 
 def _snapshot(device: Device, media: str, profile: Profile, question: Question) -> str:

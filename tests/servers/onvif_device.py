@@ -85,6 +85,7 @@ class Device:
     denied: int = 0
     fickle: bool = False
     nonce: str = "n0nce"
+    realm: str = "camera"
     asked: list[str] = field(default_factory=list)
     looks_at: str = ""
     port: int = 0
@@ -126,7 +127,7 @@ class Device:
             self.denied += root.find(".//{*}UsernameToken") is not None
             return _fault("ter:NotAuthorized", "Sender not Authorized")
         given = dict(re.findall(r'(\w+)="?([^",]*)"?', request.headers.get("Authorization", "")))
-        secret = _md5(f"{self.user}:camera:{self.password}")
+        secret = _md5(f"{self.user}:{self.realm}:{self.password}")
         middle = f"{given.get('nonce')}:{given.get('nc')}:{given.get('cnonce')}:auth"
         right = given.get("response") == _md5(f"{secret}:{middle}:{_md5(f'POST:{request.path_qs}')}")
         fresh = given.get("nonce") == self.nonce
@@ -135,7 +136,7 @@ class Device:
         if right and fresh:
             return None
         self.denied += bool(given) and not right
-        headers = {"WWW-Authenticate": f'Digest realm="camera", nonce="{self.nonce}", qop="auth", algorithm=MD5'}
+        headers = {"WWW-Authenticate": f'Digest realm="{self.realm}", nonce="{self.nonce}", qop="auth", algorithm=MD5'}
         return web.Response(status=401, headers=headers)
 
     def _knows(self, root: ET.Element) -> bool:
@@ -249,7 +250,7 @@ class Device:
 
     def _get_stream_uri(self, prefix: str, call: ET.Element) -> str:
         protocol = "{*}Protocol" if prefix == "tr2" else "{*}StreamSetup/{*}Transport/{*}Protocol"
-        assert call.findtext(protocol) == "RTSP"
+        assert call.findtext(protocol) in ("RTSP", "RtspUnicast")[: 2 if prefix == "tr2" else 1]
         uri = self._stream(call).uri
         if prefix == "tr2":
             return f"<tr2:Uri>{uri}</tr2:Uri>"

@@ -342,7 +342,41 @@ async def test_a_trickle_of_bytes_has_no_more_time_than_silence(piece: bytes) ->
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        answer = await asyncio.wait_for(converse(question(port, limit_sec=1.0)), 30)
+        answer = await asyncio.wait_for(converse(question(port, limit_sec=0.4)), 30)
         ended.set()
     assert answer.failure is not None
     assert answer.failure.cause == "timeout"
+
+
+async def test_a_device_that_knows_rtsp_by_its_other_word_only() -> None:
+    def other_word(name: str, right: web.Response) -> web.Response:
+        asked = camera.asked.count("tr2:GetStreamUri")
+        return right if name != "GetStreamUri" or asked > 1 else web.Response(text="<html>", status=400)
+
+    async with serving(device(habit=other_word)) as camera:
+        answer = await converse(question(camera.port))
+    assert answer.streams is not None, answer.failure
+    assert (answer.streams.encoding, answer.streams.warnings) == ("H265", ())
+
+
+async def test_an_answer_without_length_ends_with_its_envelope() -> None:
+    told = '<s:Envelope xmlns:s="x"><s:Body><s:Fault><s:Code><s:Value>s:locked</s:Value></s:Code></s:Fault></s:Body>'
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            writer.write(f"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n\r\n{told}</s:Envelope>\r\n".encode())
+            await reader.read(-1)
+
+    server = await asyncio.start_server(endless, "127.0.0.1", 0)
+    async with server:
+        answer = await converse(question(server.sockets[0].getsockname()[1], limit_sec=20.0))
+    assert answer.failure is not None
+    assert answer.failure.cause == "unauthorized", answer.failure
+
+
+@pytest.mark.parametrize(("user", "realm"), [("管理员", "一号摄像机"), ("opérateur", "caméra"), ('a"b\\c', "x y")])
+@pytest.mark.parametrize("http_digest", [False, True])
+async def test_users_and_realms_of_all_characters(user: str, realm: str, http_digest: bool) -> None:
+    async with serving(device(user=user, realm=realm, http_digest=http_digest)) as camera:
+        answer = await converse(question(camera.port, user=user))
+    assert answer.streams is not None, answer.failure
