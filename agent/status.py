@@ -105,6 +105,7 @@ class QueueView(View):
 class AlarmView(View):
     """Something that stands wrong since `since`: `kind` "not_recording" (a recording is due and does not grow), or what
     is the matter with a picture or its sound ("black", "frozen", "silent", "no_audio"); raised `times` times about it.
+    `why` with its `figures` as in `agent.web.words`, `detail` the same in English.
     """
 
     kind: str
@@ -113,6 +114,8 @@ class AlarmView(View):
     title: str = ""
     since: float
     detail: str = ""
+    why: str = ""
+    figures: dict[str, float] = {}
     times: int = 1
 
 

@@ -6,8 +6,8 @@ does not grow, and so whatever the reason: camera, network, disk, recorder proce
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 NOT_RECORDING = "not_recording"
 
@@ -19,7 +19,8 @@ that asks every two, everybody knows within ten seconds of the last packet.
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """`kind` is one word, `detail` why (for people, English, may be empty), `since` Unix seconds.
+    """`kind` is one word, `why` another with its `figures` (`agent.web.words`), `detail` the same as an English
+    sentence; all may be empty. `since` Unix seconds.
 
     `times` counts how often it was raised about this recording or channel.
     """
@@ -30,6 +31,8 @@ class Alarm:
     detail: str = ""
     title: str = ""
     times: int = 1
+    why: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +46,17 @@ class AlarmChange:
 @dataclass(frozen=True, slots=True)
 class DueNow:
     """A recording that should be on. `recorded_sec`: media that its recorder has taken so far over all its recordings,
-    None while this one has not begun. `why`: what is known about the reason. `patience_sec`: how long it may stand
-    still, longer than usual where the camera sends in heaps.
+    None while this one has not begun. `detail`, and `why` in one word: what is known about the reason. `patience_sec`:
+    how long it may stand still, longer than usual where the camera sends in heaps.
     """
 
     key: str
     camera_id: int
     title: str
     recorded_sec: float | None
-    why: str = ""
+    detail: str = ""
     patience_sec: float = SILENT_SEC
+    why: str = ""
 
 
 @dataclass(slots=True)
@@ -80,7 +84,7 @@ class Alarms:
         if key in self._standing:
             return None
         times = self._times[key] = self._times.get(key, 0) + 1
-        raised = Alarm(alarm.kind, alarm.camera_id, alarm.since, alarm.detail, alarm.title, times)
+        raised = replace(alarm, times=times)
         self._standing[key] = raised
         return AlarmChange(raised)
 
@@ -113,5 +117,6 @@ class Alarms:
                 changes.append(self.over(key, NOT_RECORDING, wall))
             elif now - seen.grew_at >= item.patience_sec:
                 since = wall - (now - seen.grew_at)
-                changes.append(self.began(key, Alarm(NOT_RECORDING, item.camera_id, since, item.why, item.title)))
+                alarm = Alarm(NOT_RECORDING, item.camera_id, since, item.detail, item.title, why=item.why)
+                changes.append(self.began(key, alarm))
         return [change for change in changes if change is not None]

@@ -68,7 +68,7 @@ class Watch:
     async def take(self, camera_id: int, event: Event) -> None:
         """Alarms about what a camera sends, as its recorder sees them."""
         if isinstance(event, AlarmRaised):
-            alarm = Alarm(event.kind, camera_id, event.since, event.detail)
+            alarm = Alarm(event.kind, camera_id, event.since, event.detail, why=event.why, figures=event.figures)
             self._tell_change(self._alarms.began(str(camera_id), alarm))
         elif isinstance(event, AlarmCleared):
             self._tell_change(self._alarms.over(str(camera_id), event.kind, event.until))
@@ -83,6 +83,8 @@ class Watch:
                 title=alarm.title,
                 since=alarm.since,
                 detail=alarm.detail,
+                why=alarm.why,
+                figures=dict(alarm.figures),
                 times=alarm.times,
             )
             for alarm in self._alarms.standing
@@ -97,10 +99,11 @@ class Watch:
                 begun = channel is not None and running is not None and running.began_at is not None
                 link = channel.link if channel else None
                 away = link is None or link.state != "online"
-                why = "no recorder" if link is None else link.detail or link.cause or (link.state if away else "")
+                why = "no_recorder" if link is None else link.cause or (link.state if away else "")
+                detail = "no recorder" if link is None else link.detail or why
                 recorded = channel.recorded_sec if begun and channel else None
                 patience_sec = max(SILENT_SEC, channel.heap_sec if channel else 0.0)
-                found.append(DueNow(item.key, camera_id, item.title, recorded, why, patience_sec))
+                found.append(DueNow(item.key, camera_id, item.title, recorded, detail, patience_sec, why))
         return found
 
     def _tell_change(self, change: AlarmChange | None) -> None:
@@ -118,7 +121,8 @@ class Watch:
         }
         text = f"{name}: {_sentence(change)}"
         self._tell(Happening(kind="alarm", text=text, camera_id=alarm.camera_id, data=data))
-        self._relay("alarm", {"camera_id": alarm.camera_id, "text": text, **data})
+        more = {"why": alarm.why, "figures": dict(alarm.figures)}
+        self._relay("alarm", {"camera_id": alarm.camera_id, "text": text, **data, **more})
 
 
 def _sentence(change: AlarmChange) -> str:

@@ -52,7 +52,14 @@ def _agent(view: DaemonView) -> dict[str, Any]:
         "upload_error": view.queue.error,
         "disk_free_gigabytes": _gigabytes(view.disk_free),
         "alarms": [
-            {"alarm": alarm.kind, "camera_id": alarm.camera_id, "since": moment(alarm.since), "detail": alarm.detail}
+            {
+                "alarm": alarm.kind,
+                "camera_id": alarm.camera_id,
+                "since": moment(alarm.since),
+                "detail": alarm.detail,
+                "why": alarm.why,
+                "figures": alarm.figures,
+            }
             for alarm in view.alarms
         ],
     }

@@ -165,7 +165,7 @@ class _Live:
         words = self._words
         channel = alarm.name or words.of("channel_number", number=alarm.camera_id)
         since = words.of("since", time=self._clock(alarm.since), length=length(self._view.now - alarm.since))
-        parts = [f"{channel}: {words.alarm(alarm.kind)}", alarm.title, since, alarm.detail]
+        parts = [f"{channel}: {words.alarm(alarm.kind)}", alarm.title, since, words.why(alarm)]
         if alarm.times > 1:
             parts.append(words.of("times", times=alarm.times))
         return " · ".join(filter(None, parts))

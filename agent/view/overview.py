@@ -132,7 +132,9 @@ class Overview:
                 video=channel.shown_link.video,
                 audio=channel.shown_link.audio,
                 alarms=tuple(
-                    ChannelAlarm(kind=alarm.kind, since=alarm.since, detail=alarm.detail)
+                    ChannelAlarm(
+                        kind=alarm.kind, since=alarm.since, detail=alarm.detail, why=alarm.why, figures=alarm.figures
+                    )
                     for alarm in self.alarms()
                     if alarm.camera_id == camera_id
                 ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 LANGUAGES = {"zh": "zh-CN", "en": "en"}
@@ -56,6 +57,23 @@ COMMON: Table = {
     "tomorrow": ("明天", "tomorrow"),
     "weekdays": ("星期一 星期二 星期三 星期四 星期五 星期六 星期日", "Mon Tue Wed Thu Fri Sat Sun"),
     "alarms": ("告警", "Alarms"),
+    "why_dark": (
+        "除最亮的二十分之一外，亮度都低于 {luma:.0f}",
+        "all but the brightest twentieth is below luma {luma:.0f}",
+    ),
+    "why_still": (
+        "{sec:.0f} 秒内仅 {percent:.1f}% 的像素有变化",
+        "{percent:.1f}% of the pixels changed in {sec:.0f} s",
+    ),
+    "why_quiet": ("电平 {dbfs:.0f} dBFS", "the level is {dbfs:.0f} dBFS"),
+    "why_digital_silence": ("声音数据全为零", "the sound is a digital zero"),
+    "why_no_sound_track": ("摄像头没有送出音轨", "the camera sends no sound track"),
+    "why_sound_stays_away": ("收不到声音数据", "the sound's packets stay away"),
+    "why_no_recorder": ("录制进程未运行", "no recorder"),
+    "why_connecting": ("正在连接摄像头", "connecting"),
+    "why_waiting": ("等待重新连接摄像头", "waiting"),
+    "why_down": ("通道未连接", "down"),
+    "why_idle": ("主码流未连接", "idle"),
     "cause_unreachable": ("无法连接摄像头", "camera unreachable"),
     "cause_unauthorized": ("摄像头拒绝用户名或密码", "camera refused user or password"),
     "cause_not_found": ("没有这个流或文件", "no such stream or file"),
@@ -83,6 +101,25 @@ COMMON: Table = {
     "alarm_silent": ("没有声音", "the sound is silent"),
     "alarm_no_audio": ("缺少音轨", "no sound arrives"),
 }
+
+
+class Told(Protocol):
+    """What was told of an alarm."""
+
+    @property
+    def why(self) -> str:
+        """One word: `why_<word>` or `cause_<word>` is its sentence."""
+        ...
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """The numbers in its sentence."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """The sentence in English."""
+        ...
 
 
 class Words:
@@ -134,6 +171,21 @@ class Words:
     def alarm(self, kind: str) -> str:
         """What stands wrong; a kind that is not known here as it came."""
         return self._known("alarm", kind)
+
+    def why(self, alarm: Told) -> str:
+        """Why an alarm stands. A word that is not known here (a newer agent's), or none (an older one's): as it came.
+
+        Where the word has no figures, an English reader also gets the detail: an address, an errno.
+        """
+        pair = COMMON.get(f"why_{alarm.why}") or COMMON.get(f"cause_{alarm.why}")
+        if pair is None:
+            return alarm.detail
+        try:
+            said = pair[self._column].format_map(alarm.figures)
+        except (LookupError, ValueError):
+            return alarm.detail
+        is_more = self.language == "en" and not alarm.figures and alarm.detail not in (said, alarm.why)
+        return ": ".join(filter(None, (said, alarm.detail if is_more else "")))
 
     def _known(self, what: str, word: str) -> str:
         pair = COMMON.get(f"{what}_{word}")

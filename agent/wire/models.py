@@ -128,12 +128,15 @@ class RegisterReply(WireModel):
 
 class ChannelAlarm(WireModel):
     """Something that stands wrong about a channel since `since` (Unix seconds): `not_recording`, `black`, `frozen`,
-    `silent`, `no_audio`.
+    `silent`, `no_audio`. `why` is one word (`docs/protocol.md`), `figures` are the numbers in its sentence; `detail` is
+    the sentence in English, all that older agents say.
     """
 
     kind: str
     since: float
     detail: str = ""
+    why: str = ""
+    figures: dict[str, float] = {}
 
 
 class CameraStatus(WireModel):

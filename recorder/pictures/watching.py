@@ -15,6 +15,7 @@ A picture between two thresholds is taken for more of the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import ne
@@ -64,12 +65,23 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An alarm that was raised, or cleared. `since`: when what led to it began, by the clock of whoever asked."""
+    """An alarm that was raised, or cleared. `since`: when what led to it began, by the clock of whoever asked; `detail`
+    is `why` with its `figures` as an English sentence.
+    """
 
     kind: AlarmKind
     raised: bool
     since: float
     detail: str
+    why: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Why:
+    word: str
+    detail: str
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 class Watch:
@@ -95,21 +107,28 @@ class Watch:
     def picture(self, at: float, look: Look) -> list[Finding]:
         """A key frame of `at`."""
         black = self._black(look)
-        found = self._see("black", at, black, f"all but the brightest twentieth is below luma {look.dark[0]:.0f}")
+        luma = look.dark[0]
+        dark = _Why("dark", f"all but the brightest twentieth is below luma {luma:.0f}", {"luma": luma})
+        found = self._see("black", at, black, dark)
         before, self._before = self._before, (at, look)
         # A black picture may hold no noise that could tell whether it is frozen.
         if black is not True and before is not None and len(before[1].pixels) == len(look.pixels):
             share = changed_share(before[1], look)
-            text = f"{share:.1%} of the pixels changed in {at - before[0]:.0f} s"
+            sec = at - before[0]
+            figures = {"percent": round(100 * share, 1), "sec": round(sec, 1)}
+            still = _Why("still", f"{share:.1%} of the pixels changed in {sec:.0f} s", figures)
             frozen = _frozen(share, look)
-            found += self._see("frozen", at, frozen, text, before[0] if frozen else None)
+            found += self._see("frozen", at, frozen, still, before[0] if frozen else None)
         return found
 
     def sound(self, at: float, level: float) -> list[Finding]:
         """The sound's level at `at`, dBFS; minus infinity for a digital zero."""
         least = self._limits.silent_dbfs
         silent = True if level < least else False if level > least + SETTLED_MARGIN_DB else None
-        return self._see("silent", at, silent, f"the level is {level:.0f} dBFS")
+        detail = f"the level is {level:.0f} dBFS"
+        is_zero = level == -math.inf  # which JSON cannot say
+        why = _Why("digital_silence", detail) if is_zero else _Why("quiet", detail, {"dbfs": round(level, 1)})
+        return self._see("silent", at, silent, why)
 
     def flow(self, at: float, picture_age: float | None, sound_age: float | None) -> list[Finding]:
         """Seconds since the last packet of either track; None where the connection has no such track, or none yet."""
@@ -120,9 +139,11 @@ class Watch:
             return []
         if not comes:
             self._pause("silent")
-        why = "the camera sends no sound track" if sound_age is None else "the sound's packets stay away"
+        why = _Why("sound_stays_away", "sound comes" if comes else "the sound's packets stay away")
+        if sound_age is None:
+            why = _Why("no_sound_track", "the camera sends no sound track")
         began = at - sound_age if sound_age is not None and not comes else None
-        return self._see("no_audio", at, not comes, "sound comes" if comes else why, began)
+        return self._see("no_audio", at, not comes, why, began)
 
     def pause(self) -> None:
         """The stream is away."""
@@ -142,11 +163,13 @@ class Watch:
         return False if top > limit + LUMA_MARGIN or contrast > limit / 2 + LUMA_MARGIN else None
 
     def _see(
-        self, kind: AlarmKind, at: float, bad: bool | None, detail: str, began: float | None = None
+        self, kind: AlarmKind, at: float, bad: bool | None, why: _Why, began: float | None = None
     ) -> list[Finding]:
         latch = self._latches.get(kind)
         turn = latch.see(at, bad, began) if latch is not None else None
-        return [Finding(kind, turn.raised, turn.since, detail)] if turn is not None else []
+        if turn is None:
+            return []
+        return [Finding(kind, turn.raised, turn.since, why.detail, why.word, why.figures)]
 
 
 def changed_share(one: Look, other: Look) -> float:

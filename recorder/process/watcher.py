@@ -117,7 +117,7 @@ class Watcher:
             at = round(_wall(one.since), 3)
             if one.raised:
                 self._began[one.kind] = at
-                self._emit(AlarmRaised(one.kind, stream.name, at, one.detail))
+                self._emit(AlarmRaised(one.kind, stream.name, at, one.detail, one.why, dict(one.figures)))
             else:
                 self._emit(AlarmCleared(one.kind, stream.name, self._began.pop(one.kind), at, one.detail))
 

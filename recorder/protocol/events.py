@@ -111,13 +111,16 @@ class Trouble:
 class AlarmRaised:
     """Something is the matter with what the camera sends since `since` (wall clock); it is recorded all the same.
 
-    Each alarm is raised once and cleared once.
+    Each alarm is raised once and cleared once.  `why` is one word, `figures` are its numbers, `detail` is both as an
+    English sentence.
     """
 
     kind: AlarmKind
     stream: StreamName
     since: float
     detail: str = ""
+    why: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,6 +215,32 @@ async def test_events_that_are_none_spoil_nothing(api: Api, agent: ScriptedAgent
             assert page.status == 200, path
 
 
+async def test_why_an_alarm_stands_is_kept_however_an_agent_says_it(api: Api, agent: ScriptedAgent) -> None:
+    """In the report and as an event; an older agent says a sentence only, and one that says nonsense is heard, too."""
+    camera_id = await add(api, agent)
+    whole = {"since": TUESDAY, "detail": "the level is -64 dBFS", "why": "quiet", "figures": {"dbfs": -64.0}}
+    old = {"since": TUESDAY, "detail": "the level is -64 dBFS"}
+    alarms = [{"kind": "silent", **whole}, {"kind": "black", **old}]
+    await agent.post("status", {"cameras": [{"camera_id": camera_id, "status": 1, "alarms": alarms}]})
+    hostile = {"since": TUESDAY, "detail": "so", "why": ["x"], "figures": "y"}
+    async with agent.relay() as socket:
+        for kind, told in (("frozen", whole), ("no_audio", old), ("not_recording", hostile)):
+            data = {"camera_id": camera_id, "alarm": kind, "state": "raised", **told}
+            await socket.send(json.dumps({"event": "alarm", "seq": 1, "data": data}))
+        await api.ok("start_camera", camera_id=camera_id)  # answered after all of them
+
+    def read(session: Session) -> dict[str, tuple[str, str, dict[str, float]]]:
+        return {one.kind: (one.detail, one.why, one.figures) for one in session.scalars(select(Alarm))}
+
+    assert await api.server._services.database.run(read) == {
+        "silent": ("the level is -64 dBFS", "quiet", {"dbfs": -64.0}),
+        "black": ("the level is -64 dBFS", "", {}),
+        "frozen": ("the level is -64 dBFS", "quiet", {"dbfs": -64.0}),
+        "no_audio": ("the level is -64 dBFS", "", {}),
+        "not_recording": ("so", "", {}),
+    }
+
+
 async def test_numeric_strings_are_numbers(api: Api, agent: ScriptedAgent) -> None:
     camera_id = await add(api, agent)
     assert (await agent.post("status", {"cameras": [{"camera_id": str(camera_id), "status": "1"}]}))[0] == 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, tuple_
@@ -22,6 +22,8 @@ class AlarmLine:
     kind: str
     since: float
     detail: str
+    why: str
+    figures: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def read_channels(session: Session, now: float) -> list[ChannelView]:
                 recording=tuple(titles.get((camera.camera_id, one), "") for one in camera.recording if alive),
                 media=" · ".join(filter(None, (camera.video, camera.audio))),
                 alarms=tuple(
-                    AlarmLine(name, alarm.kind, alarm.since, alarm.detail)
+                    AlarmLine(name, alarm.kind, alarm.since, alarm.detail, alarm.why, alarm.figures)
                     for alarm in alarms[camera.camera_id]
                     if alive
                 ),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
+from pydantic import ValidationError
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -21,6 +22,7 @@ from agent.standalone.services import SERVICES
 from agent.standalone.store.schema import Alarm, Camera, Course, Gap, Gather, Image, Lesson, Record, Spool, StoredFile
 from agent.wire.models import (
     CameraStatus,
+    ChannelAlarm,
     EventFrame,
     RecordingReport,
     RecordReport,
@@ -183,8 +185,11 @@ def _is_moment(since: object) -> bool:
 def _take_alarm(session: Session, camera_id: int, data: Mapping[str, Any]) -> None:
     known = session.get(Alarm, (camera_id, data["alarm"]))
     if data.get("state") == "raised" and known is None:
-        alarm = Alarm(camera_id=camera_id, kind=data["alarm"], since=data["since"], detail=str(data.get("detail", "")))
-        session.add(alarm)
+        try:
+            told = ChannelAlarm.model_validate({**data, "kind": data["alarm"]})
+        except ValidationError:
+            told = ChannelAlarm(kind=data["alarm"], since=data["since"], detail=str(data.get("detail", "")))
+        session.add(Alarm(camera_id=camera_id, **told.model_dump()))
     elif data.get("state") == "cleared" and known is not None:
         session.delete(known)
 

@@ -174,7 +174,13 @@ def _tokens(connection: Connection) -> None:
     token.create(connection)
 
 
-STEPS: tuple[Step, ...] = (_lists_and_people, _spools, _sealed, _tokens)
+def _whys(connection: Connection) -> None:
+    """6: why an alarm stands, so that it can be told in any language."""
+    connection.execute(text("ALTER TABLE alarm ADD COLUMN why TEXT NOT NULL DEFAULT ''"))
+    connection.execute(text("ALTER TABLE alarm ADD COLUMN figures JSON NOT NULL DEFAULT '{}'"))
+
+
+STEPS: tuple[Step, ...] = (_lists_and_people, _spools, _sealed, _tokens, _whys)
 """The first one makes version 2 of version 1."""
 
 VERSION = 1 + len(STEPS)

@@ -24,7 +24,13 @@ _LONGEST_LEASE_SECONDS = 600.0
 class Base(DeclarativeBase):
     """Base of the tables."""
 
-    type_annotation_map: ClassVar[dict[Any, Any]] = {str: Text, int: BigInteger, float: Float, list[int]: JSON}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text,
+        int: BigInteger,
+        float: Float,
+        list[int]: JSON,
+        dict[str, float]: JSON,
+    }
 
 
 class Meta(Base):
@@ -259,6 +265,8 @@ class Alarm(Base):
     kind: Mapped[str] = mapped_column(primary_key=True)
     since: Mapped[float]
     detail: Mapped[str] = mapped_column(default="")
+    why: Mapped[str] = mapped_column(default="")
+    figures: Mapped[dict[str, float]] = mapped_column(default=dict)
 
 
 class StoredFile(Base):

@@ -87,8 +87,10 @@ async def test_black_pictures_are_told_and_stand_until_they_are_over(tmp_path: P
         await rooms.fleet.reconcile()
         watched = Watched(rooms)
         for _ in range(2):
-            await watched.watch.take(7, AlarmRaised("black", "main", 1000.0, "luma 3"))
-        assert [alarm.kind for alarm in watched.watch.views()] == ["black"]
+            await watched.watch.take(7, AlarmRaised("black", "main", 1000.0, "luma 3", "dark", {"luma": 3.0}))
+        assert [(alarm.kind, alarm.why, alarm.figures) for alarm in watched.watch.views()] == [
+            ("black", "dark", {"luma": 3.0})
+        ]
         await watched.watch.take(7, AlarmCleared("black", "main", 1000.0, 1090.0))
         assert watched.watch.views() == ()
     assert [told.text for told in watched.told] == [

@@ -34,6 +34,8 @@ def test_a_lesson_that_is_lost() -> None:
     agent, one = found["/state"], found["/channel/1/state"]
     assert (agent["health"], agent["not_recording"], agent["recording"]) == ("not_recording", "ON", 0)
     assert agent["alarms"][0]["alarm"] == "not_recording"
+    assert agent["alarms"][0]["detail"] == "no packet for 5 s"
+    assert (agent["alarms"][0]["why"], agent["alarms"][0]["figures"]) == ("", {})
     assert (one["recording"], one["not_recording"], one["due"], one["cause"]) == ("OFF", "ON", "ON", "stalled")
 
 

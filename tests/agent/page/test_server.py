@@ -181,6 +181,35 @@ async def test_a_lesson_that_is_being_lost_stands_at_the_top(visitor: Visitor) -
     Balance(english)
 
 
+async def test_why_an_alarm_stands_is_told_in_the_readers_language(visitor: Visitor) -> None:
+    kinds = {
+        "dark": ("black", {"luma": 1.0}),
+        "still": ("frozen", {"percent": 3.6, "sec": 10.0}),
+        "quiet": ("silent", {"dbfs": -64.0}),
+        "digital_silence": ("silent", {}),
+        "no_sound_track": ("no_audio", {}),
+        "sound_stays_away": ("no_audio", {}),
+        "no_recorder": ("not_recording", {}),
+    }
+    alarms = [alarm(kind=kind, why=why, figures=figures, detail="ENGLISH") for why, (kind, figures) in kinds.items()]
+    refused = alarm(why="unauthorized", detail="rtsp://10.0.0.9: 401 Unauthorized")
+    visitor.sights.shown = view(alarms=(*alarms, refused, alarm(why="of_a_newer_agent", detail="a new reason")))
+    english, chinese = await visitor.page("en", "/live"), await visitor.page("zh", "/live")
+    for said in (
+        "亮度都低于 1",
+        "10 秒内仅 3.6% 的像素有变化",
+        "电平 -64 dBFS",
+        "声音数据全为零",
+        "摄像头没有送出音轨",
+    ):
+        assert said in chinese
+    assert "ENGLISH" not in chinese and "401 Unauthorized" not in chinese
+    assert "· 摄像头拒绝用户名或密码" in chinese
+    assert "below luma 1" in english and "3.6% of the pixels changed in 10 s" in english
+    assert "· camera refused user or password: rtsp://10.0.0.9: 401 Unauthorized" in english
+    assert all("a new reason" in page for page in (english, chinese)), "what has no words here is told as it came"
+
+
 async def test_who_watches(visitor: Visitor) -> None:
     away = push(state="waiting", cause="refused", detail="403 Forbidden", retry_at=NOW + 5)
     visitor.sights.shown = view(channels=(channel(live=push()), channel(camera_id=2, live=away)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -62,6 +63,38 @@ def test_a_black_picture_is_not_called_frozen_too() -> None:
 def test_pictures_of_another_size_are_not_compared() -> None:
     small = Look(look().cells, look().pixels[:500], 0.02)
     assert after(Watch(LIMITS, {}), [look(), small] * 15) == []
+
+
+def findings() -> list[Finding]:
+    """One for each word that says why."""
+    loud, mute, empty = Watch(LIMITS, {}), Watch(LIMITS, {}), Watch(LIMITS, {})
+    found = [one for at in range(0, 200, 10) for one in loud.sound(at, -61.4)]
+    found += [one for at in range(0, 200, 10) for one in empty.sound(at, -math.inf)]
+    dark, still = Watch(LIMITS, {}), Watch(LIMITS, {})
+    found += [one for at in range(0, 60, 10) for one in dark.picture(at, look(0, noise=3))]
+    found += [one for at in range(0, 200, 10) for one in still.picture(at, look())]
+    for n in range(30):
+        found += mute.flow(n, 0.1, 0.1 if n < 5 else n - 4.9)
+    gone = Watch(replace(LIMITS, sound="required"), {})
+    found += [one for at in range(30) for one in gone.flow(at, 0.1, None)]
+    return found
+
+
+def test_each_finding_says_why_in_a_word_and_in_numbers_that_json_can_carry() -> None:
+    found = findings()
+    assert [one.why for one in found] == [
+        "quiet",
+        "digital_silence",
+        "dark",
+        "still",
+        "sound_stays_away",
+        "no_sound_track",
+    ]
+    assert all(math.isfinite(number) for one in found for number in one.figures.values())
+    figures = {one.why: one.figures for one in found}
+    assert figures["quiet"] == {"dbfs": -61.4}
+    assert figures["still"] == {"percent": 0.0, "sec": 10}
+    assert figures["dark"] == {"luma": 3.0}
 
 
 def test_silence_is_a_level_and_a_digital_zero() -> None:

@@ -92,7 +92,7 @@ async def _report(school: School, clock: FakeClock, film: Path | None) -> None:
             school, "303", 8, coverage=0.0, gaps=[{"since": EIGHT, "until": EIGHT + LESSON_SEC, "cause": "unreachable"}]
         ),
     ]
-    alarm = {"kind": "not_recording", "since": TEN + 6, "detail": "no packet for 6 s"}
+    alarm = {"kind": "not_recording", "since": TEN + 6, "detail": "no packet for 6 s", "why": "stalled"}
     cameras = [
         {"camera_id": school.rooms["301"], "status": 1, "recording": [on["slice_id"]], "video": "h264 1280x720"},
         {"camera_id": school.rooms["302"], "status": 1, "recording": [], "alarms": [alarm]},

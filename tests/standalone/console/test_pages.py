@@ -45,6 +45,8 @@ async def test_the_overview_answers_first(school: School, server: EmbeddedServer
     assert "现在应录而未录：302。" in text
     assert "照现状录不上。今天 14:00：生物（303）。" in text
     assert "303：摄像机不可用 (无法连接摄像头)" in text
+    assert "302: 应录未录 · 自 10:00:06 · 画面中断" in text
+    assert "no packet for 6 s" not in text
     assert "四号楼：采集端离线" in text
     assert "同时开始的另外 2 节没有问题" in text
     assert text.index("现在应录而未录") < text.index("下一节课能录上吗") < text.index('<ul class="channels">')

@@ -126,7 +126,7 @@ class _Rendered:
     def _alarm_line(self, alarm: AlarmLine) -> str:
         words = self._words
         since = f"{words['since']} {self._visit.since(alarm.since)}"
-        return " · ".join(filter(None, (f"{alarm.channel}: {words.alarm(alarm.kind)}", since, alarm.detail)))
+        return " · ".join(filter(None, (f"{alarm.channel}: {words.alarm(alarm.kind)}", since, words.why(alarm))))
 
 
 PAGE = Page(
