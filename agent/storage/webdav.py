@@ -1,7 +1,9 @@
 """Storage in a WebDAV folder (RFC 4918): nginx, Apache, Nextcloud, a NAS.
 
-WebDAV knows no checksum, so what was written is read back. It is written under another name and moved to its own when
-it is whole: nobody sees half a file. While one file is read back, the next one is sent.
+WebDAV knows no checksum, so what was written is read back, except where the storage tells the SHA-256 of what it got
+and wrote: Nextcloud does when it is asked (X-Hash). Its OC-Checksum proves nothing, being what the client claimed. A
+file is written under another name and moved to its own when it is whole: nobody sees half a file. While one file is
+read back, the next one is sent.
 
 A password goes as the storage asks for it at the first request: Digest (RFC 7616) where that is offered, Basic
 otherwise.
@@ -45,17 +47,23 @@ _NOT_MOVED = {
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """An answer: `location` is where else it sends to."""
+    """An answer: `location` is where else it sends to, `sha256` that of what was written, where it says so."""
 
     status: int
     rest_sec: float = 0.0
     location: str = ""
+    sha256: str = ""
 
     @classmethod
     def of(cls, answer: aiohttp.ClientResponse) -> _Said:
         """What counts of it."""
         headers = answer.headers
-        return cls(answer.status, rest_wanted(headers.get("Retry-After")), headers.get("Location", ""))
+        return cls(
+            answer.status,
+            rest_wanted(headers.get("Retry-After")),
+            headers.get("Location", ""),
+            headers.get("X-Hash-SHA256", "").lower(),
+        )
 
 
 class DavStorage:
@@ -83,7 +91,7 @@ class DavStorage:
         self._digest: tuple[aiohttp.DigestAuthMiddleware, ...] = ()
         self._asked_how = not user
         self._pace, self._silence = pace, silence_sec
-        self._turns = Turns()
+        self._turns, self._sums = Turns(), False
 
     async def put(self, path: Path, name: str, sha256: str) -> StoredFile:
         """See `base.Storage.put`."""
@@ -128,14 +136,20 @@ class DavStorage:
         arriving = f"arriving-{name}" if self._moves else name
         if not self._furnished:
             await self._make_folders(body)
-        headers = {"Content-Type": _TYPES[body.path.suffix], "Content-Length": str(body.size)}
-        large = body.size >= _TAKES_TURNS
-        async with self._turns.sending() if large else contextlib.nullcontext():
+        headers = {
+            "Content-Type": _TYPES[body.path.suffix],
+            "Content-Length": str(body.size),
+            "X-Hash": "sha256",
+        }
+        takes_turns = body.size >= _TAKES_TURNS and not self._sums
+        async with self._turns.sending() if takes_turns else contextlib.nullcontext():
             said = await self._ask("PUT", arriving, body, headers, data=True)
         self._furnished = said.status in _WRITTEN
         self._good(name, "PUT", said)
-        async with self._turns.reading_back() if large else contextlib.nullcontext():
-            same = await self._holds(arriving, body)
+        same, self._sums = said.sha256 == body.sha256, bool(said.sha256)
+        if not self._sums:
+            async with self._turns.reading_back() if takes_turns else contextlib.nullcontext():
+                same = await self._holds(arriving, body)
         if not same:
             await self._ask("DELETE", arriving, body, {})
             await body.look_again()

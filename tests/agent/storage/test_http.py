@@ -103,6 +103,20 @@ async def test_a_storage_that_always_holds_more_gets_the_whole_file(put: Put) ->
     assert [method for method, _ in storage.taken] == ["PATCH"] * GOES_ON + ["PUT"]
 
 
+async def test_a_storage_that_has_it_all_and_more_is_asked_for_its_word_alone(put: Put) -> None:
+    storage = Late([10**12], conflicts=0)
+    assert (await put(storage)).size == len(DATA)
+    assert storage.taken == [("PATCH", len(DATA))]
+
+
+async def test_of_a_small_file_nobody_asks_what_is_there(tmp_path: Path, put: Put) -> None:
+    (tmp_path / NAME).write_bytes(DATA[: RESUMED_FROM - 1])
+    storage = Credulous()
+    with pytest.raises(StorageError):  # it is another one than was recorded
+        await put(storage)
+    assert storage.asked == 0
+
+
 async def test_a_file_that_has_changed_counts_for_nothing_although_the_storage_took_it(
     tmp_path: Path, put: Put
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -29,6 +31,7 @@ class Folder:
         self.begun: list[str] = []
         self.gates: dict[str, asyncio.Event] = {}
         self.status = 201
+        self.hashes: Callable[[bytes], str] | None = None
         self._moved = asyncio.Condition()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -42,7 +45,13 @@ class Folder:
         if request.method == "PUT":
             await self._begin(way)
             self.files[name] = await request.read()
-            return web.Response(status=self.status)
+            told = {}
+            if self.hashes is not None and request.headers.get("X-Hash") == "sha256":
+                told["X-Hash-SHA256"] = self.hashes(self.files[name])
+            return web.Response(status=self.status, headers=told)
+        if request.method == "DELETE":
+            self.files.pop(name, None)
+            return web.Response(status=204)
         if name not in self.files:
             return web.Response(status=404)
         await self._begin(way)
@@ -92,6 +101,22 @@ async def test_the_next_one_is_sent_while_one_is_read_back(tmp_path: Path) -> No
     assert len(storage.files) == 4
 
 
+async def test_where_nothing_is_read_back_nobody_waits_for_a_turn(tmp_path: Path) -> None:
+    storage = Folder()
+    storage.hashes = lambda content: hashlib.sha256(content).hexdigest()
+    storage.gates = {way: asyncio.Event() for way in ("PUT 2", "PUT 3")}
+    async with http_server(storage.handle) as url, aiohttp.ClientSession() as session, asyncio.TaskGroup() as all_:
+        dav = DavStorage(session, f"{url}/dav", Pace(0, SystemClock()))
+        for number in (1, 2, 3):
+            path, sha256 = large(tmp_path, number)
+            sent = all_.create_task(dav.put(path, path.name, sha256))
+            if number == 1:
+                await sent
+        await storage.until("PUT 1", "PUT 2", "PUT 3")
+        for gate in storage.gates.values():
+            gate.set()
+
+
 async def test_a_file_that_fails_gives_its_turn_on(tmp_path: Path) -> None:
     storage = Folder()
     storage.status = 507
@@ -137,3 +162,29 @@ async def test_half_of_them_are_sent() -> None:
         assert await settled() == (4, 4)
         for gate in reading:
             gate.set()
+
+
+async def test_what_the_storage_has_summed_itself_is_not_read_back(tmp_path: Path) -> None:
+    storage = Folder()
+    storage.hashes = lambda content: hashlib.sha256(content).hexdigest().upper()
+    async with http_server(storage.handle) as url, aiohttp.ClientSession() as session:
+        dav = DavStorage(session, f"{url}/dav", Pace(0, SystemClock()))
+        path, sha256 = large(tmp_path, 1)
+        stored = await dav.put(path, path.name, sha256)
+        assert (stored.size, stored.sha256, storage.begun) == (LARGE, sha256, ["PUT 1"])
+        assert storage.files == {path.name: path.read_bytes()}
+
+
+@pytest.mark.parametrize("told", ["0" * 64, "?"])
+async def test_a_sum_that_is_another_one_is_a_failure(tmp_path: Path, told: str) -> None:
+    storage = Folder()
+    storage.hashes = lambda _: told
+    async with http_server(storage.handle) as url, aiohttp.ClientSession() as session:
+        dav = DavStorage(session, f"{url}/dav", Pace(0, SystemClock()))
+        path, sha256 = large(tmp_path, 1)
+        with pytest.raises(StorageError, match="not what was sent") as caught:
+            await dav.put(path, path.name, sha256)
+        assert caught.value.retry
+        assert path.name not in storage.files
+        with pytest.raises(StorageError, match="has changed"):
+            await dav.put(path, path.name, hashlib.sha256(b"other").hexdigest())
