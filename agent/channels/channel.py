@@ -18,7 +18,7 @@ from typing import Literal
 from agent.background import within
 from agent.backoff import Backoff
 from agent.channels.recorders import RecorderGone, RecorderHost
-from agent.channels.session import Hooks, Running, Session
+from agent.channels.session import DiskAway, Hooks, Running, Session
 from agent.clock import Clock
 from agent.onvif.devices import DeviceAway, Devices
 from agent.reminders import Reminders
@@ -35,7 +35,7 @@ from recorder.protocol import (
     TakeSnapshot,
     Trouble,
 )
-from recorder.specs import Limits, Tuning, Watching
+from recorder.specs import Cause, Limits, Tuning, Watching
 from recorder.stream.refusals import resting
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,8 @@ class Channel:
 
     def retry(self) -> None:
         """The network has come back: nobody waits out a back-off, but who was refused, as cameras lock."""
-        if self.link.cause == "unauthorized":
+        links = (self.link, self.sub_link)
+        if not any(one is not None and one.state == "waiting" and one.cause != "unauthorized" for one in links):
             return
         self._hurry.set()
         if self._session is not None:
@@ -264,6 +265,7 @@ class Channel:
                 await self._wait_turn()
                 continue
             began = self._setup.clock.monotonic()
+            cause: Cause = "restart"
             why = "the recorder process ended unexpectedly"
             try:
                 called = await self._run_session()
@@ -276,11 +278,13 @@ class Channel:
                 continue
             except RecorderGone as error:
                 called, why = False, str(error)
+            except DiskAway as error:
+                called, cause, why = False, "disk", str(error)
             except Exception as error:  # a task's boundary: the channel goes on with another process
                 log.exception("channel %d: unexpected error; the recorder is started again", self.camera.camera_id)
                 called, why = False, f"{type(error).__name__}: {error}"
             if not called and not self._closing:
-                await self._after_crash(self._setup.clock.monotonic() - began, why)
+                await self._after_crash(self._setup.clock.monotonic() - began, cause, why)
 
     async def _run_session(self) -> bool:
         """One process. True when it ended because it was told to."""
@@ -379,7 +383,7 @@ class Channel:
         """A due lesson asks on where a channel is not to reconnect."""
         return self.desired.reconnect or bool(self.desired.due)
 
-    async def _after_crash(self, lived_sec: float, why: str) -> None:
+    async def _after_crash(self, lived_sec: float, cause: Cause, why: str) -> None:
         self.restarts += 1
         self._failures = 1 if lived_sec > HEALTHY_SEC else self._failures + 1
         wait = RESTART_SEC[min(self._failures, len(RESTART_SEC)) - 1]
@@ -388,7 +392,7 @@ class Channel:
         level = logging.WARNING if self._reminders.is_news("crash", why) else logging.DEBUG
         log.log(level, "channel %d: %s; another one in %.1f s", self.camera.camera_id, why, wait)
         self._setup.on_crash(self.camera.camera_id)
-        await self._set_link(LinkChanged("waiting", "restart", why, wait))
+        await self._set_link(LinkChanged("waiting", cause, why, wait))
         self._hurry.clear()
         if not self._closing:
             await within(wait, self._hurry)

@@ -60,7 +60,7 @@ class Repairs:
                     type(error).__name__,
                     error,
                     AGAIN_SEC,
-                    exc_info=not isinstance(error, (RecorderGone, sqlite3.Error)),
+                    exc_info=not isinstance(error, (RecorderGone, sqlite3.Error, OSError)),
                 )
                 await asyncio.sleep(AGAIN_SEC)
                 self._asked.set()

@@ -78,6 +78,10 @@ class Hooks:
     end_recording: Callable[[int, float], Awaitable[None]]
 
 
+class DiskAway(Exception):
+    """The folder of the recordings cannot be read: nothing can begin."""
+
+
 class Session:
     """The life of one recorder process."""
 
@@ -222,7 +226,10 @@ class Session:
             await self.process.order(EndRecording(self.running[key].slice_id))
 
     async def _begin(self, due: Due, now: float) -> None:
-        slice_id, next_inx = await self._hooks.open_recording(due)
+        try:
+            slice_id, next_inx = await self._hooks.open_recording(due)
+        except OSError as error:
+            raise DiskAway(f"the folder of the recordings: {error.strerror}") from error
         self.running[due.key] = Running(due, slice_id, due.end)
         spec = RecordingSpec(slice_id, due.course_id, next_inx, due.title, due.begin)
         # One that goes on after a restart begins now; what it misses is seen from the slices that exist.

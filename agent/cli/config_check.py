@@ -13,7 +13,7 @@ from agent.config.origins import Origin, origins_of
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0, or 78 with the report on stderr."""
-    found = loaded(args)
+    found = loaded(args, as_service=True)
     if found.problems:
         raise ConfigError(found.problems)
     if args.json:

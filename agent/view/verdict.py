@@ -14,6 +14,7 @@ from recorder.specs import AlarmKind
 SILENT_SEC = 10.0
 """A recording that is due and gets no packet for this long is not recording."""
 
+TAKES_NOTHING = ("full", "read_only", "failing", "missing")
 REASONS = 5
 """Channels that are named; a power cut in the cameras' rack takes forty of them at once."""
 STUCK_SEC = 60.0
@@ -51,7 +52,10 @@ def judge(view: DaemonView, words: Words | None = None) -> Verdict:
             for camera_id, name in sorted(missing.items())
         ]
         more = [words("more", count=len(silent) - REASONS)] if len(silent) > REASONS + 1 else []
-        return Verdict(Health.NOT_RECORDING, tuple(silent[:REASONS] + more if more else silent))
+        told = silent[:REASONS] + more if more else silent
+        # The one reason that is none of the cameras'.
+        disk = [disk_words(view, words)] if view.disk.state in TAKES_NOTHING else []
+        return Verdict(Health.NOT_RECORDING, (*told, *disk))
     reasons = tuple(_lesser_troubles(view, words))
     return Verdict(Health.DEGRADED, reasons) if reasons else Verdict(Health.WELL)
 

@@ -295,3 +295,16 @@ async def test_a_channel_with_two_streams_shows_the_small_one_and_rests_the_othe
     await rooms.until(lambda: channel.link.state == "idle")
     assert channel.online
     await channel.close()
+
+
+async def test_a_disk_that_is_away_when_a_lesson_begins_is_named_and_used_when_it_is_there(
+    rooms: Rooms, camera: WireCamera
+) -> None:
+    away = rooms.slices.rename(rooms.slices.with_name("away"))
+    channel = rooms.channel(camera)
+    want(channel, lesson(rooms))
+    await rooms.until(lambda: channel.link.cause == "disk")
+    assert (channel.link.state, "No such file" in channel.link.detail) == ("waiting", True)
+    away.rename(rooms.slices)
+    await rooms.until(lambda: of(rooms, SliceOpened) == 1)
+    await channel.close()

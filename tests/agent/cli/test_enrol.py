@@ -91,7 +91,7 @@ async def test_a_wrong_key_changes_nothing(
     [
         ("http://127.0.0.1:9", 1, "no server listens"),
         ("https://127.0.0.1:{port}", 1, "does not speak TLS"),
-        ("http://127.0.0.1:{port}/elsewhere", 1, "not a 云录播 server"),
+        ("http://127.0.0.1:{port}/elsewhere", 1, "without the path of a page"),
         ("ftp://127.0.0.1", 78, "must begin with http"),
     ],
 )

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from agent.status import DaemonView, QueueView
+from agent.spool.disk import DiskState
+from agent.status import DaemonView, DiskView, QueueView
 from agent.view.verdict import Health, judge, makes_progress
 from tests.agent.views import NOW, alarm, channel, recording, view
 
@@ -57,6 +58,12 @@ def test_not_recording_outranks_everything(lost: DaemonView) -> None:
     verdict = judge(lost)
     assert verdict.health is Health.NOT_RECORDING
     assert verdict.reasons == ("Room 101 records nothing",)
+
+
+@pytest.mark.parametrize(("state", "told"), [("missing", True), ("read_only", True), ("short", False), ("well", False)])
+def test_a_disk_that_takes_nothing_is_named_beside_what_it_costs(state: DiskState, told: bool) -> None:
+    lost = view(channels=(channel(state="waiting", cause="disk"),), disk=DiskView(state=state))
+    assert any("disk of the recordings" in reason for reason in judge(lost).reasons) is told
 
 
 def test_the_watchdog_starves_only_for_a_recording_that_stands_still_without_saying_so() -> None:
