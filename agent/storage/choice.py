@@ -51,7 +51,8 @@ def own_storage(section: StorageSection, tls: ssl.SSLContext, pace: Pace, state:
     secret = section.secret.get_secret_value()
     if section.kind == "s3":
         who = Credentials(section.user, secret, section.region)
-        return S3Storage(session, section.url, who, pace, bucket=section.bucket, folder=section.folder)
+        begun = state / "s3-begun.json"
+        return S3Storage(session, section.url, who, pace, bucket=section.bucket, folder=section.folder, begun=begun)
     return DavStorage(session, section.url, pace, user=section.user, password=secret)
 
 

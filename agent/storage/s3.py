@@ -20,6 +20,7 @@ import aiohttp
 from agent.storage.base import UPLOAD_NAME, StorageError
 from agent.storage.body import SILENCE_SEC, FileBody, opened
 from agent.storage.pace import Pace
+from agent.storage.s3_begun import Begun
 from agent.storage.s3_parts import put_parts, sweep
 from agent.storage.s3_wire import S3Bucket, content_md5, good, md5_in, md5_of, refused, sha256_in
 from agent.storage.sigv4 import Credentials
@@ -34,7 +35,7 @@ class S3Storage:
     """`url` and `bucket` as `S3Bucket` has them.
 
     Objects lie at `<folder>/<name>`; the address that is reported is the path of the object's URL. `x-amz-meta-sha256`
-    of each object is its checksum.
+    of each object is its checksum. `begun`: the file that keeps what was begun over restarts.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class S3Storage:
         silence_sec: float = SILENCE_SEC,
         part: int = PART,
         now: Callable[[], float] = time.time,
+        begun: Path | None = None,
     ) -> None:
         self._session, self._pace, self._silence, self._part, self._now = session, pace, silence_sec, part, now
         self._bucket = S3Bucket(session, url, who, bucket=bucket, now=now)
         self._folder = folder.strip("/")
         self._swept = False
+        self._begun = Begun(begun)
 
     async def put(self, path: Path, name: str, sha256: str) -> StoredFile:
         """See `base.Storage.put`."""
@@ -66,7 +69,8 @@ class S3Storage:
                     if body.size <= self._part:
                         await self._put_whole(key, body)
                     else:
-                        await put_parts(self._bucket, key, body, self._part, _about(key, body))
+                        about = _about(key, body)
+                        await put_parts(self._bucket, self._begun, key, body, size=self._part, about=about)
                     body.still_the_same()
                     if not await self._there(key, body, sent=True):
                         raise StorageError(f"{name}: what the storage holds is not what was sent")

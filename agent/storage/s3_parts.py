@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 
 from agent.storage.base import UPLOAD_NAME, StorageError
 from agent.storage.body import FileBody
+from agent.storage.s3_begun import Begun
 from agent.storage.s3_wire import (
     Answer,
     S3Bucket,
@@ -35,20 +36,24 @@ _NOT_TOGETHER = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "NoSuchUpl
 """What a storage says of parts that it will not put together however often it is asked."""
 
 
-async def put_parts(bucket: S3Bucket, key: str, body: FileBody, size: int, about: dict[str, str]) -> None:
-    """Bring the file in parts of `size` bytes; one that broke off goes on with the parts that are there."""
-    found = await _unfinished(bucket, key, body) or ([bucket.begun[key]] if key in bucket.begun else [])
-    upload_id = found[-1] if found else ""
+async def put_parts(
+    bucket: S3Bucket, begun: Begun, key: str, body: FileBody, *, size: int, about: dict[str, str]
+) -> None:
+    """Bring the file in parts of `size` bytes; one that broke off goes on with the parts that are there. `about` are
+    the headers of the whole.
+    """
+    found = await _unfinished(bucket, key, body)
+    upload_id = found[-1] if found else begun.upload_of(key)
     there = await _parts_of(bucket, key, body, upload_id) if upload_id else None
     if there is None:
         answer = await bucket.ask("POST", key, body, {"uploads": ""}, headers=about)
         upload_id, there = text_in(good(key, answer), "UploadId"), {}
         if not upload_id:
             raise StorageError(f"{key}: the storage begins a multipart upload without an id")
-        bucket.begun[key] = upload_id
+        await begun.begin(key, upload_id)
     etags = await _Parts(bucket, key, body, upload_id, there).bring(size)
     if body.changed:
-        bucket.begun.pop(key, None)
+        await begun.end(key)
         await bucket.ask("DELETE", key, body, {"uploadId": upload_id})
         body.still_the_same()
     items = "".join(
@@ -60,11 +65,11 @@ async def put_parts(bucket: S3Bucket, key: str, body: FileBody, size: int, about
     answer = await bucket.ask("POST", key, body, {"uploadId": upload_id}, data=data, payload=sha256_of(data))
     code = text_in(answer.content, "Code")
     if code in _NOT_TOGETHER:
-        bucket.begun.pop(key, None)
+        await begun.end(key)
         await bucket.ask("DELETE", key, body, {"uploadId": upload_id})
     if text_in(good(key, answer), "Code"):
         raise StorageError(f"{key}: the storage does not put the parts together: {code}")
-    bucket.begun.pop(key, None)
+    await begun.end(key)
     for other in found:
         if other != upload_id:
             await bucket.ask("DELETE", key, body, {"uploadId": other})

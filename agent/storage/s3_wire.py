@@ -89,8 +89,6 @@ class S3Bucket:
         self._session, self._who, self._now = session, who, now
         self._origin, self._host = f"{parts.scheme}://{parts.netloc}", parts.netloc
         self._ahead_sec = 0.0
-        self.begun: dict[str, str] = {}
-        """Upload id of each key whose parts were begun: not every storage lists them (OSS)."""
         self.looks: bool | None = None
         """Whether this storage compares what it gets with Content-MD5; None while that is not known."""
         self.signs_content = False

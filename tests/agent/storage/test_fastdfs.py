@@ -19,7 +19,7 @@ from agent.clock import SystemClock
 from agent.storage.base import StorageError
 from agent.storage.fastdfs import APPENDED_FROM, FastDfsStorage
 from agent.storage.fdfs_trackers import trackers_of
-from agent.storage.fdfs_wire import FdfsError, parse_info, parse_name, parse_place
+from agent.storage.fdfs_wire import FdfsError, Place, parse_info, parse_name, parse_place, parse_server
 from agent.storage.pace import Pace
 from tests.agent.storage.files import NAME, noise
 from tests.servers.fastdfs import FastDfs
@@ -404,6 +404,13 @@ def test_trackers(url: str, trackers: list[tuple[str, int]]) -> None:
 def test_no_trackers(url: str) -> None:
     with pytest.raises(ValueError, match="tracker"):
         trackers_of(url)
+
+
+@pytest.mark.parametrize(("host", "width"), [("10.0.0.5", 15), ("2001:db8:1111:2222:3333:4444:5555:6666", 45)])
+def test_both_lengths_of_a_trackers_address(host: str, width: int) -> None:
+    body = b"group1".ljust(16, b"\0") + host.encode().ljust(width, b"\0") + (23000).to_bytes(8, "big")
+    assert parse_place(body + b"\3") == Place("group1", host, 23000, 3)
+    assert parse_server(body) == (host, 23000)
 
 
 @given(st.binary(max_size=100))

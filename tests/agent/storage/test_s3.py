@@ -143,6 +143,7 @@ async def put(bucket: Bucket, tmp_path: Path) -> AsyncIterator[Put]:
                     part=part,
                     now=now,
                     silence_sec=silence_sec,
+                    begun=tmp_path / "begun.json",
                 )
                 made.append(storage)
             return await made[-1].put(path, NAME, SHA256)
@@ -291,9 +292,19 @@ async def test_an_etag_in_capitals_is_one_and_given_back_as_it_came(bucket: Buck
         with pytest.raises(StorageError):
             await put(part)
     bucket.judge = lambda _: None
-    await put(part, again=part < len(CONTENT))
+    await put(part)  # the agent is started anew, and this storage does not list what was begun
     assert bucket.held == (CONTENT, SHA256)
     assert bucket.taken <= 8 + 2, "what is there is not sent again"
+
+
+@pytest.mark.parametrize("kept", ["", "[]", "{", '{"x": 1}'])
+async def test_a_list_of_what_was_begun_that_makes_no_sense(
+    bucket: Bucket, put: Put, tmp_path: Path, kept: str
+) -> None:
+    (tmp_path / "begun.json").write_text(kept)
+    await put(100_000)
+    assert bucket.held == (CONTENT, SHA256)
+    assert (tmp_path / "begun.json").read_text() == "{}"
 
 
 async def test_who_may_not_list_may_write(bucket: Bucket, put: Put) -> None:
