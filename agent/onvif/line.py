@@ -77,6 +77,7 @@ class Line:
         connection = self._connection()
         headers: dict[str, str | bytes] = {
             "Content-Type": f'application/soap+xml; charset=utf-8; action="{action}"',
+            "SOAPAction": f'"{action}"',  # of SOAP 1.1: there are devices that look nowhere else
             "Connection": "close",
         }
         if login and (known := self._login.header("POST", path)) is not None:

@@ -30,6 +30,8 @@ _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)[^/\s?#]*@")
 _SECRET_QUERY = re.compile(r"(?i)([?&;][^=&;\s]*(?:pass|pwd|token|secret|key|auth|sign)[^=&;\s]*=)[^&;\s]+")
+# Xiongmai's cameras have a password, or what stands for it, in the path: user=admin_password=tlJwpbo6_channel=1_stream=0.
+_SECRET_PATH = re.compile(r"(?i)([/_](?:password|passwd|pwd)=)[^&;?/\s]*?(?=_(?:channel|stream)|[&;?/\s]|$)")
 # FFmpeg's RTSP demuxer keeps user and password in a buffer of 128 bytes and cuts what is longer without a word.
 _RTSP_USERINFO_BYTES = 127
 _SUB_DELIMITERS = "!$&'()*+,;="
@@ -87,8 +89,9 @@ def address_of(spec: SourceSpec) -> Address:
 
 
 def redact(text: str) -> str:
-    """`text` without the user and password of any address in it, and without the values of telling query fields."""
-    return _SECRET_QUERY.sub(rf"\1{_HIDDEN}", _USERINFO.sub(rf"\1{_HIDDEN}@", text))
+    """`text` without the user and password of any address in it, and without the values of telling fields of it."""
+    without = _SECRET_PATH.sub(rf"\1{_HIDDEN}", _USERINFO.sub(rf"\1{_HIDDEN}@", text))
+    return _SECRET_QUERY.sub(rf"\1{_HIDDEN}", without)
 
 
 def _split(location: str) -> SplitResult:

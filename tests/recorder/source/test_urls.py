@@ -117,6 +117,18 @@ def test_secrets_in_the_query_are_not_shown() -> None:
     assert address.shown == "rtmp://h/bcs/channel0.bcs?channel=0&user=admin&password=***&authToken=***"
 
 
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("user=admin_password=tl_Jwpbo6_channel=1_stream=0.sdp?x", "user=admin_password=***_channel=1_stream=0.sdp?x"),
+        ("user=admin&password=hush&channel=1", "user=admin&password=***&channel=1"),
+        ("password=hush", "password=***"),
+    ],
+)
+def test_a_secret_in_the_path_is_not_shown(path: str, shown: str) -> None:
+    assert _address(f"rtsp://h/{path}").shown == f"rtsp://h/{shown}"
+
+
 def test_credentials_that_ffmpeg_would_cut_are_refused() -> None:
     with pytest.raises(RefusedUrl, match="too long"):
         _address("rtsp://h/x", "admin", "x" * 130)
