@@ -30,7 +30,7 @@ _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)[^/\s?#]*@")
 _SECRET_QUERY = re.compile(r"(?i)([?&;][^=&;\s]*(?:pass|pwd|token|secret|key|auth|sign)[^=&;\s]*=)[^&;\s]+")
-# Xiongmai's cameras have a password, or what stands for it, in the path: user=admin_password=tlJwpbo6_channel=1_stream=0.
+# Xiongmai has a password, or what stands for it, in the path: user=admin_password=tlJwpbo6_channel=1_stream=0.
 _SECRET_PATH = re.compile(r"(?i)([/_](?:password|passwd|pwd)=)[^&;?/\s]*?(?=_(?:channel|stream)|[&;?/\s]|$)")
 # FFmpeg's RTSP demuxer keeps user and password in a buffer of 128 bytes and cuts what is longer without a word.
 _RTSP_USERINFO_BYTES = 127
