@@ -20,6 +20,7 @@ from agent import logs
 from agent.background import ended
 from agent.backoff import Backoff
 from agent.config.model import MqttSection
+from agent.link.failure import LinkCause, cause_of
 from agent.mqtt.client import Client, speaks_older, was_taken_over, why
 from agent.mqtt.discovery import Discovery
 from agent.mqtt.orders import allowed_for
@@ -34,6 +35,12 @@ log = logging.getLogger(__name__)
 KEEPALIVE_SEC = 10
 """The broker tells our last will after one and a half times this."""
 STEADY_SEC = 60.0
+_ADVICE: dict[LinkCause, str] = {
+    "tls_name": "mqtt.host has to be a name that its certificate is for",
+    "tls_expired": "its certificate has to be renewed",
+    "tls_too_early": "is this machine's clock right?",
+    "tls_unknown": "who may sign its certificate is said by mqtt.ca_file",
+}
 _V5, _V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
 SHORT_LIVES = 3
 """So many connections in a row that ended soon are no accident."""
@@ -124,9 +131,8 @@ class MqttBridge:
             return (
                 f"{said}, soon after each connection: is another client {self.name}, too, as after a disk was copied?"
             )
-        if "CERTIFICATE_VERIFY_FAILED" in said:
-            return f"{said}; who may sign its certificate is said by mqtt.ca_file"
-        return said
+        advice = _ADVICE.get(cause_of(error))
+        return f"{said}; {advice}" if advice else said
 
     async def _serve(self, where: str) -> None:
         # In a thread: the authorities of a system are two hundred files.

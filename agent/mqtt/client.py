@@ -7,7 +7,9 @@ It knows the insides of aiomqtt 2 and paho-mqtt 2: the tests of this room hold i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -49,18 +51,18 @@ class Client(aiomqtt.Client):
         super().__init__(*args, timeout=ANSWER_SEC, **options)
         self._one_at_a_time = asyncio.Lock()
         self._outcome: ReasonCode | None = None
-        self.end: BaseException | None = None
-        """What ended it, once it has ended by itself."""
 
     async def __aenter__(self) -> Self:
+        """aiomqtt connects in a pool of threads, for which a process that stops waits: while a name is looked up, or
+        a broker thinks about its half of a handshake.
+        """
         try:
-            await super().__aenter__()
+            await _in_a_thread(self._client_connect, or_else=self._client._sock_close)
+            await self._wait_for(self._connected, None)
         except BaseException:
             # Else its socket stays, and an answer that comes late would make it a second client of our name.
             self._client._sock_close()
             raise
-        if self.end is not None:  # between its answer and this line, which aiomqtt forgets
-            raise aiomqtt.MqttError("the connection has ended") from self.end
         return self
 
     async def __aexit__(
@@ -109,6 +111,12 @@ class Client(aiomqtt.Client):
             if waiting is not self._disconnected:
                 waiting.cancel()
 
+    @property
+    def end(self) -> BaseException | None:
+        """What ended it, once it has ended by itself."""
+        gone = self._disconnected
+        return gone.exception() if gone.done() and not gone.cancelled() else None
+
     def _said(self) -> ReasonCode | None:
         return self._outcome
 
@@ -141,7 +149,7 @@ class Client(aiomqtt.Client):
             self._connected.set_exception(NoAnswer("the broker closed the connection instead of answering"))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
         if self._disconnected.done() and not self._disconnected.cancelled():
-            self.end = self._disconnected.exception()  # and nothing complains that nobody looked at it
+            self._disconnected.exception()  # looked at, so that nothing complains that nobody did
 
     def _on_publish(
         self, client: Paho, userdata: Any, mid: int, reason_code: ReasonCode, properties: Properties
@@ -163,6 +171,34 @@ class Client(aiomqtt.Client):
                 self._loop.add_writer(sock.fileno(), write)
 
         self._loop.call_soon_threadsafe(register)
+
+
+async def _in_a_thread(work: Callable[[], None], *, or_else: Callable[[], None]) -> None:
+    """Do the work in a thread that nobody waits for in the end. `or_else`: what is done after it when nobody wants it
+    any more.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def tell(error: Exception | None) -> None:
+        if done.cancelled():
+            or_else()
+        elif error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    def run() -> None:
+        error: Exception | None = None
+        try:
+            work()
+        except Exception as failed:  # noqa: BLE001 - a thread's boundary: whoever waits for it raises it
+            error = failed
+        with contextlib.suppress(RuntimeError):  # the loop is closed: so will the socket be
+            loop.call_soon_threadsafe(tell, error)
+
+    threading.Thread(target=run, name="mqtt connects", daemon=True).start()
+    await done
 
 
 class NoAnswer(aiomqtt.MqttError):

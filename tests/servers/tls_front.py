@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import trustme
@@ -22,11 +23,11 @@ class TlsFront:
 
 
 @contextlib.contextmanager
-def tls_front(folder: Path, behind: int, *names: str) -> Iterator[TlsFront]:
+def tls_front(folder: Path, behind: int, *names: str, until: datetime | None = None) -> Iterator[TlsFront]:
     """Listens on 127.0.0.1 until the end of the block, for the server on port `behind`.
 
     The first connection sees a certificate for the first of `names`, the next one that for the second, and so on; the
-    last stays.
+    last stays. `until`: when they expire.
     """
     authority = trustme.CA()
     ca_file = folder / "ca.pem"
@@ -34,7 +35,7 @@ def tls_front(folder: Path, behind: int, *names: str) -> Iterator[TlsFront]:
     contexts = []
     for name in names:
         contexts.append(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
-        authority.issue_cert(name).configure_cert(contexts[-1])
+        authority.issue_cert(name, not_after=until).configure_cert(contexts[-1])
     with socket.create_server(("127.0.0.1", 0)) as listener:
         taken: list[socket.socket] = []
         thread = threading.Thread(target=_accept, args=(listener, contexts, behind, taken))

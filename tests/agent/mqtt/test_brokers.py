@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import threading
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.agent.mqtt.bridged import BASE, LIMIT_SEC, Daemon, bridged, said, unt
 from tests.agent.views import channel, view
 from tests.servers.mosquitto import USER, Broker, broker
 from tests.servers.proxy import Line, Proxy
+from tests.servers.tls_front import tls_front
 
 pytestmark = pytest.mark.integration
 
@@ -203,3 +206,36 @@ async def test_a_slow_line_holds_up_nobody_but_itself(daemon: Daemon) -> None:
                     waiting = made._session._client._client._out_packet
                     assert sum(len(packet["packet"]) for packet in waiting) < 300_000
                 await until(found, "channel/1/picture", bool)
+
+
+@pytest.mark.parametrize(
+    ("name", "until", "words"),
+    [
+        ("other.school", None, "mqtt.host has to be a name that its certificate is for"),
+        ("localhost", datetime(2026, 1, 1, tzinfo=UTC), "its certificate has to be renewed"),
+    ],
+)
+@pytest.mark.usefixtures("collected")
+async def test_a_certificate_that_is_no_good_is_named(
+    daemon: Daemon, caplog: pytest.LogCaptureFixture, name: str, until: datetime | None, words: str
+) -> None:
+    with broker() as found, tls_front(daemon.folder, found.port, name, until=until) as front:
+        behind = Broker(found.folder, front.port)
+        async with bridged(behind, daemon, host="localhost", tls=True, ca_file=front.ca_file) as made:
+            await said(caplog, words)
+            assert not made.connected
+
+
+async def test_a_broker_that_never_ends_its_handshake_holds_up_no_stop(
+    daemon: Daemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken = asyncio.Event()
+    server = await asyncio.start_server(lambda *_: taken.set(), "127.0.0.1")
+    port = server.sockets[0].getsockname()[1]
+    with broker() as found:
+        async with bridged(Broker(found.folder, port), daemon, tls=True), asyncio.timeout(LIMIT_SEC):
+            await taken.wait()
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "mqtt connects"]
+    assert thread.daemon, "which a stop does not wait for"
+    server.close()
+    await asyncio.to_thread(thread.join)

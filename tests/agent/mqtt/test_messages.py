@@ -37,6 +37,7 @@ def test_a_lesson_that_is_lost() -> None:
     assert agent["alarms"][0]["detail"] == "no packet for 5 s"
     assert (agent["alarms"][0]["why"], agent["alarms"][0]["figures"]) == ("", {})
     assert (one["recording"], one["not_recording"], one["due"], one["cause"]) == ("OFF", "ON", "ON", "stalled")
+    assert one["picture_problem"] == "OFF", "which is something else"
 
 
 def test_a_picture_that_is_black_is_no_lesson_that_is_lost() -> None:
@@ -55,6 +56,8 @@ def test_what_cannot_be_recorded_next_and_a_server_that_is_away() -> None:
     agent = states(view(link="offline", disk_free=10**6))["/state"]
     assert (agent["next_lesson_at_risk"], agent["next_lesson_will_be_recorded"]) == ("ON", "no")
     assert (agent["server_connected"], agent["server"]) == ("OFF", "offline")
+    doubtful = states(view(channels=(channel(state="connecting", recordings=()),)))["/state"]
+    assert (doubtful["next_lesson_at_risk"], doubtful["next_lesson_will_be_recorded"]) == ("ON", "doubtful")
     alone = states(view(server="", channels=(channel(wanted=False, state="off", recordings=()),)))
     assert (alone["/state"]["server_connected"], alone["/state"]["server"]) == (None, "none")
     assert (alone["/channel/1/state"]["wanted"], alone["/channel/1/state"]["online"]) == ("OFF", "OFF")

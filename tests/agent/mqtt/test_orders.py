@@ -128,6 +128,8 @@ def test_any_topic_and_payload_is_an_answer(topic: str, payload: bytes) -> None:
         "school/gather/abd/channel/7/record/set",
         "school/gather/abc/channel/x/record/set",
         "school/gather/abc/channel/7/record",
+        "school/gather/abc/channel/7/record/set/1",
+        "school/gather/abc/channel/7/record/set ",
         "xschool/gather/abc/channel/7/record/set",
     ],
 )
