@@ -226,11 +226,17 @@ async def test_a_certificate_that_is_no_good_is_named(
             assert not made.connected
 
 
+@pytest.mark.usefixtures("collected")
 async def test_a_broker_that_never_ends_its_handshake_holds_up_no_stop(
     daemon: Daemon, caplog: pytest.LogCaptureFixture
 ) -> None:
-    taken = asyncio.Event()
-    server = await asyncio.start_server(lambda *_: taken.set(), "127.0.0.1")
+    taken, writers = asyncio.Event(), []
+
+    def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        taken.set()
+
+    server = await asyncio.start_server(take, "127.0.0.1")
     port = server.sockets[0].getsockname()[1]
     with broker() as found:
         async with bridged(Broker(found.folder, port), daemon, tls=True), asyncio.timeout(LIMIT_SEC):
@@ -238,4 +244,6 @@ async def test_a_broker_that_never_ends_its_handshake_holds_up_no_stop(
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "mqtt connects"]
     assert thread.daemon, "which a stop does not wait for"
     server.close()
+    for writer in writers:
+        writer.transport.abort()
     await asyncio.to_thread(thread.join)
