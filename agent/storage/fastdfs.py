@@ -98,9 +98,7 @@ class FastDfsStorage:
                 except FdfsError as error:
                     raise StorageError(f"{name}: {error}", down=True) from error
                 self._remember(name, sha256, found)
-                if name.startswith("live_"):
-                    await self._replace(name, found)
-                await self._sweep()
+                await self._tidy(name, found)
                 return StoredFile(file=f"/{found}", size=body.size, sha256=sha256)
         finally:
             self._busy.discard(name)
@@ -153,6 +151,15 @@ class FastDfsStorage:
         self._recent[name, sha256] = found
         if len(self._recent) > RECENT:
             del self._recent[next(iter(self._recent))]
+
+    async def _tidy(self, name: str, found: str) -> None:
+        """Whatever this machine's disk says of it, the file is stored."""
+        try:
+            if name.startswith("live_"):
+                await self._replace(name, found)
+            await self._sweep()
+        except OSError as error:
+            log.warning("what is not wanted any more stays in the storage: %s", error)
 
     async def _replace(self, name: str, found: str) -> None:
         """Other storages write a live picture over the one before. Here that one is deleted with the next but one, as

@@ -237,6 +237,13 @@ async def test_a_picture_that_could_not_be_deleted_is_deleted_later(tmp_path: Pa
     assert len(server.files) == 2
 
 
+async def test_a_picture_is_stored_whatever_befalls_the_list_of_those_before(tmp_path: Path, server: FastDfs) -> None:
+    (tmp_path / "fastdfs/live_7.jpg.pictures").mkdir(parents=True)
+    path, sha256 = noise(tmp_path, 1000, "live_7.jpg")
+    stored = await storage(server, tmp_path).put(path, path.name, sha256)
+    assert server.content(stored.file) == path.read_bytes()
+
+
 @pytest.mark.parametrize("size", [1000, APPENDED_FROM])
 async def test_what_comes_again_is_not_stored_again(tmp_path: Path, server: FastDfs, size: int) -> None:
     """A picture does so with every try of its recording."""
@@ -300,7 +307,7 @@ async def test_the_first_tracker_that_answers_is_asked_and_asked_again(tmp_path:
     async with FastDfs(active=False).serve() as empty, hangs.serve():
         ports = (free_port(), hangs.port, empty.tracker_port, empty.storage_port, server.tracker_port)
         trackers = [("127.0.0.1", port) for port in ports]
-        one = FastDfsStorage(trackers, "", Pace(0, SystemClock()), tmp_path / "fastdfs", silence_sec=1.0)
+        one = FastDfsStorage(trackers, "", Pace(0, SystemClock()), tmp_path / "fastdfs", silence_sec=2.0)
         for number in range(3):
             path, sha256 = noise(tmp_path, 1000 + number)
             await one.put(path, NAME, sha256)
