@@ -60,6 +60,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     # why a camera is not there or something could not be recorded (recorder.specs.Cause)
     "cause_unreachable": ("the camera cannot be reached", "摄像机无法连接"),
     "cause_unauthorized": ("the camera refuses user or password", "摄像机拒绝用户名或密码"),
+    "away_unauthorized": (
+        "start the channel anew when it is right: it is tried about every 15 minutes only, as cameras lock",
+        "更正后请重新启动通道；为免账号被锁定，约每 15 分钟才重试一次",
+    ),
     "cause_not_found": ("the camera has no such stream, or the file is not there", "没有该码流或文件"),
     "cause_timeout": ("the camera does not answer in time", "摄像机响应超时"),
     "cause_stalled": ("the camera fell silent", "摄像机中断"),
@@ -252,6 +256,11 @@ class Words:
     def cause(self, word: str) -> str:
         """A word of `recorder.specs.Cause` as a sentence; one that is not known stands for itself."""
         return self._table[f"cause_{word}"][self._column] if f"cause_{word}" in self._table else word
+
+    def trouble(self, cause: str) -> str:
+        """Why a channel is away, and what to do where waiting does not mend it; empty where no cause is known."""
+        advice = f"away_{cause}"
+        return "; ".join(filter(None, (cause and self.cause(cause), self(advice) if advice in self._table else "")))
 
     def time(self, moment: float) -> str:
         """Unix seconds as this machine's time of day: `10:45:00`."""

@@ -46,7 +46,7 @@ def _show(view: CamerasView, say: Words) -> None:
     tables.show([say(column) for column in columns], rows, right=(0, 4, 5))
     for camera in view.cameras:
         if camera.state in ("waiting", "down") and camera.cause:
-            print(f"{camera.camera_id} {camera.name}: {say.cause(camera.cause)} ({camera.detail})")  # noqa: T201
+            print(f"{camera.camera_id} {camera.name}: {say.trouble(camera.cause)} ({camera.detail})")  # noqa: T201
 
 
 def _row(camera: ChannelView, now: float, say: Words) -> tuple[str, ...]:

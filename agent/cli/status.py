@@ -50,7 +50,7 @@ def lines(view: DaemonView, say: Words) -> Iterator[str]:
 
 def channel_lines(channel: ChannelView, now: float, say: Words) -> Iterator[str]:
     """One channel: its state and tracks, then each recording that is on."""
-    why = channel.cause and say.cause(channel.cause)
+    why = say.trouble(channel.cause)
     about = ", ".join(filter(None, (channel.video, channel.audio))) or "; ".join(filter(None, (why, channel.detail)))
     yield f"{say('channel')} {channel.camera_id} {channel.name}: {say(channel.state)}" + (
         f" ({about})" if about else ""

@@ -182,7 +182,7 @@ class _Live:
         if channel.camera_id in self._silent:
             kind, state = "silent", words["due_silent"]
         away = channel.state in ("waiting", "down")
-        trouble = [words.cause(channel.cause) if channel.cause else "", channel.detail] if away else []
+        trouble = [words.trouble(channel.cause), channel.detail] if away else []
         notes = [words.of("restarts", count=channel.restarts)] if channel.restarts else []
         if channel.sub_state:
             notes.append(f"{words['sub_stream']}: {words[channel.sub_state]}")

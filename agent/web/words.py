@@ -76,6 +76,10 @@ COMMON: Table = {
     "why_idle": ("主码流未连接", "idle"),
     "cause_unreachable": ("无法连接摄像头", "camera unreachable"),
     "cause_unauthorized": ("摄像头拒绝用户名或密码", "camera refused user or password"),
+    "away_unauthorized": (
+        "更正后请重新启动通道；为免账号被锁定，约每 15 分钟才重试一次",
+        "start the channel anew when it is right: it is tried about every 15 minutes only, as cameras lock",
+    ),
     "cause_not_found": ("没有这个流或文件", "no such stream or file"),
     "cause_timeout": ("摄像头应答超时", "camera did not answer in time"),
     "cause_stalled": ("画面中断", "stream fell silent"),
@@ -167,6 +171,11 @@ class Words:
     def cause(self, cause: str) -> str:
         """A gap's or a channel's cause; one that is not known here as it came."""
         return self._known("cause", cause)
+
+    def trouble(self, cause: str) -> str:
+        """Why a channel is away, and what to do where waiting does not mend it; empty where no cause is known."""
+        advice = COMMON.get(f"away_{cause}")
+        return "; ".join(filter(None, (cause and self.cause(cause), advice[self._column] if advice else "")))
 
     def alarm(self, kind: str) -> str:
         """What stands wrong; a kind that is not known here as it came."""

@@ -23,9 +23,6 @@ from recorder.stream.refusals import Refusals, resting
 from recorder.stream.timeline import Timed, Timeline
 
 _CAUSES = frozenset(get_args(Cause))
-_REFUSED = (
-    "; asked again in {wait:.0f} min, as cameras lock after a few wrong passwords, or when the channel is started"
-)
 _LOOK_SEC = 2.0
 FROZEN_SEC = 3.0
 """Who should look every second and looks so late did not run meanwhile, and saw no silence."""

@@ -65,4 +65,4 @@ class Refusals:
 def resting(wait_sec: float) -> str:
     """What is said of it."""
     shown = f"{wait_sec:.0f} s" if wait_sec < 90 else f"{wait_sec / 60:.0f} min"
-    return f"asked again in {shown}, as cameras lock after a few wrong passwords; starting the channel asks at once"
+    return f"asked again in {shown}"

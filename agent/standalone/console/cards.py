@@ -12,7 +12,7 @@ def channel_card(visit: Visit, channel: ChannelView, *, name: Markup | str = "",
     """The card; `name` and `below` stand in place of the channel's name and the recorder's."""
     words = visit.words
     on = ", ".join(title or words["by_hand"] for title in channel.recording)
-    trouble = " — ".join(filter(None, (words.cause(channel.cause) if channel.cause else "", channel.detail)))
+    trouble = " — ".join(filter(None, (words.trouble(channel.cause), channel.detail)))
     lines = [trouble, *(f"{words.alarm(one.kind)} · {visit.since(one.since)}" for one in channel.alarms)]
     return html(
         asset("channel.html"),

@@ -134,7 +134,7 @@ def test_cameras(house: House) -> None:
     assert code == 2  # the hall should be recording
     assert "4.2 Mbit/s" in text
     assert "online, recording" in text
-    assert "2 Hall: the camera refuses user or password (rtsp://x: refused)" in text
+    assert "2 Hall: the camera refuses user or password; start the channel anew when it is right" in text
     house.behind.cameras = CamerasView(now=NOW, cameras=(channel(), away.model_copy(update={"recordings": ()})))
     assert house.run("cameras")[0] == 1
     house.behind.cameras = CamerasView(now=NOW)

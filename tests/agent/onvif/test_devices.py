@@ -219,7 +219,7 @@ async def test_a_channel_whose_device_refuses_the_password_asks_before_a_lesson_
         channel.want(Desired(connect=True, reconnect=True, soon=False), Tuning(snap_sec=0))
         await rooms.until(lambda: channel.link.state == "waiting")
         assert channel.link.retry_sec == rooms.setup.limits.refused_sec
-        assert "15 min, as cameras lock" in channel.link.detail
+        assert "asked again in 15 min" in channel.link.detail
         assert channel.waits_for_people
         channel.want(Desired(connect=True, reconnect=True, soon=True), Tuning(snap_sec=0))
         await rooms.until(lambda: len(room.asked) == 2)

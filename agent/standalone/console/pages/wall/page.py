@@ -40,7 +40,7 @@ async def view(visit: Visit) -> Markup:
 def _tile(visit: Visit, channel: ChannelView) -> Markup:
     words = visit.words
     on = ", ".join(title or words["by_hand"] for title in channel.recording)
-    trouble = [words.cause(channel.cause) if channel.cause else "", channel.detail]
+    trouble = [words.trouble(channel.cause), channel.detail]
     trouble += [words.alarm(alarm.kind) for alarm in channel.alarms]
     ticket = visit.services.keys.admission("camera", channel.camera_id)
     image = html('<img src="{src}" alt="">', src=channel.picture) if channel.picture else Markup()
