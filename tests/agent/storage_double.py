@@ -105,7 +105,7 @@ class StorageDouble:
         if step.isdigit():
             return web.json_response({"err_code": int(step), "err_msg": "no"}, status=int(step))
         if step == "busy":
-            return web.Response(status=503, headers={"Retry-After": f"{REST_SEC:.0f}"})
+            return web.Response(status=429, headers={"Retry-After": f"{REST_SEC:.0f}"})
         if step == "redirect":
             raise web.HTTPSeeOther("/elsewhere/" + name)
         texts = {"garbage": "\x00{[", "html": "<html>Please log in</html>", "empty": "{}", "endless": " " * (1 << 20)}

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
+from agent.standalone import files
 from agent.standalone.files import parse_name
 from agent.standalone.gather import uploads
 from agent.standalone.gather.landing import Landing
@@ -286,6 +287,19 @@ async def test_a_full_disk_is_507(
         status, answer = await agent.put(stem() + ".mp4", b"media")
         assert (status, answer["err_code"]) == (507, 507)
     assert stored_files(folder) == []
+    assert (await agent.put(stem() + ".mp4", b"media"))[0] == 200
+
+
+async def test_what_would_fill_the_disk_is_not_begun(
+    agent: ScriptedAgent, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_byte(*_: object) -> None:
+        raise AssertionError("begun")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "RESERVE_BYTES", 1 << 60)
+        patch.setattr(Landing, "_write", no_byte)
+        assert (await agent.put(stem() + ".mp4", b"media"))[0] == 507
     assert (await agent.put(stem() + ".mp4", b"media"))[0] == 200
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from agent.storage import folder
 from agent.storage.base import StorageError
 from agent.storage.folder import FolderStorage
+from tests.agent.storage.files import noise
 
 
 @pytest.fixture
@@ -30,8 +34,8 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def names(place: Path) -> list[str]:
+    return sorted(path.name for path in place.iterdir())
 
 
 async def test_a_file_is_there_whole_and_may_come_again(root: Path, film: Path) -> None:
@@ -78,3 +82,36 @@ async def test_a_file_that_changed_or_went_is_refused(root: Path, film: Path) ->
     assert not changed.value.retry
     assert not gone.value.retry
     assert names(root) == []
+
+
+async def test_its_name_is_forced_to_disk_once_it_has_it(
+    root: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bool] = []
+
+    def sync(directory: Path) -> None:
+        assert directory == root
+        synced.append((root / film.name).exists())
+
+    monkeypatch.setattr(folder, "sync_directory", sync)
+    await FolderStorage(root).put(film, film.name, digest(film))
+    assert synced == [True]
+
+
+async def test_a_sum_that_is_slower_than_the_disk_is_that_of_what_was_written(
+    root: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, expected = noise(film.parent, 12 << 20, "b_1.mp4")
+
+    class Slow:
+        def __init__(self) -> None:
+            self.digest = hashlib.sha256()
+            self.hexdigest = self.digest.hexdigest
+
+        def update(self, piece: memoryview) -> None:
+            time.sleep(0.01)
+            self.digest.update(piece)
+
+    monkeypatch.setattr(folder, "hashlib", SimpleNamespace(sha256=Slow, file_digest=hashlib.file_digest))
+    assert (await FolderStorage(root).put(film, film.name, expected)).size == 12 << 20
+    assert digest(root / film.name) == expected

@@ -49,3 +49,12 @@ def test_never_faster_than_the_limit_and_its_burst(steps: list[tuple[int, float]
         clock.now += pace.wait_for(size)
         sent += size
         assert sent <= (clock.now - began) * 1000 + 1000 + 1e-3
+
+
+@pytest.mark.parametrize(("own", "other", "rate"), [(1000, 500, 500), (1000, 5000, 1000), (0, 500, 500), (500, 0, 500)])
+def test_of_two_limits_the_lower_one_counts(own: float, other: float, rate: int) -> None:
+    pace = Pace(own, StandingClock())
+    pace.limit(other)
+    assert pace.wait_for(2 * rate) == pytest.approx(2.0)
+    pace.own(250)
+    assert pace.wait_for(250) == pytest.approx(3.0)

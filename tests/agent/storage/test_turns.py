@@ -93,11 +93,9 @@ async def test_the_next_one_is_sent_while_one_is_read_back(tmp_path: Path) -> No
         gates["PUT 1"].set()
         await storage.until("PUT 1", "PUT 9", "GET 9", "GET 1", "PUT 2")
         put(3)
-        gates["GET 1"].set()
-        gates["PUT 2"].set()
-        await storage.until("PUT 1", "PUT 9", "GET 9", "GET 1", "PUT 2", "GET 2", "PUT 3")
-        gates["GET 2"].set()
-        gates["PUT 3"].set()
+        await storage.until("PUT 1", "PUT 9", "GET 9", "GET 1", "PUT 2", "PUT 3")
+        for gate in gates.values():
+            gate.set()
     assert len(storage.files) == 4
 
 
