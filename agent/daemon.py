@@ -339,7 +339,7 @@ class Daemon:
         self._yield_to_live()
         self._disk.policy = self._settings.disk_policy()
         self._uploads.retune(config.upload.parallel, config.upload.retry_max_sec)
-        if config.record != before.record:
+        if (config.record, config.alarms) != (before.record, before.alarms):
             self._setup = self._settings.of_channels(self._setup)
             self._fleet.adopt(self._setup)
         await self._fleet.reconcile()  # another zone is another timetable

@@ -151,11 +151,18 @@ class Channel:
 
     def adopt(self, setup: ChannelSetup) -> None:
         """Other settings: they are those of the next connection, which is made anew when nothing is recorded or about
-        to be.
+        to be, where they mean something else for this channel.
         """
-        self._setup = setup
-        self._outdated = True
-        self._renew_when_free(self.desired)
+        before, self._setup = self._setup, setup
+        if self._outdated or self._meant_by(before) != self._meant_by(setup):
+            self._outdated = True
+            self._renew_when_free(self.desired)
+
+    def _meant_by(self, setup: ChannelSetup) -> tuple[object, ...]:
+        """What of the settings this channel's recorder process is made with."""
+        sub = setup.sub_streams.get(self.camera.camera_id, "")
+        rests = setup.main_rests and bool(sub or self.camera.device_twice)
+        return setup.limits, setup.watching, setup.transport, sub, rests
 
     def _renew_when_free(self, desired: Desired) -> None:
         if not desired.soon and not (self._session and self._session.running):

@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.channels.channel import Channel
 from agent.wire.models import WireCamera
 from recorder.protocol import SliceClosed
-from recorder.specs import Limits
+from recorder.specs import Limits, Watching
 from tests.agent.rooms import Rooms, recorded_sec, rooms_in
 from tests.media import MakeSample
 
@@ -33,6 +33,22 @@ async def test_an_idle_channel_connects_anew_with_other_settings(tmp_path: Path,
         rooms.fleet.adopt(replace(rooms.setup, limits=Limits(stall_sec=9.0)))
         await other_process(rooms, channel, pid)
         assert channel.restarts == 0
+
+
+async def test_a_channel_that_nothing_has_changed_for_keeps_its_connection(tmp_path: Path, sample: MakeSample) -> None:
+    async with rooms_in(tmp_path) as rooms:
+        for camera_id in (7, 8):
+            rooms.state.put_camera(camera(sample()).model_copy(update={"camera_id": camera_id}))
+        await rooms.fleet.reconcile()
+        mine, other = rooms.fleet.channels[7], rooms.fleet.channels[8]
+        await rooms.until(lambda: mine.online and other.online)
+        pid, others = mine.pid, other.pid
+        changed = {"sub_streams": {8: str(sample(seconds=4))}, "presets": {7: "board"}, "main_rests": True}
+        rooms.fleet.adopt(replace(rooms.setup, **changed))  # type: ignore[arg-type]
+        await other_process(rooms, other, others)
+        assert mine.pid == pid
+        rooms.fleet.adopt(replace(rooms.setup, **changed, watching=Watching(black_sec=5.0)))  # type: ignore[arg-type]
+        await other_process(rooms, mine, pid)
 
 
 async def test_a_recording_goes_on_in_its_file_and_what_comes_after_has_the_new_settings(
