@@ -41,6 +41,12 @@ _DAEMON: dict[str, Phrase] = {
 }
 
 _PLACES: dict[str, Phrase] = {
+    "place_full": (
+        "the disk of {where} is full: {free} free",
+        "{where} 所在磁盘已满：剩余 {free}",
+        "delete what is not needed there; `du -xh --max-depth=2` shows what is large",
+        "请删除不需要的文件；du -xh --max-depth=2 可查看占用",
+    ),
     "place_well": ("{where} can be written, {free} free", "{where} 可写，剩余 {free}", "", ""),
     "place_new": (
         "{where} is not there yet; it is made at the first start",
@@ -285,6 +291,18 @@ _SERVICE: dict[str, Phrase] = {
         "采集端未安装为系统服务",
         "docs/installation.md",
         "参见 docs/installation.md",
+    ),
+    "unit_loops": (
+        "the service ends as soon as it has begun, {count} times by now: {why}",
+        "服务启动后随即退出，已重复 {count} 次：{why}",
+        "`journalctl -u gather-agent -n 30` has the reason",
+        "原因见 journalctl -u gather-agent -n 30",
+    ),
+    "unit_state_link": (
+        "{where} is a symbolic link, which systemd refuses: the service cannot start",
+        "{where} 是符号链接，systemd 不接受，服务无法启动",
+        "mount the disk there, or put {target} there: mount --bind, and a line with `none bind` in /etc/fstab",
+        "请把磁盘挂载到该处，或将 {target} 绑定挂载过去（mount --bind，并在 /etc/fstab 中加入 none bind 一行）",
     ),
     "unit_failed": (
         "the service has failed: {why}",

@@ -19,6 +19,8 @@ from agent.journal import Journal, JournalError
 from agent.words import megabytes
 
 GIB = 1 << 30
+LEAST_BYTES = 16 << 20
+"""With less, neither journal nor state file can be relied on to be written."""
 ASSUMED_BITS = 4_000_000.0
 """Bits per second of a channel whose rate is not known: 1080p25 as most cameras come."""
 _IN_MEMORY = {"tmpfs", "ramfs"}
@@ -121,8 +123,10 @@ def check_folder(folder: Path, who: Person, mounts: Mounts) -> Iterator[Finding]
         owner = _name_of(found.st_uid)
         mode = f"{stat.S_IMODE(found.st_mode):o}"
         yield error("place_forbidden", str(folder), user=who.name, owner=owner, mode=mode)
+    elif (free := shutil.disk_usage(folder).free) < LEAST_BYTES:
+        yield error("place_full", str(folder), free=megabytes(free))
     else:
-        yield ok("place_well", str(folder), free=megabytes(shutil.disk_usage(folder).free))
+        yield ok("place_well", str(folder), free=megabytes(free))
 
 
 def _read_only(folder: Path) -> bool:

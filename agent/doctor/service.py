@@ -76,6 +76,9 @@ def check_unit(unit: Unit, config: Config, root: Path = Path("/")) -> Iterator[F
         file = credential.partition(":")[2]
         if file.startswith("/") and not (root / file.lstrip("/")).exists():
             yield error("unit_no_credential", where, file=file)
+    for name in unit.words("StateDirectory"):
+        if (link := root / "var/lib" / name).is_symlink():
+            yield error("unit_state_link", f"/var/lib/{name}", target=str(link.readlink()))
     if unit.last("ProtectSystem") == "strict":
         yield from _not_writable(unit, config)
 
@@ -108,12 +111,15 @@ def ask_systemd(unit: Unit) -> Iterator[Finding]:
         yield warning("unit_verify", str(unit.path), why=complaints)
     if not Path("/run/systemd/system").is_dir() or shutil.which("systemctl") is None:
         return
-    keys = "ActiveState,UnitFileState,Result,ExecMainStatus"
+    keys = "ActiveState,SubState,UnitFileState,Result,ExecMainStatus,NRestarts"
     said = dict(line.partition("=")[::2] for line in _run("systemctl", "show", UNIT, f"--property={keys}").splitlines())
     if said.get("ActiveState") == "failed":
         status = said.get("ExecMainStatus", "")
-        meaning = " (the configuration is wrong: gather-agent config check)" if status == "78" else ""
+        meaning = " (the configuration is wrong, or the state folder is a newer version's)" if status == "78" else ""
         yield error("unit_failed", UNIT, why=f"{said.get('Result', '')}, exit status {status}{meaning}")
+    elif said.get("SubState") == "auto-restart":
+        why = f"{said.get('Result', '')}, exit status {said.get('ExecMainStatus', '')}"
+        yield error("unit_loops", UNIT, count=said.get("NRestarts", ""), why=why)
     if said.get("UnitFileState") == "disabled":
         yield warning("unit_disabled", UNIT)
 

@@ -128,5 +128,6 @@ def test_a_tiny_disk_a_full_one_and_a_read_only_one(tmp_path: Path) -> None:
         assert codes(check_disk(config, 1)) == ["disk_full"]
         (disk / "filler").write_bytes(b"\0" * 4_000_000)
         assert codes(check_disk(config, 8)) == ["disk_tight"]
+        assert codes(check_folder(disk, ME, Mounts())) == ["place_full"]
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         assert codes(check_folder(disk, ME, Mounts())) == ["place_read_only"]

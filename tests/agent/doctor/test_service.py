@@ -65,6 +65,13 @@ def test_recordings_on_a_disk_that_the_sandbox_does_not_open(root: Path) -> None
     assert finding.data["key"] == "upload.folder"
 
 
+def test_a_state_folder_that_is_a_link(root: Path) -> None:
+    (root / "var/lib").mkdir(parents=True)
+    (root / "var/lib/gather-agent").symlink_to("/data/recorder")
+    (finding,) = look(root, config())
+    assert (finding.code, "/data/recorder" in finding.advice("en")) == ("unit_state_link", True)
+
+
 def test_mistakes_of_hand(root: Path) -> None:
     drop_in(
         root,
