@@ -143,6 +143,7 @@ class DavStorage:
         }
         takes_turns = body.size >= _TAKES_TURNS and not self._sums
         async with self._turns.sending() if takes_turns else contextlib.nullcontext():
+            await self._fresh_nonce(arriving, body)
             said = await self._ask("PUT", arriving, body, headers, data=True)
         self._furnished = said.status in _WRITTEN
         self._good(name, "PUT", said)
@@ -212,6 +213,14 @@ class DavStorage:
             login = base64.b64encode(f"{self._user}:{self._password}".encode()).decode()
             self._headers["Authorization"] = f"Basic {login}"
         self._asked_how = True
+
+    async def _fresh_nonce(self, name: str, body: FileBody) -> None:
+        """A server takes a nonce for some minutes (Apache: five), and the turn may have been long in coming. An upload
+        that is refused for it cannot be repeated: its bytes are gone.
+        """
+        if self._digest:
+            async with body.request(), self._request("GET", f"{self._url}/{name}", {"Range": "bytes=0-0"}) as answer:
+                answer.close()
 
     async def _ask(
         self, method: str, name: str, body: FileBody, headers: dict[str, str], *, data: bool = False

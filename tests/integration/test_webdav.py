@@ -189,6 +189,21 @@ async def test_a_folder_and_a_password_in_chinese(tmp_path: Path, apache: DavSer
     await storage.close()
 
 
+async def test_a_turn_that_is_long_in_coming(tmp_path: Path, apache: DavServer) -> None:
+    """Longer than the server takes what the password was hashed with."""
+    path, sha256 = noise(tmp_path, 6_000_000)
+    url = f"http://127.0.0.1:{apache.port}/digest/b"
+    storage = DavStorage(aiohttp.ClientSession(), url, Pace(0, SystemClock()), user=USER, password=PASSWORD)
+    async with asyncio.timeout(60), storage._turns.sending():
+        waiting = asyncio.create_task(storage.put(path, NAME, sha256))
+        while not (apache.root / "digest/b").is_dir():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(2.5)
+    stored = await waiting
+    assert apache.content(stored.file) == path.read_bytes()
+    await storage.close()
+
+
 @pytest.mark.parametrize("name", ["dav", "locking", "apache"])
 async def test_behind_a_proxy_that_ends_tls(tmp_path: Path, request: pytest.FixtureRequest, name: str) -> None:
     """None of the three knows the address that it is asked by, and all move the file."""
