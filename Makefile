@@ -22,14 +22,16 @@ help:
 
 env: $(ENV)/.installed
 
-# Without venv's own pip: a fresh Debian has python3 and pip, but not always python3-venv.
+# Without venv's own pip: a fresh Debian has python3 and pip, but not always python3-venv. What that pip installs is a pip of our own,
+# as Debian's looks at each file of each release of everything: 18 s of 30. -qq: setuptools warns of what -e means.
 $(ENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "gather-agent needs Python 3.11 or later: make PYTHON=python3.11 ..." >&2; exit 1; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 \
 		|| { echo "pip is missing; on Debian: apt install python3-pip" >&2; exit 1; }
 	$(PYTHON) -m venv --clear --without-pip $(ENV)
-	$(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-compile -c constraints.txt -e '.[dev]'
+	$(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-compile --no-deps -c constraints.txt pip
+	$(BIN)/python -m pip --disable-pip-version-check install -qq --no-compile -c constraints.txt -e '.[dev]'
 	-@$(BIN)/python -m compileall -q -j 0 $(ENV)/lib agent recorder >/dev/null
 	@touch $@
 

@@ -56,7 +56,8 @@ class SimpleDevice:
         if service not in _NAMES or (service == "media2_service" and not self.media2):
             return web.Response(status=404, text="<HTML><BODY>404 Not Found</BODY></HTML>", content_type="text/html")
         root = ET.fromstring(await request.read())
-        call = next(iter(root.find("{*}Body") or ()))
+        call = root.find("{*}Body/*")
+        assert call is not None
         name = call.tag.rpartition("}")[2]
         if not (service == "device_service" and name in _OPEN) and not self._knows(root):
             return self._fault(service, 400, "Sender", "ter:NotAuthorized", "Sender not Authorized")
