@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,8 @@ async def test_what_an_earlier_run_left_about_removed_channels_goes(daemon: Daem
             await until(found, "channel/1/state", bool)
             retained = await until(found, "channel/99/state", lambda text: not text)
             assert f"{BASE}/channel/1/state" in retained
+        ours = [line for line in found.log.splitlines() if "Received PUBLISH from gather-0" in line]
+        assert len([line for line in ours if "channel/99/state" in line]) == 1, "its own echo is no news"
         assert not [topic for topic in found.retained("homeassistant/#") if "_99_" in topic]
 
 
@@ -163,6 +166,41 @@ async def test_pictures_are_published_where_asked_for(daemon: Daemon, monkeypatc
                 topics = [await heard(listener), await heard(listener)]
                 assert (f"{BASE}/channel/1/picture", "another") in topics
                 assert (f"{BASE}/channel/2/picture", None) in topics, "the channel is no more"
+
+
+async def test_a_picture_that_is_late_for_its_channel_does_not_stay(daemon: Daemon) -> None:
+    late = daemon.folder / "live_2.jpg"
+    os.mkfifo(late)  # whoever reads it waits
+    daemon.shown = view(channels=(channel(), channel(camera_id=2, snapshot_at=1000.0)))
+    with broker() as found:
+        async with bridged(found, daemon, pictures=True) as made:
+            await until(found, "channel/2/state", bool)
+            daemon.shown = view()
+            made.take(Happening(kind="channel", text="removed"))
+            await until(found, "channel/2/state", lambda text: not text)
+            with found.listener(f"{BASE}/channel/2/picture") as listener:
+                await asyncio.to_thread(late.write_bytes, b"late")
+                assert [(await heard(listener))[1] for _ in range(2)] == ["late", None]
+
+
+async def test_what_has_not_changed_is_not_told_again(daemon: Daemon) -> None:
+    with broker() as found:
+        async with bridged(found, daemon) as made:
+            await until(found, "channel/1/state", bool)
+            await until(found, "status", lambda text: text == "online")
+            last = "homeassistant/binary_sensor/gather_0123456789ab_1_picture_problem/config"
+            async with asyncio.timeout(LIMIT_SEC):
+                while not await asyncio.to_thread(found.retained, last):
+                    pass
+            with found.listener("#") as listener:
+                for name in ("another", "a third"):
+                    daemon.shown = view(channels=(channel(name=name),))
+                    made.take(Happening(kind="channel", text="renamed"))
+                    topics = []
+                    while not topics or "picture_problem" not in topics[-1]:
+                        topics.append((await heard(listener))[0])
+                    assert f"{BASE}/state" not in topics and f"{BASE}/channel/1/state" in topics
+                    assert [topic for topic in topics if "homeassistant" in topic and "_1_" not in topic] == []
 
 
 async def test_our_own_states_are_not_sent_back_to_us_for_ever(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,11 +120,13 @@ async def test_a_broker_that_falls_silent_is_left_and_found_again(
 async def test_what_an_access_list_forbids_is_named(daemon: Daemon, caplog: pytest.LogCaptureFixture) -> None:
     access = f"user {USER}\ntopic write {BASE}/#\ntopic read {BASE}/channel/+/state"
     with broker(access=access) as found:
-        async with bridged(found, daemon):
-            text = await said(caplog, "publish homeassistant/")
-            await until(found, "channel/1/state", bool)
-    assert text.count("does not let us publish") == 1, "one line for all of them"
-    assert "(Not authorized): see its access list" in text
+        async with bridged(found, daemon) as made:
+            await said(caplog, "publish homeassistant/")
+            daemon.shown = view(channels=(channel(name="renamed"),))
+            made.take(Happening(kind="channel", text="renamed"))
+            await until(found, "channel/1/state", lambda text: "renamed" in text)
+    assert caplog.text.count("does not let us publish") == 1, "one line for all of them"
+    assert "(Not authorized): see its access list" in caplog.text
 
 
 async def test_what_may_not_be_read_is_named(daemon: Daemon, caplog: pytest.LogCaptureFixture) -> None:
