@@ -196,7 +196,7 @@ async def test_what_has_not_changed_is_not_told_again(daemon: Daemon) -> None:
                 for name in ("another", "a third"):
                     daemon.shown = view(channels=(channel(name=name),))
                     made.take(Happening(kind="channel", text="renamed"))
-                    topics = []
+                    topics: list[str] = []
                     while not topics or "picture_problem" not in topics[-1]:
                         topics.append((await heard(listener))[0])
                     assert f"{BASE}/state" not in topics and f"{BASE}/channel/1/state" in topics
