@@ -2,7 +2,8 @@
 
 In a network namespace of its own nobody else's packets are slowed down. There, who connects to 127.0.0.1 does so from
 127.0.0.2, and so the two directions of the line can be told apart and be paced each by itself: full duplex, as a
-school's switch has it. Needs root, iproute2 and the kernel's htb.
+school's switch has it; at most half a megabyte waits in each, or acknowledgements would stand behind a queue that no
+network card has. Needs root, iproute2 and the kernel's htb.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ ip route replace local 127.0.0.1 dev lo table local src 127.0.0.2
 tc qdisc add dev lo root handle 1: htb default 1
 tc class add dev lo parent 1: classid 1:1 htb {classes}
 tc class add dev lo parent 1: classid 1:2 htb {classes}
-tc qdisc add dev lo parent 1:1 fq_codel
-tc qdisc add dev lo parent 1:2 fq_codel
+tc qdisc add dev lo parent 1:1 bfifo limit 512k
+tc qdisc add dev lo parent 1:2 bfifo limit 512k
 tc filter add dev lo parent 1: protocol ip u32 match ip dst 127.0.0.2 flowid 1:2
 """
 

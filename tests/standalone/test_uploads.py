@@ -23,6 +23,7 @@ from agent.standalone.gather import uploads
 from agent.standalone.gather.landing import Landing
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
+from agent.standalone.store.trash import Sweeper
 from tests.standalone.helpers import JPEG, Api, ScriptedAgent, record, stem, until
 from tests.standalone.test_api_cameras import add
 
@@ -218,6 +219,21 @@ async def test_files_of_other_agents_are_theirs(api: Api, agent: ScriptedAgent, 
     assert (await agent.put(gone, b"of a channel that is gone"))[0] == 200
     assert (await other.put(gone, b"of a channel that is gone"))[0] == 409
     assert (folder / "recordings" / "2026-11-24" / (stem(mine) + ".mp4")).read_bytes() == b"mine"
+
+
+async def test_what_is_taken_back_and_comes_again_before_it_is_swept_stays(
+    agent: ScriptedAgent, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, sweeper = stem() + ".mp4", agent.server._services.sweeper
+    await agent.put(name, DATA)
+    with monkeypatch.context() as patch:
+        patch.setattr(Sweeper, "wake", lambda _: None)
+        async with agent.http.delete(f"{agent.server.url}/gather/v1/files/{name}", headers=agent.auth) as answer:
+            assert answer.status == 200
+        assert (await agent.put(name, DATA))[0] == 200
+    sweeper.wake()
+    await sweeper.idle()
+    assert stored_files(folder) == [f"recordings/2026-11-24/{name}"]
 
 
 async def test_only_what_no_record_refers_to_is_taken_back(agent: ScriptedAgent, folder: Path) -> None:

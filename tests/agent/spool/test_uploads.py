@@ -325,7 +325,7 @@ async def test_a_storage_that_wants_rest_gets_it(spool: Spool, storage: StorageD
         line.uploads.wake()
         for _ in range(5):
             await spool.journal.do(Journal.counts)
-        assert len(storage.asked) == 3
+        assert (line.uploads.under_way, len(storage.asked)) == (frozenset(), 3)
         line.clock.ahead += 1.0
         line.uploads.wake()
         await line.uploaded(*stems)
