@@ -133,9 +133,9 @@ def test_a_room_shows_up_lives_and_goes(tmp_path: Path, sample: MakeSample, mosq
 def _orders_are_carried_out(seen: Seen, school: School) -> None:
     seen.home.call("switch.turn_on", seen.full("switch._1_record"))
     seen.becomes("switch._1_record", "on")
-    assert seen.entities()["event._event"]["attributes"]["event_type"] == "recording_began"
     seen.home.call("switch.turn_off", seen.full("switch._1_record"))
     seen.becomes("switch._1_record", "off")
+    until("its event", lambda: seen.entities()["event._event"]["attributes"]["event_type"] == "recording_ended")
     until("the recording by hand", lambda: [one for one in school.records() if not one["course_id"]])
     before = seen.picture_at()
     seen.home.call("button.press", seen.full("button._1_snapshot"))
