@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from recorder.packets import Packet
 from recorder.protocol import GapFound, Trouble
+from recorder.slices.recording import DISK_RETRY_SEC
 from recorder.specs import Limits, Tuning
 from tests.media import (
     MakeSample,
@@ -90,3 +92,50 @@ def test_an_end_moved_while_the_disk_fails_doubles_nothing(
     assert numbers == list(range(numbers[0], 400))
     video = packet_hashes(facts.path, "video")
     assert video == hashes(packets, "video")[-len(video) :]
+
+
+def test_a_file_that_took_nothing_leaves_no_number_out(
+    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    break_disk(monkeypatch, "pwritev", lambda: stage.now < 3.0)
+    recording = stage.begin(Tuning(), 0.0)
+    stage.play([p for p in packets if p.arrival < 7.99])
+    recording.finish("end")
+    slices = stage.finish()
+    assert [facts.slice_inx for facts in slices] == [1]
+    assert frame_numbers(slices[0].path) == list(range(200))
+    assert [path.suffix for path in sorted(tmp_path.iterdir())] == [".jpg", ".mp4"]
+
+
+def test_an_index_that_does_not_reach_the_disk_costs_nothing(
+    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path, Limits(sync_sec=60.0))
+    stage.connect(packets)
+    recording = stage.begin(Tuning(), 0.0)
+    stage.play([p for p in packets if p.arrival < 4.0])
+    failures = iter([True])
+    break_disk(monkeypatch, "fdatasync", lambda: next(failures, False))
+    recording.finish("end")
+    assert [frame_numbers(facts.path) for facts in stage.finish()] == [list(range(100))]
+
+
+def test_a_disk_that_fails_again_is_left_alone_for_a_while(
+    tmp_path: Path, packets: list[Packet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    asked: list[float] = []
+
+    def refused(*_: object) -> int:
+        asked.append(stage.now)
+        raise OSError(errno.ENOSPC, "broken by the test")
+
+    monkeypatch.setattr("recorder.disk_calls.open_file", refused)
+    recording = stage.begin(Tuning(), 0.0)
+    stage.play([p for p in packets if p.arrival < 10.0])
+    assert 3 <= len(asked) <= 10.0 / DISK_RETRY_SEC + 2
+    recording.finish("end")
+    stage.finish()

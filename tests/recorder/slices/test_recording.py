@@ -230,7 +230,7 @@ def test_other_sound_within_a_group_begins_a_slice_that_has_it(tmp_path: Path, p
 
 def test_a_recording_that_goes_on_after_another_process_was_not_late(tmp_path: Path, packets: list[Packet]) -> None:
     stage = Stage(tmp_path)
-    order = BeginRecording(RecordingSpec(11, 5, next_inx=3), WALL_ZERO)
+    order = BeginRecording(RecordingSpec(11, 5, next_inx=2), WALL_ZERO)
     recording = Recording(order, Tuning(), stage.around)
     stage.recordings.append(recording)
     recording.start()
@@ -260,13 +260,14 @@ def test_late_beginning_and_missing_end_are_named(tmp_path: Path, packets: list[
     assert [g.until - WALL_ZERO for g in gaps] == pytest.approx([5.0, 20.0], abs=0.01)
 
 
-def test_nothing_at_all_is_one_gap(tmp_path: Path) -> None:
+def test_nothing_at_all_is_one_gap_and_has_the_first_cause(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     recording = stage.begin(Tuning(), 0.0, 20.0)
     recording.lost("unauthorized")
+    recording.lost("stalled")
     stage.now = 22.1
     assert recording.is_overdue(online=False)
-    recording.finish("end", "unauthorized")
+    recording.finish("end", "packet_loss")
     assert stage.finish() == []
     (gap,) = stage.of(GapFound)
     assert gap == GapFound(11, WALL_ZERO, WALL_ZERO + 20.0, "unauthorized")
@@ -302,6 +303,80 @@ def test_an_end_moved_at_the_last_moment_loses_nothing(tmp_path: Path, packets: 
     assert recording.finished
     (facts,) = stage.finish()
     assert frame_numbers(facts.path) == list(range(150))
+
+
+def test_after_a_moved_end_both_tracks_are_waited_for_again(tmp_path: Path, packets: list[Packet]) -> None:
+    """The picture had passed the first end; the second one it has yet to reach, when the sound is there already."""
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    recording = stage.begin(Tuning(), 0.0, 4.0)
+    stage.play([p for p in packets if p.arrival < 4.2 and (p.track.kind == "video" or p.arrival < 3.9)])
+    recording.move_end(WALL_ZERO + 6.0)
+    sound = [p for p in packets if 3.9 <= p.arrival < 6.5 and p.track.kind == "audio"]
+    picture = [p for p in packets if 4.2 <= p.arrival < 7.0 and p.track.kind == "video"]
+    stage.play([p for p in picture if p.arrival < 5.0])
+    stage.play(sound)
+    assert not recording.finished
+    stage.play([p for p in picture if p.arrival >= 5.0])
+    assert recording.finished
+    (facts,) = stage.finish()
+    assert frame_numbers(facts.path) == list(range(150))
+
+
+def test_a_packet_that_comes_again_is_passed_over(tmp_path: Path, packets: list[Packet]) -> None:
+    """What was in the ring when a recording began may lie in the writer's queue, too."""
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    stage.play([p for p in packets if p.arrival < 2.0])
+    queued = stage.feed.since(0.0)
+    recording = stage.begin(Tuning(), 0.0)
+    for timed in queued:
+        recording.take(timed)
+    stage.play([p for p in packets if 2.0 <= p.arrival < 3.0])
+    recording.finish("end")
+    (facts,) = stage.finish()
+    assert frame_numbers(facts.path) == list(range(75))
+    assert facts.packets == len([p for p in packets if p.arrival < 3.0])
+
+
+def test_the_lesson_may_have_been_due_before_this_process_came(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    spec = RecordingSpec(11, 5, next_inx=2, planned_start=WALL_ZERO - 900.0)
+    recording = Recording(BeginRecording(spec, WALL_ZERO), Tuning(), stage.around)
+    stage.recordings.append(recording)
+    recording.start()
+    stage.play([p for p in packets if p.arrival < 2.0])
+    recording.finish("end")
+    assert [facts.planned_start for facts in stage.finish()] == [WALL_ZERO - 900.0]
+
+
+def test_sound_lost_with_the_connection_is_no_gap_of_the_sound(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path)
+    stage.connect(packets)
+    recording = stage.begin(Tuning(), 0.0)
+    stage.play([p for p in packets if p.arrival < 2.0])
+    stage.lose("stalled")
+    stage.connect(packets)
+    again = [p for p in packets if 4.0 <= p.arrival < 6.0]
+    first = next(n for n, p in enumerate(again) if p.track.kind == "audio")
+    again[first] = replace(again[first], lost=3)
+    stage.play(again)
+    recording.finish("end")
+    stage.finish()
+    assert [gap.cause for gap in stage.events if isinstance(gap, GapFound)] == ["stalled"]
+
+
+def test_what_is_not_yet_known_to_be_durable_may_be_needed_again(tmp_path: Path, packets: list[Packet]) -> None:
+    stage = Stage(tmp_path, Limits(sync_sec=60.0))
+    stage.connect(packets)
+    recording = stage.begin(Tuning(), 0.0)
+    assert recording.unsafe_since is None
+    stage.play([p for p in packets if p.arrival < 2.0])
+    assert recording.unsafe_since == 0.0
+    recording.finish("end")
+    assert recording.unsafe_since is None
+    stage.finish()
 
 
 def test_sound_that_is_missing_at_the_end_holds_the_end_back_for_two_seconds(

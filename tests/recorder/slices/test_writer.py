@@ -15,7 +15,7 @@ from recorder.protocol import BeginRecording, GapFound, MoveEnd, RecordingEnded,
 from recorder.slices.recording import Recording
 from recorder.slices.slice_file import SliceFile
 from recorder.slices.writer import RECORDED_SEC
-from recorder.specs import Limits, RecordingSpec
+from recorder.specs import Limits, RecordingSpec, Tuning
 from recorder.stream.timeline import Timed
 from recorder.synced_file import locked
 from tests.media import MakeSample, camera_packets, frame_numbers, tracks_of
@@ -115,6 +115,47 @@ def test_a_recording_waits_for_its_time(tmp_path: Path, packets: list[Packet]) -
     (closed,) = [event for event in stage.events if isinstance(event, SliceClosed)]
     assert frame_numbers(closed.facts.path) == list(range(75, 175))
     assert [type(event) for event in stage.events[-2:]] == [SliceClosed, RecordingEnded]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["moved", "ordered again"])
+@pytest.mark.parametrize("begins", [False, True], ids=["coming", "on"])
+def test_another_end_counts_before_and_after_the_beginning(
+    tmp_path: Path, packets: list[Packet], begins: bool, again: bool
+) -> None:
+    stage = Stage(tmp_path, Limits())
+    stage.timeline.begin_session(tracks_of(packets))
+    spec = RecordingSpec(11, 5)
+    stage.writer.begin(BeginRecording(spec, WALL_ZERO + 3.5, WALL_ZERO + 60))
+    if begins:
+        play_in_steps(stage, packets[:120])
+    if again:
+        stage.writer.begin(BeginRecording(spec, WALL_ZERO + 3.5, WALL_ZERO + 7.0))
+    else:
+        stage.writer.move_end(MoveEnd(11, WALL_ZERO + 7.0))
+    play_in_steps(stage, packets[120 if begins else 0 : 200])
+    assert not stage.writer.busy
+    stage.close()
+    (closed,) = [event for event in stage.events if isinstance(event, SliceClosed)]
+    assert frame_numbers(closed.facts.path) == list(range(75, 175))
+
+
+def test_what_is_told_of_the_channel_reaches_every_recording(tmp_path: Path, packets: list[Packet]) -> None:
+    """A lost source those that are on, other slicing those that come, too; and ended ones stay counted."""
+    stage = Stage(tmp_path, Limits())
+    stage.timeline.begin_session(tracks_of(packets))
+    for slice_id, begin, end in ((11, 0.0, 5.0), (12, 0.0, 60.0), (13, 8.0, 60.0)):
+        stage.writer.begin(BeginRecording(RecordingSpec(slice_id, 5), WALL_ZERO + begin, WALL_ZERO + end))
+    play_in_steps(stage, packets[:100])
+    stage.feed.source_lost()
+    stage.writer.source_lost("stalled")
+    stage.writer.retune(Tuning(slice_sec=2.0))
+    play_in_steps(stage, packets[100:330])
+    assert stage.writer.running == [12, 13]
+    assert stage.writer.recorded_sec == pytest.approx(5.0 + 13.2 + 5.2, abs=0.5)
+    stage.close()
+    closed = [event for event in stage.events if isinstance(event, SliceClosed)]
+    assert {event.facts.slice_id for event in closed if event.reason == "lost"} == {11, 12}
+    assert [event.facts.slice_inx for event in closed if event.facts.slice_id == 13] == [1, 2, 3]
 
 
 def test_begun_again_right_behind_its_end_it_is_wanted(tmp_path: Path, packets: list[Packet]) -> None:
