@@ -169,6 +169,18 @@ def test_a_heap_at_the_beginning_of_a_connection_moves_nothing_that_was_before_i
     assert before[-1].end < timeline.media_at(110.0) < after[0].at
 
 
+def test_each_of_the_last_connections_keeps_its_own_delay() -> None:
+    """A gap that is told when the camera has come back twice still has its true times."""
+    timeline = Timeline()
+    ends = []
+    for began, heap_sec in ((100.0, 0.0), (120.0, 2.0), (140.0, 1.0)):
+        timeline.begin_session([VIDEO])
+        arrivals = [max(began + n / 25, began + heap_sec) for n in range(100)]
+        out = [timeline.repair(packet(VIDEO, n * FRAME, arrival=arrival)) for n, arrival in enumerate(arrivals)]
+        ends.append((out[-1].at, began + 99 / 25))
+    assert [timeline.instant_of(at) for at, _ in ends] == pytest.approx([instant for _, instant in ends], abs=0.01)
+
+
 @given(st.lists(st.tuples(st.floats(0, 20), st.floats(0, 3), st.integers(1, 60)), min_size=1, max_size=20))
 def test_media_time_rises_with_the_clock_through_any_connections(connections: list[tuple[float, float, int]]) -> None:
     timeline, now = Timeline(), 50.0
