@@ -145,3 +145,13 @@ def test_a_break_that_lasts_to_the_end_keeps_its_cause() -> None:
     frames(ledger, 0, 25)
     ledger.broke("unauthorized")
     assert told(ledger.finish(10.0, "stopped")) == (1.0, 10.0, "unauthorized")
+
+
+def test_a_disk_that_fails_takes_back_no_more_than_was_recorded() -> None:
+    """Of what was taken since, a part was a gap already."""
+    coverage = Coverage(0.0)
+    coverage.took(5.0, 6.0)
+    coverage.broke("disk", 0.0)
+    assert coverage.recorded == 0.0
+    assert coverage.took(8.0, 9.0) == Gap(0.0, 8.0, "disk")
+    assert coverage.recorded == 1.0
