@@ -114,9 +114,10 @@ async def test_what_is_not_there_and_what_cannot_be_had(api: Api, stored: str) -
 
 async def test_what_a_browser_has_is_not_sent_again(api: Api, stored: str) -> None:
     async with api.http.get(api.server.url + stored) as response:
-        known = response.headers["ETag"]
-    async with api.http.get(api.server.url + stored, headers={"If-None-Match": known}) as response:
-        assert (response.status, await response.read()) == (304, b"")
+        known, since = response.headers["ETag"], response.headers["Last-Modified"]
+    for asked in ({"If-None-Match": known}, {"If-Modified-Since": since}):
+        async with api.http.get(api.server.url + stored, headers=asked) as response:
+            assert (response.status, await response.read()) == (304, b"")
     async with api.http.get(api.server.url + stored, headers={"If-None-Match": '"another"'}) as response:
         assert (response.status, await response.read()) == (200, MEDIA)
 
