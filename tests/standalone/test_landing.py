@@ -93,10 +93,12 @@ async def test_it_is_forced_to_disk_and_summed_before_the_end(tmp_path: Path, mo
             await it.take([DATA[at : at + (1 << 20)]])
             await it._writing
             await it._settling
-        assert forced == [1 << 20, 2 << 20]
+        # What comes meanwhile may be there already.
+        assert [size >= (n + 1) << 20 for n, size in enumerate(forced)] == [True, True]
         assert it._settled == 2 << 20
         await it.end()
-    assert forced == [1 << 20, 2 << 20, len(DATA)]
+    assert len(forced) == 3
+    assert forced[-1] == len(DATA)
 
 
 @pytest.mark.parametrize("when", [1, 2])
