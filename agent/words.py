@@ -231,6 +231,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "behind": ("behind", "慢"),
     "why_channel": ("{channel} is {state}", "{channel} {state}"),
     "why_upload": ("uploads fail", "上传失败"),
+    "why_unknown_here": (
+        "there is no server and no camera: make this machine known with `gather-agent enrol URL KEY`",
+        "没有服务器，也没有摄像机：用 `gather-agent enrol 地址 密钥` 登记本机",
+    ),
     "why_paused": ("uploads are paused", "上传已暂停"),
     "because": (" ({why})", "（{why}）"),
     "why_missing": ("{channel} records nothing", "{channel}没有录上"),

@@ -96,6 +96,8 @@ def _lesser_troubles(view: DaemonView, words: Words) -> list[str]:
         for alarm in view.alarms
         if alarm.kind in get_args(AlarmKind)
     ]
+    if not view.server and not view.channels:
+        troubles.append(words("why_unknown_here"))
     if view.server and view.link != "connected":
         cause = view.link_cause and words(f"link_cause_{view.link_cause}")
         troubles.append(words("why_link_cause", cause=cause) if cause else words("why_link"))

@@ -110,6 +110,6 @@ def test_a_service_manager_hears_ready_status_and_stopping(tmp_path: Path) -> No
     assert heard[0] == "READY=1"
     assert heard[1].startswith("STATUS=recording 0 of 0 channels, 0 slices to upload, server: none")
     assert heard[2] == "WATCHDOG=1"
-    assert (asked.returncode, json.loads(asked.stdout)["pid"]) == (0, process.pid), asked.stderr
+    assert (asked.returncode, json.loads(asked.stdout)["pid"]) == (1, process.pid), asked.stderr
     assert process.returncode == 0
     assert "stopped" in log

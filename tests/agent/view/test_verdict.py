@@ -32,6 +32,10 @@ def test_well(well: DaemonView) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
+        (
+            {"server": "", "link": "offline", "channels": ()},
+            "there is no server and no camera: make this machine known with `gather-agent enrol URL KEY`",
+        ),
         ({"link": "registered"}, "the server is not connected"),
         ({"channels": (channel(state="waiting", recordings=()),)}, "Room 101 is not available, tried again"),
         ({"alarms": (alarm(kind="black"),)}, "Room 101: the picture is black"),
