@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import PurePosixPath
@@ -101,6 +101,7 @@ class _Parts:
     body: FileBody
     upload_id: str
     there: dict[int, str]
+    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def bring(self, size: int) -> list[str]:
         """All of them, and their ETags. The bytes of one at a time are on the line, so that a break costs little; while
@@ -149,10 +150,11 @@ class _Parts:
         """Whether the storage compares what it gets with Content-MD5, so that a part it took is undamaged whatever its
         ETag is: with keys of KMS that is no MD5. It is shown a byte that is another than Content-MD5 says.
         """
-        if self.bucket.looks is None:
-            answer = await self._put(number, memoryview(b"?"), md5_of(b"!"), asyncio.Event())
-            self.bucket.looks = text_in(answer.content, "Code") in ("BadDigest", "InvalidDigest")
-        return self.bucket.looks
+        async with self.looking:
+            if self.bucket.looks is None:
+                answer = await self._put(number, memoryview(b"?"), md5_of(b"!"), asyncio.Event())
+                self.bucket.looks = text_in(answer.content, "Code") in ("BadDigest", "InvalidDigest")
+            return self.bucket.looks
 
     async def _put(self, number: int, data: memoryview, md5: str, sent: asyncio.Event) -> Answer:
         # The signature covers the content by Content-MD5, which the ETag is compared with all the same: to sum it a

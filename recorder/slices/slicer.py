@@ -66,7 +66,9 @@ class Slicer:
         self.held_bytes = 0
 
     def retune(self, slice_sec: float, inter_val: int) -> None:
-        """New values from the next packet on; the grid still counts from the recording's start."""
+        """New values from the next packet on; the grid still counts from the recording's start. An overlap that becomes
+        longer begins with the groups that are held, and is whole from the cut after the next one on.
+        """
         self._inter_val = inter_val
         if slice_sec != self._slice_sec:
             self._slice_sec = slice_sec
