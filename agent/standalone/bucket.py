@@ -1,8 +1,8 @@
 """The shelf in a bucket of anything that speaks S3. The bucket stays private: what is asked of it passes this server,
 or (`standalone.storage_redirect`) is sent on to an address that opens this one file for some hours.
 
-Its client is the agents' own (`agent.storage.s3`): verified by size and checksum, in parts where a file is large, and
-an upload that broke off goes on with the parts that are there.
+Its client is the agents' own (`agent.storage.s3`): verified by size and checksum, in parts where a file is large, and an
+upload that broke off goes on with the parts that are there.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from agent.standalone.settings import SettingsError
 from agent.standalone.shelf import TYPES, ShelfError
 from agent.storage.base import StorageError
 from agent.storage.pace import Pace
-from agent.storage.s3 import S3Storage
-from agent.storage.sigv4 import EMPTY, Credentials, canonical_path, signed_address, signed_headers
+from agent.storage.s3.sigv4 import EMPTY, Credentials, canonical_path, signed_address, signed_headers
+from agent.storage.s3.storage import S3Storage
 
 EXAMPLE = "s3+https://key:secret@s3.school.example/bucket/folder?region=us-east-1"
 _SILENCE_SEC = 30.0

@@ -10,13 +10,13 @@ import aiohttp
 
 from agent.config.model import StorageSection
 from agent.storage.base import Storage, StorageError
-from agent.storage.fastdfs import FastDfsStorage
-from agent.storage.fdfs_trackers import trackers_of
+from agent.storage.fastdfs.storage import FastDfsStorage
+from agent.storage.fastdfs.trackers import trackers_of
 from agent.storage.folder import FolderStorage
 from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace
-from agent.storage.s3 import S3Storage
-from agent.storage.sigv4 import Credentials
+from agent.storage.s3.sigv4 import Credentials
+from agent.storage.s3.storage import S3Storage
 from agent.storage.webdav import DavStorage
 from agent.wire.models import StorageTarget, StoredFile
 

@@ -14,8 +14,8 @@ import pytest
 from agent.clock import SystemClock
 from agent.storage.base import StorageError
 from agent.storage.pace import Pace
-from agent.storage.s3 import S3Storage
-from agent.storage.sigv4 import Credentials
+from agent.storage.s3.sigv4 import Credentials
+from agent.storage.s3.storage import S3Storage
 from tests.agent.storage.files import NAME, noise
 from tests.servers.proxy import CLEAN, Line, Proxy, target_of
 from tests.servers.s3_moto import BUCKET, S3Server, s3_server

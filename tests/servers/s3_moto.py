@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.storage.sigv4 import EMPTY, Credentials, signed_headers
+from agent.storage.s3.sigv4 import EMPTY, Credentials, signed_headers
 from tests.servers.ports import await_port, free_port
 
 BUCKET = "recordings"

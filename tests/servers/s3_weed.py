@@ -12,7 +12,7 @@ import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.storage.sigv4 import Credentials
+from agent.storage.s3.sigv4 import Credentials
 from tests.servers.ports import START_SEC, await_port, free_ports
 from tests.servers.s3_moto import BUCKET, S3Server
 

@@ -17,11 +17,11 @@ from agent.clock import SystemClock
 from agent.standalone.server import EmbeddedServer
 from agent.standalone.settings import ServerSettings
 from agent.storage.base import Storage
-from agent.storage.fastdfs import FastDfsStorage
+from agent.storage.fastdfs.storage import FastDfsStorage
 from agent.storage.folder import FolderStorage
 from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace
-from agent.storage.s3 import S3Storage
+from agent.storage.s3.storage import S3Storage
 from agent.storage.webdav import DavStorage
 from tests.servers import dav_nginx
 from tests.servers.dav_nginx import DavServer

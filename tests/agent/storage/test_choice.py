@@ -13,11 +13,11 @@ from agent.config.model import StorageSection
 from agent.link.client import tls_everywhere
 from agent.storage.base import Storage, StorageError
 from agent.storage.choice import own_storage, storage_for
-from agent.storage.fastdfs import FastDfsStorage
+from agent.storage.fastdfs.storage import FastDfsStorage
 from agent.storage.folder import FolderStorage
 from agent.storage.http import HttpStorage
 from agent.storage.pace import Pace
-from agent.storage.s3 import S3Storage
+from agent.storage.s3.storage import S3Storage
 from agent.storage.webdav import DavStorage
 from agent.wire.models import StorageTarget
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from agent.clock import SystemClock
 from agent.storage.base import StorageError
-from agent.storage.fastdfs import APPENDED_FROM, FastDfsStorage
-from agent.storage.fdfs_trackers import trackers_of
-from agent.storage.fdfs_wire import FdfsError, Place, parse_info, parse_name, parse_place, parse_server
+from agent.storage.fastdfs.storage import APPENDED_FROM, FastDfsStorage
+from agent.storage.fastdfs.trackers import trackers_of
+from agent.storage.fastdfs.wire import FdfsError, Place, parse_info, parse_name, parse_place, parse_server
 from agent.storage.pace import Pace
 from tests.agent.storage.files import NAME, noise
 from tests.servers.fastdfs import FastDfs

@@ -22,8 +22,8 @@ from aiohttp import web
 from agent.clock import SystemClock
 from agent.storage.base import StorageError
 from agent.storage.pace import Pace
-from agent.storage.s3 import S3Storage
-from agent.storage.sigv4 import UNSIGNED, Credentials
+from agent.storage.s3.sigv4 import UNSIGNED, Credentials
+from agent.storage.s3.storage import S3Storage
 from agent.wire.models import StoredFile
 
 NAME = f"{'0' * 32}_7_1800000000_5_11_1_60.mp4"

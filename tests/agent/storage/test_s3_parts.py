@@ -15,8 +15,8 @@ from agent.clock import SystemClock
 from agent.storage.base import StorageError
 from agent.storage.body import opened
 from agent.storage.pace import Pace
-from agent.storage.s3_parts import PARTS_AT_ONCE, _Parts
-from agent.storage.s3_wire import Answer, md5_of
+from agent.storage.s3.parts import PARTS_AT_ONCE, _Parts
+from agent.storage.s3.wire import Answer, md5_of
 from tests.agent.storage.files import noise
 
 PART, COUNT = 100_000, 9

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.storage.sigv4 import EMPTY, Credentials, canonical_path, canonical_query, signed_address, signed_headers
+from agent.storage.s3.sigv4 import EMPTY, Credentials, canonical_path, canonical_query, signed_address, signed_headers
 
 WHO = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 NOW = datetime(2013, 5, 24, tzinfo=UTC).timestamp()

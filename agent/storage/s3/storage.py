@@ -20,10 +20,10 @@ import aiohttp
 from agent.storage.base import UPLOAD_NAME, StorageError
 from agent.storage.body import SILENCE_SEC, FileBody, opened
 from agent.storage.pace import Pace
-from agent.storage.s3_begun import Begun
-from agent.storage.s3_parts import put_parts, sweep
-from agent.storage.s3_wire import S3Bucket, content_md5, good, md5_in, md5_of, refused, sha256_in
-from agent.storage.sigv4 import Credentials
+from agent.storage.s3.begun import Begun
+from agent.storage.s3.parts import put_parts, sweep
+from agent.storage.s3.sigv4 import Credentials
+from agent.storage.s3.wire import S3Bucket, content_md5, good, md5_in, md5_of, refused, sha256_in
 from agent.wire.models import StoredFile
 
 PART = 8 << 20

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from agent.storage.base import UPLOAD_NAME, StorageError
 from agent.storage.body import SILENCE_SEC, FileBody, opened
-from agent.storage.fdfs_line import Line, LostLine, Unreachable, connect, connected
-from agent.storage.fdfs_notes import Notes, Unfinished
-from agent.storage.fdfs_trackers import Trackers
-from agent.storage.fdfs_wire import (
+from agent.storage.fastdfs.line import Line, LostLine, Unreachable, connect, connected
+from agent.storage.fastdfs.notes import Notes, Unfinished
+from agent.storage.fastdfs.trackers import Trackers
+from agent.storage.fastdfs.wire import (
     INVALID,
     NO_FILE,
     SIZE_ONLY,

@@ -7,8 +7,8 @@ import re
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
-from agent.storage.fdfs_line import Line, Unreachable, connect, connected
-from agent.storage.fdfs_wire import Command, FdfsError, Place, group_field, name_of, parse_place, parse_server
+from agent.storage.fastdfs.line import Line, Unreachable, connect, connected
+from agent.storage.fastdfs.wire import Command, FdfsError, Place, group_field, name_of, parse_place, parse_server
 
 TRACKER_SEC = 10.0
 """Beside the silence limit: what a tracker's answer, which needs no disk, may take before the next one is asked."""

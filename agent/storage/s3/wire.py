@@ -23,7 +23,7 @@ from agent.storage.base import StorageError, answered
 from agent.storage.body import CHUNK, FileBody
 from agent.storage.http import bounded
 from agent.storage.read_back import AS_IT_IS, WAITING, sha256_of, told_size
-from agent.storage.sigv4 import EMPTY, Credentials, canonical_path, canonical_query, signed_headers
+from agent.storage.s3.sigv4 import EMPTY, Credentials, canonical_path, canonical_query, signed_headers
 
 log = logging.getLogger(__name__)
 

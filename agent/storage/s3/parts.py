@@ -12,8 +12,9 @@ from xml.sax.saxutils import escape
 
 from agent.storage.base import UPLOAD_NAME, StorageError
 from agent.storage.body import FileBody
-from agent.storage.s3_begun import Begun
-from agent.storage.s3_wire import (
+from agent.storage.s3.begun import Begun
+from agent.storage.s3.sigv4 import UNSIGNED, sha256_of
+from agent.storage.s3.wire import (
     Answer,
     S3Bucket,
     child,
@@ -25,7 +26,6 @@ from agent.storage.s3_wire import (
     tag_of,
     text_in,
 )
-from agent.storage.sigv4 import UNSIGNED, sha256_of
 
 PARTS_AT_ONCE = 4
 """Of one file, in memory: one whose bytes are on the line, two before it that wait for their answers, one behind it

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 
 from agent.storage.body import FileBody
-from agent.storage.fdfs_wire import Command, FdfsError, header, parse_header
+from agent.storage.fastdfs.wire import Command, FdfsError, header, parse_header
 
 CONNECT_SEC = 10.0
 MAX_ANSWER = 1 << 16
