@@ -1,7 +1,7 @@
 """The shelf in a bucket of anything that speaks S3. The bucket stays private: what is asked of it passes this server,
 or (`standalone.storage_redirect`) is sent on to an address that opens this one file for some hours.
 
-Its client is the agents' own (`agent.storage.s3`): verified by size and checksum, in parts where a file is large, and an
+Its client is the agents' own (`agent.storage.s3`): verified by size and checksum, in parts where it is large, and an
 upload that broke off goes on with the parts that are there.
 """
 
