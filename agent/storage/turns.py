@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 
 class Turns:
@@ -16,31 +16,32 @@ class Turns:
 
     def __init__(self) -> None:
         self._sending = self._reading = 0
-        self._moved = asyncio.Condition()
+        self._moved = asyncio.Event()  # another one each time
 
     @contextlib.asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
         """Waits for its turn."""
-        async with self._moved:
-            await self._moved.wait_for(lambda: self._sending <= self._reading)
-            self._sending += 1
+        while self._sending > self._reading:
+            await self._moved.wait()
+        self._sending += 1
         try:
             yield
         finally:
             self._sending -= 1
-            await self._tell()
+            self._tell()
 
-    @contextlib.asynccontextmanager
-    async def reading_back(self) -> AsyncIterator[None]:
+    @contextlib.contextmanager
+    def reading_back(self) -> Iterator[None]:
         """Waits for nobody."""
         self._reading += 1
-        await self._tell()
+        self._tell()
         try:
             yield
         finally:
             self._reading -= 1
-            await self._tell()
+            self._tell()
 
-    async def _tell(self) -> None:
-        async with self._moved:
-            self._moved.notify_all()
+    def _tell(self) -> None:
+        """Whoever waits looks again."""
+        self._moved.set()
+        self._moved = asyncio.Event()

@@ -149,7 +149,7 @@ class DavStorage:
         self._good(name, "PUT", said)
         same, self._sums = said.sha256 == body.sha256, bool(said.sha256)
         if not self._sums:
-            async with self._turns.reading_back() if takes_turns else contextlib.nullcontext():
+            with self._turns.reading_back() if takes_turns else contextlib.nullcontext():
                 same = await self._holds(arriving, body)
         if not same:
             await self._ask("DELETE", arriving, body, {})

@@ -218,7 +218,7 @@ async def test_a_large_file_arrives_through_a_link_that_drops_all_the_time(
     (there,) = (tmp_path / "server/recordings").rglob("*.mp4")
     assert _sha256(there) == digest.hexdigest() == stored.sha256
     assert breaks >= 5
-    assert sent < 3 * path.stat().st_size, "what was taken is not sent again, but for what was still on its way"
+    assert sent < 1.6 * path.stat().st_size, "what was taken is not sent again"
     print(f"{path.stat().st_size / 1e6:.0f} MB, seed {SEED}: {breaks} breaks, {sent / 1e6:.0f} MB sent")
     await spool.journal.close()
 

@@ -136,7 +136,7 @@ async def test_half_of_them_are_sent() -> None:
         async with turns.sending():
             sending.append(asyncio.Event())
             await sending[-1].wait()
-        async with turns.reading_back():
+        with turns.reading_back():
             reading.append(asyncio.Event())
             await reading[-1].wait()
 

@@ -207,6 +207,18 @@ def test_overlap_is_bounded_in_bytes() -> None:
     assert [part.overlap for part in slices] == [0, 4, 4, 4]
 
 
+@pytest.mark.parametrize(("retuned_at", "first"), [(3, 2), (8, 2), (9, 1)])
+def test_a_longer_overlap_begins_with_what_is_held(retuned_at: int, first: int) -> None:
+    """Groups of two seconds, cut every ten."""
+    slicer, overlaps = Slicer(10.0, 0), []
+    for n in range(31):
+        if n == retuned_at:
+            slicer.retune(10.0, 2)
+        fate = slicer.feed(timed(n, n * 1.0, lineup=BOTH, key=n % 2 == 0))
+        overlaps += [len(fate.overlap) // 2] if isinstance(fate, Cut) else []
+    assert overlaps == [0, first, 2, 2]
+
+
 @settings(max_examples=40)
 @given(streams(), st.lists(st.tuples(st.integers(0, 200), slice_secs, st.integers(0, 3)), max_size=5))
 def test_retuning_loses_nothing(stream: list[Timed], changes: list[tuple[int, float, int]]) -> None:
