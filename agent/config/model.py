@@ -197,6 +197,8 @@ class StorageSection(Section):
     @classmethod
     def _address(cls, url: str) -> str:
         if not url.startswith("fdfs://"):
+            if url.startswith("fastdfs:"):
+                raise misfit("the trackers of FastDFS begin with fdfs://", '"fdfs://10.0.0.5:22122,10.0.0.6:22122"')
             return http_url(url)
         if not _TRACKERS.fullmatch(url):
             raise misfit("no list of trackers", '"fdfs://10.0.0.5:22122,10.0.0.6:22122"')

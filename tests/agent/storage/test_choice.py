@@ -70,6 +70,7 @@ async def test_a_storage_of_this_machines_own(tmp_path: Path, section: dict[str,
 @pytest.mark.parametrize(
     ("section", "key"),
     [
+        ({"kind": "fastdfs", "url": "fastdfs://10.0.0.5:22122"}, "begin with fdfs://"),
         ({"kind": "s3", "url": "https://s3.school.example"}, "access key"),
         ({"kind": "s3", "user": "k", "secret": "s"}, "needs an address"),
         ({"kind": "webdav", "url": "fdfs://10.0.0.5"}, "needs an address"),

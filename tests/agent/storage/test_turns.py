@@ -129,6 +129,28 @@ async def test_a_file_that_fails_gives_its_turn_on(tmp_path: Path) -> None:
             await dav.put(path, path.name, sha256)
 
 
+async def test_one_that_breaks_off_leaves_its_turn_to_the_next() -> None:
+    turns, begun = Turns(), asyncio.Event()
+
+    async def breaks_off() -> None:
+        async with turns.sending():
+            begun.set()
+            await asyncio.Event().wait()
+
+    async def goes() -> None:
+        async with turns.sending():
+            pass
+
+    first = asyncio.create_task(breaks_off())
+    await begun.wait()
+    second = asyncio.create_task(goes())
+    await asyncio.sleep(0)
+    assert not second.done()
+    first.cancel()
+    async with asyncio.timeout(LIMIT_SEC):
+        await second
+
+
 async def test_half_of_them_are_sent() -> None:
     turns, sending, reading = Turns(), list[asyncio.Event](), list[asyncio.Event]()
 
